@@ -1,0 +1,108 @@
+#include "base/timestamp.h"
+
+#include <fmt/format.h>
+
+namespace dwell {
+namespace {
+
+// Walks over the text; every step says whether the text still fits the grammar.
+class Cursor {
+ public:
+  explicit Cursor(std::string_view text) : rest_(text) {}
+
+  // Exactly `digits` decimal digits.
+  bool number(int digits, int& value) {
+    if (rest_.size() < static_cast<std::size_t>(digits)) return false;
+    value = 0;
+    for (int i = 0; i < digits; ++i) {
+      if (!is_digit(rest_[i])) return false;
+      value = value * 10 + (rest_[i] - '0');
+    }
+    rest_.remove_prefix(digits);
+    return true;
+  }
+
+  bool one_of(std::string_view choices, char& found) {
+    if (rest_.empty() || choices.find(rest_.front()) == std::string_view::npos) return false;
+    found = rest_.front();
+    rest_.remove_prefix(1);
+    return true;
+  }
+
+  bool literal(char expected) {
+    char found;
+    return one_of(std::string_view(&expected, 1), found);
+  }
+
+  // An optional `.digits`; only the first three count.
+  bool fraction_ms(int& ms) {
+    ms = 0;
+    if (rest_.empty() || rest_.front() != '.') return true;
+    rest_.remove_prefix(1);
+    std::size_t digits = 0;
+    for (; digits < rest_.size() && is_digit(rest_[digits]); ++digits) {
+      if (digits < 3) ms = ms * 10 + (rest_[digits] - '0');
+    }
+    for (std::size_t i = digits; i < 3; ++i) ms *= 10;
+    rest_.remove_prefix(digits);
+    return digits > 0;
+  }
+
+  bool at_end() const { return rest_.empty(); }
+
+ private:
+  static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+  std::string_view rest_;
+};
+
+// `Z` or a numeric offset, as minutes east of UTC.
+bool offset_minutes(Cursor& cursor, int& minutes) {
+  char sign;
+  if (!cursor.one_of("Zz+-", sign)) return false;
+  minutes = 0;
+  if (sign == 'Z' || sign == 'z') return true;
+  int hour, minute;
+  if (!cursor.number(2, hour) || !cursor.literal(':') || !cursor.number(2, minute)) return false;
+  if (hour > 23 || minute > 59) return false;
+  minutes = (sign == '-' ? -1 : 1) * (hour * 60 + minute);
+  return true;
+}
+
+}  // namespace
+
+std::optional<Timestamp> parse_rfc3339(std::string_view text) {
+  using namespace std::chrono;
+  if (text.size() > kLongestTimestamp) return std::nullopt;
+  Cursor cursor(text);
+  int y, mo, d, h, mi, s, ms, offset;
+  char t;
+  const bool fits = cursor.number(4, y) && cursor.literal('-') && cursor.number(2, mo) &&
+                    cursor.literal('-') && cursor.number(2, d) && cursor.one_of("Tt", t) &&
+                    cursor.number(2, h) && cursor.literal(':') && cursor.number(2, mi) &&
+                    cursor.literal(':') && cursor.number(2, s) && cursor.fraction_ms(ms) &&
+                    offset_minutes(cursor, offset) && cursor.at_end();
+  if (!fits || h > 23 || mi > 59 || s > 59) return std::nullopt;
+  const year_month_day date{year{y}, month{static_cast<unsigned>(mo)},
+                            day{static_cast<unsigned>(d)}};
+  if (!date.ok()) return std::nullopt;
+  const Timestamp result{sys_days{date} + hours{h} + minutes{mi - offset} + seconds{s} +
+                         Milliseconds{ms}};
+  if (!in_range(result)) return std::nullopt;
+  return result;
+}
+
+std::string format_rfc3339(Timestamp t) {
+  using namespace std::chrono;
+  const auto days = floor<std::chrono::days>(t);
+  const year_month_day date{days};
+  const hh_mm_ss time{t - days};
+  const auto ms = time.subseconds().count();
+  std::string text =
+      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
+                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                  time.hours().count(), time.minutes().count(), time.seconds().count());
+  if (ms != 0) text += fmt::format(".{:03}", ms);
+  return text + 'Z';
+}
+
+}  // namespace dwell

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace dwell {
+
+using Milliseconds = std::chrono::milliseconds;
+
+// A point in time: whole milliseconds since the Unix epoch, UTC, no leap seconds.
+using Timestamp = std::chrono::sys_time<Milliseconds>;
+
+// The range of an event's time: 1970-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z.
+inline constexpr Timestamp kEarliest{Milliseconds{0}};
+inline constexpr Timestamp kLatest{Milliseconds{253'402'300'799'999}};
+
+// At most this many digits are in a timestamp's text form; longer text is not a timestamp.
+inline constexpr std::size_t kLongestTimestamp = 64;
+
+constexpr Timestamp from_ms(std::int64_t ms) {
+  return Timestamp{Milliseconds{ms}};
+}
+constexpr std::int64_t to_ms(Timestamp t) {
+  return t.time_since_epoch().count();
+}
+constexpr bool in_range(Timestamp t) {
+  return t >= kEarliest && t <= kLatest;
+}
+
+// Reads an RFC 3339 date-time (section 5.6), for example 2025-07-08T12:00:00.250+02:00. `t` and
+// `z` may be lower case, second 60 is refused, digits below a millisecond are cut toward the past.
+// Empty when the text is anything else or the instant lies outside [kEarliest, kLatest].
+std::optional<Timestamp> parse_rfc3339(std::string_view text);
+
+// Writes UTC with `Z`; milliseconds only when they are not zero. `t` is in [kEarliest, kLatest].
+std::string format_rfc3339(Timestamp t);
+
+}  // namespace dwell

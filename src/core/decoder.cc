@@ -1,0 +1,259 @@
+#include "core/decoder.h"
+
+#include <charconv>
+#include <cstring>
+
+namespace dwell {
+
+namespace ondemand = simdjson::ondemand;
+
+// The raw tokens of the members looked for; empty: the member is missing.
+struct Decoder::Members {
+  std::string_view device_id;
+  std::string_view event_type;
+  std::string_view timestamp;
+};
+
+namespace {
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+std::string_view trim_right(std::string_view token) {
+  while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') token.remove_suffix(1);
+  return token;
+}
+
+bool is_string(std::string_view token) {
+  return token.size() >= 2 && token.front() == '"';
+}
+
+// The inside of a string token; the tokenizer has paired the quotes and refused raw controls.
+std::string_view inside(std::string_view token) {
+  return token.substr(1, token.size() - 2);
+}
+
+bool has_escape(std::string_view text) {
+  return std::memchr(text.data(), '\\', text.size()) != nullptr;
+}
+
+// RFC 8259 section 7: what may follow a backslash. Surrogates may be alone here.
+bool has_valid_escapes(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\') continue;
+    if (++i == text.size()) return false;
+    if (text[i] != 'u') {
+      if (std::strchr("\"\\/bfnrt", text[i]) == nullptr) return false;
+      continue;
+    }
+    for (int digit = 0; digit < 4; ++digit) {
+      if (++i == text.size() || !std::isxdigit(static_cast<unsigned char>(text[i]))) return false;
+    }
+  }
+  return true;
+}
+
+// RFC 8259 section 6.
+bool is_number(std::string_view token) {
+  std::size_t i = 0;
+  const auto digits = [&] {
+    const auto start = i;
+    while (i < token.size() && is_digit(token[i])) ++i;
+    return i - start;
+  };
+  if (i < token.size() && token[i] == '-') ++i;
+  if (i < token.size() && token[i] == '0') {
+    ++i;
+  } else if (digits() == 0) {
+    return false;
+  }
+  if (i < token.size() && token[i] == '.') {
+    ++i;
+    if (digits() == 0) return false;
+  }
+  if (i < token.size() && (token[i] == 'e' || token[i] == 'E')) {
+    ++i;
+    if (i < token.size() && (token[i] == '+' || token[i] == '-')) ++i;
+    if (digits() == 0) return false;
+  }
+  return i == token.size();
+}
+
+// A JSON number in integer syntax, within range. `token` is a valid number.
+bool integer_timestamp(std::string_view token, Timestamp& timestamp) {
+  std::int64_t ms;
+  const auto end = token.data() + token.size();
+  const auto [rest, error] = std::from_chars(token.data(), end, ms);
+  if (error != std::errc{} || rest != end) return false;
+  timestamp = from_ms(ms);
+  return in_range(timestamp);
+}
+
+}  // namespace
+
+bool is_plain_text(std::string_view text) {
+  unsigned char high_bits = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    high_bits |= byte;
+    if (byte < 0x20 || byte == 0x7f) return false;
+    // U+0080 to U+009F are C2 80 to C2 9F.
+    if (byte == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0) {
+      return false;
+    }
+  }
+  return high_bits < 0x80 || simdjson::validate_utf8(text.data(), text.size());
+}
+
+bool is_valid_device_id(std::string_view id) {
+  return !id.empty() && id.size() <= kLongestDeviceId && is_plain_text(id);
+}
+
+// A key without escapes is compared where it stands; with escapes it is unescaped first.
+bool Decoder::key_of(ondemand::field& field, std::string_view& key) {
+  const char* start = field.key().raw();
+  const char* end = start;
+  while (*end != '"' && *end != '\\') ++end;
+  key = {start, static_cast<std::size_t>(end - start)};
+  if (*end == '"') return true;
+  while (*end != '"') end += *end == '\\' ? 2 : 1;
+  const std::string_view raw{start, static_cast<std::size_t>(end - start)};
+  if (!has_valid_escapes(raw)) return false;
+  // A key with a lone surrogate is valid JSON and none of ours.
+  if (field.unescaped_key().get(key) != simdjson::SUCCESS) key = {};
+  return true;
+}
+
+bool Decoder::is_valid_scalar(std::string_view token) {
+  if (is_string(token)) return !has_escape(token) || has_valid_escapes(inside(token));
+  return token == "true" || token == "false" || token == "null" || is_number(token);
+}
+
+// Checks a value nobody reads, so that a record is valid JSON as a whole or malformed.
+bool Decoder::is_valid(ondemand::value value, int depth) {
+  ondemand::json_type type;
+  if (depth > kDeepestNesting || value.type().get(type) != simdjson::SUCCESS) return false;
+  if (type == ondemand::json_type::array) {
+    ondemand::array array;
+    if (value.get_array().get(array) != simdjson::SUCCESS) return false;
+    for (auto element : array) {
+      ondemand::value inner;
+      if (std::move(element).get(inner) != simdjson::SUCCESS || !is_valid(inner, depth + 1))
+        return false;
+    }
+    return true;
+  }
+  if (type == ondemand::json_type::object) {
+    ondemand::object object;
+    if (value.get_object().get(object) != simdjson::SUCCESS) return false;
+    for (auto member : object) {
+      ondemand::field field;
+      std::string_view key;
+      if (std::move(member).get(field) != simdjson::SUCCESS || !key_of(field, key) ||
+          !is_valid(field.value(), depth + 1)) {
+        return false;
+      }
+    }
+    return true;
+  }
+  return is_valid_scalar(trim_right(value.raw_json_token()));
+}
+
+bool Decoder::read_members(std::string_view bytes, Members& members) {
+  if (scratch_.size() < bytes.size() + simdjson::SIMDJSON_PADDING) {
+    scratch_.resize(2 * (bytes.size() + simdjson::SIMDJSON_PADDING));
+  }
+  std::memcpy(scratch_.data(), bytes.data(), bytes.size());
+
+  ondemand::document document;
+  ondemand::object object;
+  if (parser_.iterate(scratch_.data(), bytes.size(), scratch_.size()).get(document) !=
+          simdjson::SUCCESS ||
+      document.get_object().get(object) != simdjson::SUCCESS) {
+    return false;
+  }
+  for (auto member : object) {
+    ondemand::field field;
+    std::string_view key;
+    if (std::move(member).get(field) != simdjson::SUCCESS || !key_of(field, key)) return false;
+    std::string_view* wanted = key == "device_id"    ? &members.device_id
+                               : key == "event_type" ? &members.event_type
+                               : key == "timestamp"  ? &members.timestamp
+                                                     : nullptr;
+    const std::string_view token = trim_right(field.value().raw_json_token());
+    const bool is_nested = token.empty() || token.front() == '{' || token.front() == '[';
+    const bool is_sound = is_nested ? is_valid(field.value(), 2) : is_valid_scalar(token);
+    if (!is_sound) return false;
+    // A token of the scratch copy, as the same bytes of the record, which outlive this call.
+    if (wanted) *wanted = bytes.substr(token.data() - scratch_.data(), token.size());
+  }
+  // Anything but white space after the object is left to read.
+  return document.current_location().error() == simdjson::OUT_OF_BOUNDS;
+}
+
+// The content of a string token. False when it is no string or holds a lone surrogate.
+bool Decoder::text_of(std::string_view token, std::string_view& text) {
+  if (!is_string(token)) return false;
+  text = inside(token);
+  if (!has_escape(text)) return true;
+  simdjson::padded_string padded(token);
+  ondemand::document document;
+  std::string_view unescaped;
+  if (parser_.iterate(padded).get(document) != simdjson::SUCCESS ||
+      document.get_string().get(unescaped) != simdjson::SUCCESS ||
+      !simdjson::validate_utf8(unescaped.data(), unescaped.size())) {
+    return false;
+  }
+  text = kept_.emplace_back(unescaped);
+  return true;
+}
+
+bool Decoder::device_id_of(std::string_view token, std::string_view& id) {
+  return text_of(token, id) && is_valid_device_id(id);
+}
+
+bool Decoder::timestamp_of(std::string_view token, Timestamp& timestamp) {
+  if (token.empty()) return false;
+  if (token.front() != '"') return is_number(token) && integer_timestamp(token, timestamp);
+  std::string_view text;
+  if (!text_of(token, text)) return false;
+  const auto parsed = parse_rfc3339(text);
+  if (parsed) timestamp = *parsed;
+  return parsed.has_value();
+}
+
+Decoded Decoder::decode(const Record& record) {
+  Decoded decoded{Outcome::accepted, {}, {}};
+  const auto refuse = [&](Outcome outcome) {
+    decoded.outcome = outcome;
+    return decoded;
+  };
+  if (record.truncated_from != 0) return refuse(Outcome::too_large);
+  Members members;
+  if (!read_members(record.bytes, members) || !is_string(members.event_type)) {
+    return refuse(Outcome::malformed);
+  }
+
+  std::string_view type;
+  text_of(members.event_type, type);
+  if (type == wire_name(EventType::enter)) {
+    decoded.event.type = EventType::enter;
+  } else if (type == wire_name(EventType::exit)) {
+    decoded.event.type = EventType::exit;
+  } else {
+    decoded.ignored_type = type;
+    return refuse(Outcome::ignored);
+  }
+  if (!device_id_of(members.device_id, decoded.event.device)) {
+    return refuse(Outcome::invalid_device_id);
+  }
+  decoded.event.timestamp = record.now;
+  if (clock_source_ == ClockSource::event &&
+      !timestamp_of(members.timestamp, decoded.event.timestamp)) {
+    return refuse(Outcome::invalid_timestamp);
+  }
+  return decoded;
+}
+
+}  // namespace dwell

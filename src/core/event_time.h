@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/arrival.h"
+#include "core/event.h"
+#include "core/rule.h"
+
+namespace dwell {
+
+// The events a device's corrections can still reach: distinct (timestamp, type) pairs sorted by
+// timestamp, equal timestamps in order of first arrival. One millisecond holds at most two, told
+// apart by `tie`, which is fixed at the first arrival.
+//
+// An entry is one integer, timestamp << 2 | tie << 1 | type, so integer order is window order.
+class EventWindow {
+ public:
+  struct Entry {
+    std::uint64_t packed;
+
+    Timestamp timestamp() const { return from_ms(static_cast<std::int64_t>(packed >> 2)); }
+    std::uint8_t tie() const { return packed >> 1 & 1; }
+    EventType type() const { return static_cast<EventType>(packed & 1); }
+    friend bool operator==(Entry, Entry) = default;
+  };
+
+  std::size_t size() const { return entries_.size() - begin_; }
+  bool empty() const { return size() == 0; }
+  const Entry& operator[](std::size_t i) const { return entries_[begin_ + i]; }
+  const Entry& front() const { return entries_[begin_]; }
+  const Entry& back() const { return entries_.back(); }
+
+  // The number of entries at or before `timestamp`: where an event of that time goes.
+  std::size_t position_after(Timestamp timestamp) const;
+
+  void insert(std::size_t position, Timestamp timestamp, std::uint8_t tie, EventType type);
+  void remove_front();
+
+  friend bool operator==(const EventWindow& a, const EventWindow& b);
+
+ private:
+  std::vector<Entry> entries_;
+  std::size_t begin_ = 0;  // entries before it are evicted; the space is reclaimed in one go
+};
+
+// The rule for `order = event_time`: the timeline is what arrival order would give had every event
+// arrived sorted by timestamp; a late event is corrected in place, at once.
+//
+// Rows are the heads of runs of equal type in the window, with `base` standing before the first.
+// An arrival changes nothing, or itself and at most its successor. With the window E1000 E3000
+// (rows: E1000), X2000 arrives: insert X2000, and E3000, now the head of a run, is inserted too.
+struct EventTimeState {
+  std::uint64_t seq = 0;
+  Timestamp last_seen = kNever;
+  SuppressedCounts suppressed;
+  std::uint64_t accepted = 0;
+  std::uint64_t promoted = 0;   // suppressed on arrival, inserted by a later correction
+  std::uint64_t retracted = 0;  // rows that a later correction took back
+
+  // Stands before the window: the type of the last evicted event. Until one is evicted it is empty,
+  // or exit for a device first seen under first_exit = suppress.
+  std::optional<EventType> base;
+  Timestamp largest_evicted = kNever;
+  Timestamp newest = kNever;  // the largest min(timestamp, now) of the events in the history
+  EventWindow window;
+
+  Decision decide(const Event& event, Timestamp now, const Rule& rule);
+
+  friend bool operator==(const EventTimeState&, const EventTimeState&) = default;
+
+ private:
+  bool is_too_late(Timestamp timestamp, const Rule& rule) const;
+  std::optional<EventType> type_before(std::size_t position) const;
+  Change change(const EventWindow::Entry& entry, Operation operation);
+  void evict(const Rule& rule);
+};
+
+}  // namespace dwell

@@ -1,0 +1,235 @@
+#include "core/fold.h"
+
+#include <algorithm>
+#include <array>
+#include <variant>
+
+#include "base/check.h"
+#include "core/arrival.h"
+#include "core/decoder.h"
+#include "core/device_table.h"
+#include "core/event_time.h"
+#include "core/state_record.h"
+
+namespace dwell {
+namespace {
+
+// Records decoded ahead of deciding: enough to overlap the memory latency of their look-ups, few
+// enough to stay in the first-level cache.
+constexpr std::size_t kBlock = 64;
+
+// future_timestamp and past_timestamp: the only checks that compare an event with its record alone.
+Outcome check_clock(const Event& event, Timestamp now, const Rule& rule) {
+  if (rule.clock_source == ClockSource::received) return Outcome::accepted;
+  if (rule.max_ahead && event.timestamp - now > *rule.max_ahead) return Outcome::future_timestamp;
+  if (rule.max_behind && now - event.timestamp > *rule.max_behind) return Outcome::past_timestamp;
+  return Outcome::accepted;
+}
+
+// Which devices a unit touched: a bit each, cleared through the list it belongs to.
+class TouchedSet {
+ public:
+  void add(DeviceIndex index, std::vector<DeviceIndex>& list) {
+    if (index / 64 >= bits_.size()) bits_.resize(std::max<std::size_t>(64, index / 64 * 2));
+    std::uint64_t& word = bits_[index / 64];
+    const std::uint64_t bit = std::uint64_t{1} << (index % 64);
+    if (word & bit) return;
+    word |= bit;
+    list.push_back(index);
+  }
+  void clear(std::vector<DeviceIndex>& list) {
+    for (const DeviceIndex index : list) bits_[index / 64] = 0;
+    list.clear();
+  }
+  std::size_t allocated_bytes() const { return bits_.capacity() * sizeof(bits_[0]); }
+
+ private:
+  std::vector<std::uint64_t> bits_;
+};
+
+using Table = std::variant<DeviceTable<ArrivalState<4>>, DeviceTable<ArrivalState<16>>,
+                           DeviceTable<ArrivalState<64>>, DeviceTable<EventTimeState>>;
+
+Table make_table(const Rule& rule, std::uint64_t seed) {
+  CHECK(rule.duplicate_window <= kLargestDuplicateWindow);
+  CHECK(rule.window_max >= 1 && rule.window_max <= kLargestWindow);
+  if (rule.order == Order::event_time) {
+    return Table(std::in_place_type<DeviceTable<EventTimeState>>, seed);
+  }
+  if (rule.duplicate_window <= 4) {
+    return Table(std::in_place_type<DeviceTable<ArrivalState<4>>>, seed);
+  }
+  if (rule.duplicate_window <= 16) {
+    return Table(std::in_place_type<DeviceTable<ArrivalState<16>>>, seed);
+  }
+  return Table(std::in_place_type<DeviceTable<ArrivalState<64>>>, seed);
+}
+
+}  // namespace
+
+class Fold::Impl {
+ public:
+  Impl(const Rule& rule, std::uint64_t seed)
+      : rule_(rule), decoder_(rule.clock_source), table_(make_table(rule, seed)) {}
+
+  const Unit& fold(std::span<const Record> records, std::span<const Position> positions) {
+    CHECK(records.size() <= UINT32_MAX);
+    decoder_.reset();
+    touched_.clear(unit_.touched);
+    unit_.records = records;
+    unit_.positions = positions;
+    unit_.outcomes.clear();
+    unit_.changes.clear();
+    unit_.rejected.clear();
+    unit_.first_new = static_cast<DeviceIndex>(names().size());
+    std::visit(
+        [&](auto& table) {
+          for (std::size_t start = 0; start < records.size(); start += kBlock) {
+            fold_block(table, start, std::min(kBlock, records.size() - start));
+          }
+        },
+        table_);
+    return unit_;
+  }
+
+  Result<DeviceIndex> load_device(std::string_view id, std::string_view record) {
+    if (!is_valid_device_id(id)) return fail(ErrorKind::fatal, "a stored device id is damaged");
+    const auto hash = names().hash(id);
+    if (names().find(id, hash)) return fail(ErrorKind::fatal, "device {} is stored twice", id);
+    return std::visit(
+        [&](auto& table) -> Result<DeviceIndex> {
+          const DeviceIndex index = table.add(id, hash);
+          if (auto decoded = decode_state(record, table.state(index)); !decoded) {
+            return fail(ErrorKind::fatal, "device {}: {}", id, decoded.error().message);
+          }
+          return index;
+        },
+        table_);
+  }
+
+  const DeviceNames& names() const {
+    return std::visit([](const auto& table) -> const DeviceNames& { return table.names(); },
+                      table_);
+  }
+
+  void encode(DeviceIndex index, std::string& out) const {
+    std::visit([&](const auto& table) { dwell::encode_state(table.state(index), out); }, table_);
+  }
+
+  std::size_t state_bytes() const {
+    return touched_.allocated_bytes() +
+           std::visit([](const auto& table) { return table.allocated_bytes(); }, table_);
+  }
+
+  const Rule& rule() const { return rule_; }
+  Totals& totals() { return unit_.totals; }
+
+ private:
+  // Three passes over a block: decode and hash, find the device, decide. Each pass asks the memory
+  // for what the next one reads.
+  template <typename State>
+  void fold_block(DeviceTable<State>& table, std::size_t start, std::size_t count) {
+    std::array<Decoded, kBlock> decoded;
+    std::array<DeviceNames::Hash, kBlock> hashes;
+    std::array<DeviceIndex, kBlock> devices;
+    const auto block = unit_.records.subspan(start, count);
+
+    for (std::size_t i = 0; i < count; ++i) {
+      decoded[i] = decoder_.decode(block[i]);
+      if (decoded[i].outcome != Outcome::accepted) continue;
+      decoded[i].outcome = check_clock(decoded[i].event, block[i].now, rule_);
+      if (decoded[i].outcome != Outcome::accepted) continue;
+      hashes[i] = table.names().hash(decoded[i].event.device);
+      table.names().prefetch(hashes[i]);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      if (decoded[i].outcome != Outcome::accepted) continue;
+      devices[i] = table.find_or_add(decoded[i].event.device, hashes[i]);
+      table.prefetch(devices[i]);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto record = static_cast<std::uint32_t>(start + i);
+      Outcome outcome = decoded[i].outcome;
+      if (outcome == Outcome::accepted) {
+        outcome = decide(table.state(devices[i]), devices[i], record, decoded[i].event);
+      }
+      close(outcome, record, decoded[i]);
+    }
+  }
+
+  template <typename State>
+  Outcome decide(State& state, DeviceIndex device, std::uint32_t record, Event event) {
+    const Timestamp now = unit_.records[record].now;
+    if (rule_.clock_source == ClockSource::received) {
+      event.timestamp = std::max(now, state.last_seen + Milliseconds{1});
+    }
+    const Decision decision = state.decide(event, now, rule_);
+    for (std::size_t i = 0; i < decision.change_count; ++i) {
+      unit_.changes.push_back({device, record, decision.changes[i]});
+    }
+    count_corrections(decision);
+    // A too_late record leaves its device as it was.
+    if (!is_rejected(decision.outcome)) touched_.add(device, unit_.touched);
+    return decision.outcome;
+  }
+
+  // Any change beyond the accepted event's own is a correction of an earlier outcome.
+  void count_corrections(const Decision& decision) {
+    for (std::size_t i = 1; i < decision.change_count; ++i) {
+      const bool is_retract = decision.changes[i].operation == Operation::retract;
+      ++(is_retract ? unit_.totals.retracted : unit_.totals.promoted);
+    }
+  }
+
+  void close(Outcome outcome, std::uint32_t record, const Decoded& decoded) {
+    unit_.outcomes.push_back(outcome);
+    if (outcome == Outcome::ignored) {
+      unit_.totals.count_ignored(decoded.ignored_type);
+      return;
+    }
+    ++unit_.totals[outcome];
+    if (is_rejected(outcome)) unit_.rejected.push_back(record);
+  }
+
+  Rule rule_;
+  Decoder decoder_;
+  Table table_;
+  TouchedSet touched_;
+  Unit unit_;
+};
+
+Fold::Fold(const Rule& rule, std::uint64_t hash_seed)
+    : impl_(std::make_unique<Impl>(rule, hash_seed)) {}
+Fold::~Fold() = default;
+Fold::Fold(Fold&&) noexcept = default;
+Fold& Fold::operator=(Fold&&) noexcept = default;
+
+const Unit& Fold::fold(std::span<const Record> records, std::span<const Position> positions) {
+  return impl_->fold(records, positions);
+}
+Result<DeviceIndex> Fold::load_device(std::string_view id, std::string_view record) {
+  return impl_->load_device(id, record);
+}
+void Fold::load_totals(const Totals& totals) {
+  impl_->totals() = totals;
+}
+const Rule& Fold::rule() const {
+  return impl_->rule();
+}
+const Totals& Fold::totals() const {
+  return impl_->totals();
+}
+std::size_t Fold::device_count() const {
+  return impl_->names().size();
+}
+std::string_view Fold::device_id(DeviceIndex index) const {
+  return impl_->names().id(index);
+}
+void Fold::encode_state(DeviceIndex index, std::string& out) const {
+  impl_->encode(index, out);
+}
+std::size_t Fold::state_bytes() const {
+  return impl_->state_bytes();
+}
+
+}  // namespace dwell

@@ -1,0 +1,183 @@
+#include "core/state_record.h"
+
+#include <array>
+#include <vector>
+
+#include "base/varint.h"
+
+namespace dwell {
+namespace {
+
+// Takes a record apart; once one part does not fit, every later one fails too.
+class Reader {
+ public:
+  explicit Reader(std::string_view record) : rest_(record) {}
+
+  std::uint64_t number(std::uint64_t largest = UINT64_MAX) {
+    const auto value = sound_ ? take_varint(rest_) : std::nullopt;
+    sound_ = value && *value <= largest;
+    return sound_ ? *value : 0;
+  }
+
+  // Times are stored plus one, so that 0 is "never".
+  Timestamp time_or_never() {
+    return from_ms(static_cast<std::int64_t>(number(to_ms(kLatest) + 1)) - 1);
+  }
+
+  unsigned char byte() {
+    sound_ = sound_ && !rest_.empty();
+    if (!sound_) return 0;
+    const auto value = static_cast<unsigned char>(rest_.front());
+    rest_.remove_prefix(1);
+    return value;
+  }
+
+  void require(bool condition) { sound_ = sound_ && condition; }
+  bool is_sound() const { return sound_; }
+  bool is_complete() const { return sound_ && rest_.empty(); }
+
+ private:
+  std::string_view rest_;
+  bool sound_ = true;
+};
+
+void put_time_or_never(std::string& out, Timestamp time) {
+  put_varint(out, static_cast<std::uint64_t>(to_ms(time) + 1));
+}
+
+template <typename State>
+void put_head(const State& state, Order order, std::string& out) {
+  out.push_back(static_cast<char>(kStateRecordVersion));
+  out.push_back(static_cast<char>(order));
+  put_varint(out, state.seq);
+  put_time_or_never(out, state.last_seen);
+  put_varint(out, state.suppressed.repeated_enter);
+  put_varint(out, state.suppressed.repeated_exit);
+  put_varint(out, state.suppressed.duplicate);
+  put_varint(out, state.suppressed.initial_exit);
+}
+
+template <typename State>
+Result<void> take_head(Reader& reader, Order order, State& state) {
+  const auto version = reader.byte();
+  const auto stored_order = reader.byte();
+  if (!reader.is_sound()) return fail(ErrorKind::fatal, "the state record is cut short");
+  if (version != kStateRecordVersion) {
+    return fail(ErrorKind::fatal,
+                "the state record has version {}, this binary reads version {}: use the release "
+                "that wrote it",
+                version, kStateRecordVersion);
+  }
+  if (stored_order != static_cast<unsigned char>(order)) {
+    return fail(ErrorKind::fatal, "the state record was not written under order = {}", name(order));
+  }
+  state.seq = reader.number();
+  state.last_seen = reader.time_or_never();
+  state.suppressed.repeated_enter = reader.number();
+  state.suppressed.repeated_exit = reader.number();
+  state.suppressed.duplicate = reader.number();
+  state.suppressed.initial_exit = reader.number();
+  return {};
+}
+
+Result<void> finish(const Reader& reader) {
+  if (!reader.is_complete()) return fail(ErrorKind::fatal, "the state record is damaged");
+  return {};
+}
+
+constexpr auto kLargestPackedEvent = (static_cast<std::uint64_t>(to_ms(kLatest)) << 1) | 1;
+constexpr auto kLargestPackedEntry = (static_cast<std::uint64_t>(to_ms(kLatest)) << 2) | 3;
+
+std::uint64_t packed(const Event& event) {
+  return static_cast<std::uint64_t>(to_ms(event.timestamp)) << 1 |
+         static_cast<std::uint64_t>(event.type);
+}
+
+}  // namespace
+
+template <std::size_t kCapacity>
+void encode_state(const ArrivalState<kCapacity>& state, std::string& out) {
+  put_head(state, Order::arrival, out);
+  std::size_t count = 0;
+  while (state.recent(count)) ++count;
+  put_varint(out, count);
+  std::uint64_t newer = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t value = packed(*state.recent(i));
+    put_varint(out, zigzag(static_cast<std::int64_t>(value - newer)));
+    newer = value;
+  }
+}
+
+template <std::size_t kCapacity>
+Result<void> decode_state(std::string_view record, ArrivalState<kCapacity>& state) {
+  Reader reader(record);
+  if (auto head = take_head(reader, Order::arrival, state); !head) return head;
+  const auto count = reader.number(kLargestDuplicateWindow);
+  std::array<std::uint64_t, kLargestDuplicateWindow> events;
+  std::uint64_t newer = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    newer += static_cast<std::uint64_t>(unzigzag(reader.number()));
+    reader.require(newer <= kLargestPackedEvent);
+    events[i] = newer;
+  }
+  if (auto whole = finish(reader); !whole) return whole;
+  for (std::size_t i = count; i > 0; --i) {
+    state.remember(from_ms(static_cast<std::int64_t>(events[i - 1] >> 1)),
+                   static_cast<EventType>(events[i - 1] & 1));
+  }
+  return {};
+}
+
+void encode_state(const EventTimeState& state, std::string& out) {
+  put_head(state, Order::event_time, out);
+  put_varint(out, state.accepted);
+  put_varint(out, state.promoted);
+  put_varint(out, state.retracted);
+  out.push_back(static_cast<char>(state.base ? 1 + static_cast<int>(*state.base) : 0));
+  put_time_or_never(out, state.largest_evicted);
+  put_time_or_never(out, state.newest);
+  put_varint(out, state.window.size());
+  std::uint64_t older = 0;
+  for (std::size_t i = 0; i < state.window.size(); ++i) {
+    put_varint(out, state.window[i].packed - older);
+    older = state.window[i].packed;
+  }
+}
+
+Result<void> decode_state(std::string_view record, EventTimeState& state) {
+  Reader reader(record);
+  if (auto head = take_head(reader, Order::event_time, state); !head) return head;
+  state.accepted = reader.number();
+  state.promoted = reader.number();
+  state.retracted = reader.number();
+  const auto base = reader.byte();
+  reader.require(base <= 2);
+  if (base != 0) state.base = static_cast<EventType>(base - 1);
+  state.largest_evicted = reader.time_or_never();
+  state.newest = reader.time_or_never();
+  // A window may be larger than window_max allows: a millisecond is never split.
+  const auto count = reader.number(kLargestWindow + 1);
+  EventWindow::Entry entry{0};
+  for (std::size_t i = 0; i < count && reader.is_sound(); ++i) {
+    const auto step = reader.number(kLargestPackedEntry);
+    reader.require(i == 0 || step > 0);
+    entry.packed += step;
+    reader.require(entry.packed <= kLargestPackedEntry);
+    reader.require(entry.timestamp() > state.largest_evicted);
+    if (reader.is_sound()) {
+      state.window.insert(state.window.size(), entry.timestamp(), entry.tie(), entry.type());
+    }
+  }
+  return finish(reader);
+}
+
+// The size classes of duplicate_window; see Fold.
+template void encode_state(const ArrivalState<4>&, std::string&);
+template void encode_state(const ArrivalState<16>&, std::string&);
+template void encode_state(const ArrivalState<64>&, std::string&);
+template Result<void> decode_state(std::string_view, ArrivalState<4>&);
+template Result<void> decode_state(std::string_view, ArrivalState<16>&);
+template Result<void> decode_state(std::string_view, ArrivalState<64>&);
+
+}  // namespace dwell

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "core/arrival.h"
+#include "core/event_time.h"
+
+namespace dwell {
+
+// The durable form of a device's state, byte by byte in docs/formats.md ("State record"). The same
+// bytes are kept by every store; a later release reads what an earlier one wrote.
+inline constexpr unsigned char kStateRecordVersion = 1;
+
+// Appends the record to `out`.
+template <std::size_t kCapacity>
+void encode_state(const ArrivalState<kCapacity>& state, std::string& out);
+void encode_state(const EventTimeState& state, std::string& out);
+
+// Reads a whole record into a fresh state. Fails with `fatal` when it is damaged, of another
+// version or of another order; the message names what was wrong, the caller adds whose it is.
+// An ArrivalState keeps the newest kCapacity events of a record that holds more.
+template <std::size_t kCapacity>
+Result<void> decode_state(std::string_view record, ArrivalState<kCapacity>& state);
+Result<void> decode_state(std::string_view record, EventTimeState& state);
+
+}  // namespace dwell

@@ -1,0 +1,288 @@
+#include "file/file_source.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/check.h"
+#include "base/varint.h"
+
+namespace dwell {
+namespace {
+
+constexpr std::size_t kIdentityBytes = 4096;
+constexpr unsigned char kMarkVersion = 1;
+
+// docs/formats.md, "File mark".
+struct Mark {
+  std::uint64_t hashed;  // how many of the file's first bytes the hash covers
+  std::string hash;      // 16 bytes
+  std::uint64_t now_ms;
+  std::uint64_t until;
+};
+
+std::string hash_of(std::string_view bytes) {
+  XXH128_canonical_t canonical;
+  XXH128_canonicalFromHash(&canonical, XXH3_128bits(bytes.data(), bytes.size()));
+  return {reinterpret_cast<const char*>(canonical.digest), sizeof(canonical.digest)};
+}
+
+std::string encode(const Mark& mark) {
+  std::string out(1, static_cast<char>(kMarkVersion));
+  put_varint(out, mark.hashed);
+  out += mark.hash;
+  put_varint(out, mark.now_ms);
+  put_varint(out, mark.until);
+  return out;
+}
+
+std::optional<Mark> decode(std::string_view in) {
+  if (in.empty() || static_cast<unsigned char>(in.front()) != kMarkVersion) return std::nullopt;
+  in.remove_prefix(1);
+  const auto hashed = take_varint(in);
+  if (!hashed || *hashed > kIdentityBytes || in.size() < sizeof(XXH128_canonical_t)) {
+    return std::nullopt;
+  }
+  std::string hash(in.substr(0, sizeof(XXH128_canonical_t)));
+  in.remove_prefix(hash.size());
+  const auto now_ms = take_varint(in);
+  const auto until = take_varint(in);
+  if (!now_ms || *now_ms > static_cast<std::uint64_t>(to_ms(kLatest)) || !until ||
+      *until > INT64_MAX || !in.empty()) {
+    return std::nullopt;
+  }
+  return Mark{*hashed, std::move(hash), *now_ms, *until};
+}
+
+bool is_blank(const char* start, std::size_t length) {
+  return std::all_of(start, start + length,
+                     [](char c) { return c == ' ' || c == '\t' || c == '\r'; });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<FileSource>> FileSource::open(const std::string& path,
+                                                     const FileLimits& limits, Clock& clock) {
+  CHECK(limits.record_bytes >= 1024 && limits.batch_records >= 1);
+  int descriptor = STDIN_FILENO;
+  std::string name = path;
+  if (path != "-") {
+    descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+      const auto kind = errno == ENOENT ? ErrorKind::not_found : ErrorKind::invalid;
+      return fail(kind, "{}: cannot be read: {}", path, std::strerror(errno));
+    }
+    std::error_code error;
+    name = std::filesystem::canonical(path, error).string();
+    if (error) name = path;
+  }
+  struct stat status {};
+  const bool is_known = ::fstat(descriptor, &status) == 0;
+  if (is_known && S_ISDIR(status.st_mode)) {
+    ::close(descriptor);
+    return fail(ErrorKind::invalid, "{}: is a folder; name the files in it", path);
+  }
+  const bool is_regular = is_known && S_ISREG(status.st_mode) && path != "-";
+  return std::unique_ptr<FileSource>(
+      new FileSource(std::move(name), descriptor, is_regular, limits, clock));
+}
+
+FileSource::FileSource(std::string name, int descriptor, bool is_regular, const FileLimits& limits,
+                       Clock& clock)
+    : name_(std::move(name)),
+      descriptor_(descriptor),
+      is_regular_(is_regular),
+      limits_(limits),
+      clock_(clock),
+      buffer_(std::max(limits.batch_bytes, 2 * limits.record_bytes)) {}
+
+FileSource::~FileSource() {
+  if (descriptor_ != STDIN_FILENO) ::close(descriptor_);
+}
+
+std::uint64_t FileSource::size() const {
+  struct stat status {};
+  if (!is_regular_ || ::fstat(descriptor_, &status) != 0) return 0;
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+FileSource::Take FileSource::take() const {
+  return {clock_.wall(), static_cast<Offset>(size())};
+}
+
+Result<void> FileSource::seek(std::span<const Position> committed) {
+  filled_ = consumed_ = 0;
+  at_end_ = false;
+  oversized_start_.reset();
+  if (!is_regular_) {
+    if (next_ == 0) return {};
+    return fail(ErrorKind::fatal,
+                "{}: cannot go back in a stream; what was committed stays, the rest must be sent "
+                "again",
+                name_);
+  }
+  next_ = 0;
+  take_ = take();
+  const auto known = std::find_if(committed.begin(), committed.end(),
+                                  [&](const Position& p) { return p.source == name_; });
+  if (known != committed.end()) {
+    if (auto same = check_identity(*known); !same) return same;
+    next_ = known->next;
+  }
+  buffer_offset_ = next_;
+  if (::lseek(descriptor_, next_, SEEK_SET) != next_) {
+    return fail(ErrorKind::fatal, "{}: cannot seek to byte {}: {}", name_, next_,
+                std::strerror(errno));
+  }
+  return {};
+}
+
+Result<void> FileSource::check_identity(const Position& position) {
+  const auto mark = decode(position.mark);
+  if (!mark) return fail(ErrorKind::fatal, "{}: its stored position is damaged", name_);
+  if (size() < static_cast<std::uint64_t>(position.next)) {
+    return fail(
+        ErrorKind::invalid,
+        "{}: has {} bytes, but {} were read from it before, so it was cut or replaced; give "
+        "the new file another name, or replay it into another --db",
+        name_, size(), position.next);
+  }
+  const auto first_bytes = head(mark->hashed);
+  if (!first_bytes) return Failure(first_bytes.error());
+  if (hash_of(*first_bytes) != mark->hash) {
+    return fail(ErrorKind::invalid,
+                "{}: its first {} bytes differ from the file read before under this name; give the "
+                "new file another name, or replay it into another --db",
+                name_, mark->hashed);
+  }
+  // What was there when the first reading began keeps its time; what came since gets a new one.
+  if (position.next < static_cast<Offset>(mark->until)) {
+    take_ = {from_ms(static_cast<std::int64_t>(mark->now_ms)), static_cast<Offset>(mark->until)};
+  }
+  return {};
+}
+
+Result<std::string> FileSource::head(std::size_t length) const {
+  std::string bytes(length, '\0');
+  std::size_t got = 0;
+  while (got < length) {
+    const auto n = ::pread(descriptor_, bytes.data() + got, length - got, static_cast<off_t>(got));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      return fail(ErrorKind::fatal, "{}: cannot read its first bytes: {}", name_,
+                  n < 0 ? std::strerror(errno) : "it became shorter");
+    }
+    got += static_cast<std::size_t>(n);
+  }
+  return bytes;
+}
+
+Result<std::string> FileSource::mark() const {
+  if (!is_regular_) return std::string();
+  const auto hashed = std::min<std::size_t>(kIdentityBytes, static_cast<std::size_t>(next_));
+  auto first_bytes = head(hashed);
+  if (!first_bytes) return first_bytes;
+  return encode({hashed, hash_of(*first_bytes), static_cast<std::uint64_t>(to_ms(take_.now)),
+                 static_cast<std::uint64_t>(take_.until)});
+}
+
+Result<Batch> FileSource::poll() {
+  const Offset before = next_;
+  records_.clear();
+  positions_.clear();
+  if (!is_regular_) take_.now = clock_.wall();
+  if (auto filled = fill(); !filled) return pass(filled);
+  split();
+  if (next_ != before) {
+    auto position_mark = mark();
+    if (!position_mark) return pass(position_mark);
+    positions_.push_back({name_, next_, std::move(*position_mark)});
+  }
+  return Batch{records_, positions_, at_end_ && consumed_ == filled_};
+}
+
+// Moves what is left of the last batch to the front and reads behind it: a file until the buffer is
+// full, a stream what is there now, waiting only for the first bytes.
+Result<void> FileSource::fill() {
+  std::memmove(buffer_.data(), buffer_.data() + consumed_, filled_ - consumed_);
+  buffer_offset_ += static_cast<Offset>(consumed_);
+  filled_ -= consumed_;
+  consumed_ = 0;
+  bool has_read = false;
+  while (filled_ < buffer_.size() && !at_end_) {
+    if (!is_regular_ && has_read) {
+      pollfd ready{descriptor_, POLLIN, 0};
+      if (::poll(&ready, 1, 0) == 0) return {};
+    }
+    const auto n = ::read(descriptor_, buffer_.data() + filled_, buffer_.size() - filled_);
+    if (n < 0 && errno == EINTR) {
+      if (is_regular_) continue;
+      return {};  // a signal asked for something: let the caller look
+    }
+    if (n < 0) {
+      return fail(ErrorKind::fatal, "{}: cannot be read at byte {}: {}", name_,
+                  buffer_offset_ + static_cast<Offset>(filled_), std::strerror(errno));
+    }
+    at_end_ = n == 0;
+    has_read = true;
+    filled_ += static_cast<std::size_t>(n);
+  }
+  return {};
+}
+
+// Cuts whole lines off the buffer. A line that fills more than the record limit is followed to its
+// end in pieces, its beginning kept.
+void FileSource::split() {
+  const auto has_more = [&] { return consumed_ < filled_ || (at_end_ && oversized_start_); };
+  while (has_more() && records_.size() < limits_.batch_records) {
+    const char* start = buffer_.data() + consumed_;
+    const std::size_t rest = filled_ - consumed_;
+    const auto* newline = static_cast<const char*>(std::memchr(start, '\n', rest));
+    const std::size_t length = newline ? static_cast<std::size_t>(newline - start) : rest;
+    const Offset line_end = buffer_offset_ + static_cast<Offset>(consumed_ + length);
+    const bool is_whole = newline || at_end_;
+
+    if (!is_whole) {
+      if (!oversized_start_ && length <= limits_.record_bytes) return;
+      if (!oversized_start_) {
+        // Its end is not in sight. A batch in hand goes first: the kept beginning is only one.
+        if (!records_.empty()) return;
+        oversized_start_ = buffer_offset_ + static_cast<Offset>(consumed_);
+        oversized_head_.assign(start, limits_.record_bytes);
+      }
+      consumed_ = filled_;
+      return;
+    }
+    if (oversized_start_) {
+      const auto total = static_cast<std::uint64_t>(line_end - *oversized_start_);
+      add_record(oversized_head_.data(), oversized_head_.size(), total);
+      oversized_start_.reset();
+    } else if (length > limits_.record_bytes) {
+      add_record(start, limits_.record_bytes, length);
+    } else if (!is_blank(start, length)) {
+      add_record(start, length, 0);
+    }
+    consumed_ += length + (newline ? 1 : 0);
+    next_ = buffer_offset_ + static_cast<Offset>(consumed_);
+  }
+}
+
+// `next_` still is where the record begins.
+void FileSource::add_record(const char* start, std::size_t length, std::uint64_t truncated_from) {
+  records_.push_back({std::string_view(start, length), 0, next_, now_at(next_), truncated_from});
+}
+
+Timestamp FileSource::now_at(Offset offset) {
+  if (is_regular_ && offset >= take_.until) take_ = take();
+  return take_.now;
+}
+
+}  // namespace dwell

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ports/clock.h"
+#include "ports/source.h"
+
+namespace dwell {
+
+struct FileLimits {
+  std::size_t record_bytes = 1 << 20;  // a longer line is too_large; at least 1 KiB
+  std::size_t batch_records = 100'000;
+  std::size_t batch_bytes = 16 << 20;  // raised to hold two of the longest records
+};
+
+// Reads newline-delimited records from a file, or from standard input as `-`.
+//
+// A record is a line without its newline; lines of white space alone are none; an unterminated last
+// line is one. A regular file has a position (a byte offset) and an identity: the hash of its first
+// min(4096, position) bytes. Its records' `now` is taken once and committed with the position, so
+// that a file read in two goes ends as if read in one; only what was appended later gets a later
+// one. Anything else (`-`, a pipe) has no position, starts anew, and takes `now` at each poll.
+//
+// Owns the descriptor and one buffer of about batch_bytes. Not thread-safe.
+class FileSource final : public Source {
+ public:
+  // Errors: not_found, invalid (a folder, no permission).
+  static Result<std::unique_ptr<FileSource>> open(const std::string& path, const FileLimits& limits,
+                                                  Clock& clock);
+  ~FileSource() override;
+  FileSource(const FileSource&) = delete;
+  FileSource& operator=(const FileSource&) = delete;
+
+  Result<Batch> poll() override;
+  Result<void> seek(std::span<const Position> committed) override;
+
+  const std::string& name() const { return name_; }  // the absolute path, or `-`
+  bool has_position() const { return is_regular_; }
+  Offset next() const { return next_; }  // where the next record begins
+  std::uint64_t size() const;            // bytes now; 0 when unknown
+
+ private:
+  FileSource(std::string name, int descriptor, bool is_regular, const FileLimits& limits,
+             Clock& clock);
+
+  // One reading of the clock for all records that begin before `until`.
+  struct Take {
+    Timestamp now;
+    Offset until;
+  };
+
+  Result<void> check_identity(const Position& position);
+  Result<std::string> head(std::size_t length) const;
+  Result<std::string> mark() const;
+  Result<void> fill();
+  void split();
+  void add_record(const char* start, std::size_t length, std::uint64_t truncated_from);
+  Timestamp now_at(Offset offset);
+  Take take() const;
+
+  std::string name_;
+  int descriptor_;
+  bool is_regular_;
+  FileLimits limits_;
+  Clock& clock_;
+
+  // buffer_[0, filled_) are the bytes of the file from buffer_offset_ on; records of the last batch
+  // end at consumed_.
+  std::vector<char> buffer_;
+  std::size_t filled_ = 0;
+  std::size_t consumed_ = 0;
+  Offset buffer_offset_ = 0;
+  bool at_end_ = false;
+
+  // A line longer than the limit, while its end is looked for: its beginning and where it began.
+  std::optional<Offset> oversized_start_;
+  std::string oversized_head_;
+
+  Offset next_ = 0;
+  Take take_{};
+  std::vector<Record> records_;
+  std::vector<Position> positions_;
+};
+
+}  // namespace dwell

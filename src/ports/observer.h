@@ -1,0 +1,18 @@
+#pragma once
+
+#include "base/result.h"
+#include "core/fold.h"
+
+namespace dwell {
+
+// Told what the pipeline did, after it happened; cannot change it. Called on the pipeline's thread.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+
+  virtual void committed(const Unit& unit) = 0;  // `unit` is durable
+  virtual void retrying(const Error& error, Milliseconds wait) = 0;
+  virtual void restored(const Error& cause) = 0;  // state and position went back to the last commit
+};
+
+}  // namespace dwell

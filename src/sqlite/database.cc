@@ -1,0 +1,177 @@
+#include "sqlite/database.h"
+
+#include <cstring>
+
+#include "base/check.h"
+
+namespace dwell {
+namespace {
+
+ErrorKind kind_of(int code) {
+  switch (code & 0xff) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_FULL:
+    case SQLITE_NOMEM:
+      return ErrorKind::retry_later;
+    case SQLITE_CANTOPEN:
+    case SQLITE_NOTADB:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+    case SQLITE_READONLY:
+      return ErrorKind::invalid;
+    default:
+      return ErrorKind::fatal;
+  }
+}
+
+// What the user can do about it.
+std::string_view mend_of(int code) {
+  switch (code & 0xff) {
+    case SQLITE_FULL:
+      return "; free some disk space";
+    case SQLITE_CANTOPEN:
+      return "; check that the folder exists and may be written";
+    case SQLITE_NOTADB:
+      return "; name another file";
+    case SQLITE_READONLY:
+      return "; make the file and its folder writable";
+    case SQLITE_CORRUPT:
+      return "; restore it from a backup";
+    default:
+      return "";
+  }
+}
+
+constexpr int kBusyTimeoutMs = 5'000;
+
+}  // namespace
+
+void Statement::bind(int parameter, std::int64_t value) {
+  CHECK(sqlite3_bind_int64(statement_.get(), parameter, value) == SQLITE_OK);
+}
+
+void Statement::bind_text(int parameter, std::string_view value) {
+  CHECK(sqlite3_bind_text64(statement_.get(), parameter, value.data(), value.size(), SQLITE_STATIC,
+                            SQLITE_UTF8) == SQLITE_OK);
+}
+
+void Statement::bind_blob(int parameter, std::string_view value) {
+  // A null pointer would bind NULL instead of an empty blob.
+  const char* data = value.data() ? value.data() : "";
+  CHECK(sqlite3_bind_blob64(statement_.get(), parameter, data, value.size(), SQLITE_STATIC) ==
+        SQLITE_OK);
+}
+
+Result<bool> Statement::step() {
+  const int code = sqlite3_step(statement_.get());
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) {
+    reset();
+    return false;
+  }
+  auto failure = database_->failure(code);
+  reset();
+  return failure;
+}
+
+Result<void> Statement::run() {
+  auto stepped = step();
+  if (!stepped) return pass(stepped);
+  CHECK(!*stepped);
+  return {};
+}
+
+void Statement::reset() {
+  sqlite3_reset(statement_.get());
+}
+
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
+
+std::string_view Statement::bytes(int column) const {
+  const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
+  return {data ? data : "",
+          data ? static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column)) : 0};
+}
+
+Result<std::unique_ptr<Database>> Database::open(const std::string& path,
+                                                 const DatabaseOptions& options) {
+  std::unique_ptr<Database> database(new Database(path));
+  const int flags =
+      options.is_read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  sqlite3* handle = nullptr;
+  const int code = sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX,
+                                   options.vfs.empty() ? nullptr : options.vfs.c_str());
+  database->handle_.reset(handle);
+  if (code != SQLITE_OK) return database->failure(code);
+  sqlite3_extended_result_codes(handle, 1);
+  sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+  // FULL: the log is flushed before COMMIT returns. A checkpoint each 20,000 pages (160 MiB) keeps
+  // bulk loads from copying a page many times over; the log file is cut back to that size.
+  auto configured = database->execute(
+      fmt::format("PRAGMA page_size = 8192; PRAGMA cache_size = -{}; PRAGMA synchronous = FULL; "
+                  "PRAGMA wal_autocheckpoint = 20000; "
+                  "PRAGMA journal_size_limit = 167772160; PRAGMA trusted_schema = OFF",
+                  options.cache_bytes / 1024));
+  if (configured && !options.is_read_only) {
+    configured = database->execute("PRAGMA journal_mode = WAL");
+  }
+  if (!configured) return pass(configured);
+  return database;
+}
+
+Result<Statement> Database::prepare(std::string_view sql) {
+  sqlite3_stmt* raw = nullptr;
+  const int code = sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &raw, nullptr);
+  if (code != SQLITE_OK) return failure(code);
+  Statement statement;
+  statement.statement_.reset(raw);
+  statement.database_ = this;
+  return statement;
+}
+
+Result<void> Database::execute(const std::string& sql) {
+  const int code = sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) return failure(code);
+  return {};
+}
+
+Result<std::int64_t> Database::query_integer(std::string_view sql) {
+  auto statement = prepare(sql);
+  if (!statement) return pass(statement);
+  auto row = statement->step();
+  if (!row) return pass(row);
+  CHECK(*row);
+  return statement->integer(0);
+}
+
+Failure Database::failure(int code) const {
+  const char* text = handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code);
+  return fail(kind_of(code), "{}: {}{}", path_, text, mend_of(code));
+}
+
+Result<Transaction> Transaction::begin(Database& database) {
+  if (auto begun = database.execute("BEGIN IMMEDIATE"); !begun) return pass(begun);
+  return Transaction(database);
+}
+
+Transaction::~Transaction() {
+  if (!database_ || !database_->is_in_transaction()) return;
+  // A rollback that fails leaves the transaction open, which the next BEGIN reports.
+  (void)database_->execute("ROLLBACK").has_value();
+}
+
+Result<void> Transaction::commit() {
+  CHECK(database_);
+  auto committed = database_->execute("COMMIT");
+  if (!committed && committed.error().kind == ErrorKind::fatal) {
+    // The commit record may be in the log although flushing it failed.
+    return fail(ErrorKind::unknown_outcome, "{}", committed.error().message);
+  }
+  return committed;
+}
+
+}  // namespace dwell

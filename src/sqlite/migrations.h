@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "sqlite/database.h"
+
+namespace dwell {
+
+// One numbered step of the file's layout; its number is its place in the list, from 1.
+struct Migration {
+  std::string_view name;  // NNNN_name
+  std::string_view up;
+  std::string_view down;
+};
+
+// The steps of db/sqlite, built into the binary.
+const std::vector<Migration>& sqlite_migrations();
+
+// Brings a database file to `target` steps (default: all), each step in one transaction. The step
+// reached is PRAGMA user_version, and PRAGMA application_id says the file is Dwell's.
+// Errors: invalid (another program's file, or a newer Dwell's), and those of Database.
+Result<void> migrate(Database& database, int target);
+Result<void> migrate(Database& database);
+
+// The same check without changing anything: a file no step was run on is invalid too.
+Result<void> check_schema(Database& database);
+
+}  // namespace dwell

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file_lock.h"
+#include "ports/committer.h"
+#include "sqlite/database.h"
+#include "sqlite/stored_totals.h"
+
+namespace dwell {
+
+struct SqliteCommitterOptions {
+  DatabaseOptions database;
+  Milliseconds rejects_max_age = std::chrono::days(30);
+  std::uint64_t rejects_max_bytes = 64 << 20;  // of raw bytes, and 128 bytes a record on top
+};
+
+// Commits units to one SQLite file: rows, states, totals, rejected records and positions in one
+// transaction, durable when commit() returns.
+//
+// Owns the file for writing: FILE.lock keeps a second process out, and readers are free. After
+// unknown_outcome the connection is closed; restore() opens it again and lets the log decide.
+// Device numbers are row ids less one, so restoring needs no map. Not thread-safe.
+class SqliteCommitter final : public Committer {
+ public:
+  // Creates the file or brings its layout up to date. `order` is stored in a new file and must be
+  // the stored one in an old file. Errors: retry_later (locked; says by whom), invalid (not a
+  // database of ours, other order, not writable), fatal (damaged).
+  static Result<std::unique_ptr<SqliteCommitter>> open(const std::string& path, Order order,
+                                                       const SqliteCommitterOptions& options);
+  ~SqliteCommitter() override;
+
+  Result<std::vector<Position>> restore(Fold& fold) override;
+  Result<void> commit(const Unit& unit, const Fold& after) override;
+
+ private:
+  struct Statements;
+
+  SqliteCommitter(std::string path, Order order, const SqliteCommitterOptions& options,
+                  FileLock lock);
+
+  Result<void> connect();
+  Result<void> check_order();
+  Result<void> load_devices(Fold& fold);
+  Result<std::vector<Position>> load_positions();
+
+  Result<void> write_states(const Unit& unit, const Fold& after);
+  Result<void> write_rows(const Unit& unit, StoreCounts& counts);
+  Result<void> write_rejects(const Unit& unit, StoreCounts& counts);
+  Result<void> trim_rejects(Timestamp now, StoreCounts& counts);
+  Result<void> write_totals(const Totals& totals, const StoreCounts& counts);
+  Result<void> write_positions(const Unit& unit);
+
+  std::string path_;
+  Order order_;
+  SqliteCommitterOptions options_;
+  FileLock lock_;
+  std::unique_ptr<Database> database_;  // empty after unknown_outcome
+  std::unique_ptr<Statements> statements_;
+  StoreCounts counts_;
+
+  struct RowKey {
+    DeviceIndex device;
+    std::uint32_t change;
+    std::int64_t identity;  // timestamp and type
+  };
+  std::vector<RowKey> row_order_;         // scratch
+  std::vector<DeviceIndex> state_order_;  // scratch
+  std::string state_;                     // scratch
+};
+
+}  // namespace dwell

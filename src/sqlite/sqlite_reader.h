@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "ports/timeline_reader.h"
+#include "sqlite/database.h"
+
+namespace dwell {
+
+// Answers questions from a SQLite file, beside the process that writes it. Every page is one read
+// transaction. Not thread-safe.
+class SqliteReader final : public TimelineReader {
+ public:
+  // Errors: not_found (no such file), invalid (not ours, or without our tables).
+  static Result<std::unique_ptr<SqliteReader>> open(const std::string& path);
+
+  Result<std::vector<Row>> timeline(const TimelineQuery& query) override;
+  Result<std::vector<Presence>> presence(const PresenceQuery& query) override;
+  Result<std::vector<RejectedRecord>> rejected(const RejectedQuery& query) override;
+  Result<StoreTotals> totals() override;
+
+ private:
+  explicit SqliteReader(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+
+  Result<void> prepare();
+  Result<std::optional<std::int64_t>> device_number(const std::string& name);
+  Result<std::optional<Timestamp>> inside_since(std::int64_t device, Timestamp at);
+
+  std::unique_ptr<Database> database_;
+  Statement find_device_, rows_from_, rows_back_, devices_, rejects_;
+};
+
+}  // namespace dwell
