@@ -42,6 +42,8 @@ class Pipeline {
   Result<void> run(Source& source, std::stop_token stop);
 
   const Fold& fold() const { return *fold_; }
+  // Of all inputs, as of the last commit.
+  const std::vector<Position>& positions() const { return positions_; }
 
  private:
   Result<void> step(Source& source, bool& is_done);
@@ -53,7 +55,7 @@ class Pipeline {
   Observer& observer_;
   PipelineOptions options_;
   std::optional<Fold> fold_;
-  std::vector<Position> positions_;  // as of the last commit, all inputs
+  std::vector<Position> positions_;
   Milliseconds retry_wait_{0};
   std::chrono::nanoseconds failing_since_{0};
 };

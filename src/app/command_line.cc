@@ -1,0 +1,263 @@
+#include "app/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "app/commands.h"
+#include "app/output.h"
+#include "app/units.h"
+
+namespace dwell {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+int finish(const Result<void>& result) {
+  if (result) return 0;
+  fmt::print(stderr, "dwell: {}\n", result.error().message);
+  return result.error().kind == ErrorKind::invalid ? kUsage : kFailed;
+}
+
+int report(const Problems& problems) {
+  for (const std::string& problem : problems) fmt::print(stderr, "dwell: {}\n", problem);
+  return kUsage;
+}
+
+std::vector<std::string> environment() {
+  std::vector<std::string> all;
+  for (char** entry = environ; *entry; ++entry) all.emplace_back(*entry);
+  return all;
+}
+
+std::string check_time(const std::string& text) {
+  return parse_rfc3339(text) ? "" : "expected an RFC 3339 time such as 2025-07-08T12:00:00Z";
+}
+
+std::string check_duration(const std::string& text) {
+  return parse_duration(text) ? "" : "expected a duration such as 250ms, 90s or 5min";
+}
+
+// The parsed command line: which command, its arguments, and the settings given as flags.
+class CommandLine {
+ public:
+  CommandLine() : app_("Turns unreliable device events into a presence history to trust.") {
+    app_.name("dwell");
+    app_.require_subcommand(1);
+    app_.footer(
+        "Settings come from a TOML file, then DWELL_* variables, then flags.\n"
+        "`dwell config` shows the effective ones and where each comes from.");
+    add_replay();
+    add_timeline();
+    add_who();
+    add_rejects();
+    add_generate();
+    add_check();
+    add_config();
+    add_command("version", "Print the version", [] { return finish(print(version())); });
+  }
+
+  int run(int argc, char** argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      return app_.exit(error) == 0 ? 0 : kUsage;
+    }
+    return action_();
+  }
+
+ private:
+  static std::string version() { return "dwell " DWELL_VERSION "\n"; }
+
+  CLI::App* add_command(const std::string& name, const std::string& help,
+                        std::function<int()> action) {
+    CLI::App* command = app_.add_subcommand(name, help);
+    command->callback([this, action = std::move(action)] { action_ = action; });
+    return command;
+  }
+
+  // A command that needs the settings whose keys begin with one of `prefixes`.
+  CLI::App* add_configured(const std::string& name, const std::string& help,
+                           const std::vector<std::string>& prefixes,
+                           std::function<Result<void>(const LoadedConfig&)> action) {
+    CLI::App* command = add_command(name, help, [this, action = std::move(action)] {
+      Problems problems;
+      const LoadedConfig loaded = load(problems);
+      return problems.empty() ? finish(action(loaded)) : report(problems);
+    });
+    command->add_option("--config", config_path_, "Read settings from this TOML file")
+        ->envname("DWELL_CONFIG")
+        ->group("Settings");
+    for (const Setting& setting : settings()) {
+      const bool is_needed =
+          std::any_of(prefixes.begin(), prefixes.end(),
+                      [&](const std::string& prefix) { return setting.key.starts_with(prefix); });
+      if (is_needed) add_setting(*command, setting);
+    }
+    return command;
+  }
+
+  void add_setting(CLI::App& command, const Setting& setting) {
+    const auto help =
+        fmt::format("{} [{}; default {}]", setting.help, setting.expected, setting.show(Config()));
+    command
+        .add_option_function<std::string>(
+            setting.flag,
+            [this, &setting](const std::string& value) {
+              flags_.push_back({setting.key, value, "flag " + setting.flag});
+            },
+            help)
+        ->group("Settings");
+  }
+
+  LoadedConfig load(Problems& problems) const {
+    std::vector<Assignment> all;
+    if (!config_path_.empty()) all = read_config_file(settings(), config_path_, problems);
+    const auto variables = environment();
+    const auto of_environment = read_environment(settings(), variables, problems);
+    all.insert(all.end(), of_environment.begin(), of_environment.end());
+    all.insert(all.end(), flags_.begin(), flags_.end());
+    return apply(settings(), all, problems);
+  }
+
+  void add_json(CLI::App& command, Format& format) {
+    command.add_flag_callback(
+        "--json", [&format] { format = Format::json; }, "Print JSON");
+  }
+  void add_csv(CLI::App& command, Format& format) {
+    command.add_flag_callback(
+        "--csv", [&format] { format = Format::csv; }, "Print CSV");
+  }
+
+  void add_time(CLI::App& command, const std::string& flag, const std::string& help,
+                std::function<void(Timestamp)> set) {
+    command
+        .add_option_function<std::string>(
+            flag, [set](const std::string& text) { set(*parse_rfc3339(text)); }, help)
+        ->check(CLI::Validator(check_time, "TIME"))
+        ->type_name("");
+  }
+
+  void add_replay() {
+    auto* command = add_configured(
+        "replay", "Read event files into the database, going on where it stopped",
+        {"db.", "order.", "first_exit", "duplicate.", "clock.", "input.", "batch.", "rejects."},
+        [this](const LoadedConfig& loaded) { return replay(loaded, replay_); });
+    command->add_option("FILE", replay_.files, "Newline-delimited JSON events; - is standard input")
+        ->required();
+    add_json(*command, replay_.format);
+  }
+
+  void add_timeline() {
+    auto* command = add_configured(
+        "timeline", "Show the enter and exit events of a device", {"db.path"},
+        [this](const LoadedConfig& loaded) { return timeline(loaded.config, timeline_); });
+    command->add_option("DEVICE", timeline_.device, "The device id")->required();
+    add_time(*command, "--start", "From this time on, inclusive (RFC 3339)",
+             [this](Timestamp t) { timeline_.start = t; });
+    add_time(*command, "--end", "Up to this time, inclusive (RFC 3339)",
+             [this](Timestamp t) { timeline_.end = t; });
+    add_json(*command, timeline_.format);
+    add_csv(*command, timeline_.format);
+  }
+
+  void add_who() {
+    auto* command =
+        add_configured("who", "Show which devices are inside, and since when", {"db.path"},
+                       [this](const LoadedConfig& loaded) { return who(loaded.config, who_); });
+    add_time(*command, "--at", "At this time (RFC 3339) instead of now",
+             [this](Timestamp t) { who_.at = t; });
+    add_json(*command, who_.format);
+    add_csv(*command, who_.format);
+  }
+
+  void add_rejects() {
+    auto* command = add_configured(
+        "rejects", "Show the records that were rejected, and why", {"db.path"},
+        [this](const LoadedConfig& loaded) { return rejects(loaded.config, rejects_); });
+    const std::vector<std::string> reasons(
+        kOutcomeNames.begin() + static_cast<std::ptrdiff_t>(Outcome::malformed),
+        kOutcomeNames.end());
+    command->add_option("--reason", rejects_.reason, "Only those rejected for this reason")
+        ->check(CLI::IsMember(reasons));
+    command->add_option("--id", rejects_.id, "Print the raw bytes of this one");
+    command->add_option("--limit", rejects_.limit, "Show at most this many")->capture_default_str();
+    add_json(*command, rejects_.format);
+  }
+
+  void add_generate() {
+    auto* command = add_command("generate", "Write synthetic events to standard output",
+                                [this] { return finish(generate(generate_)); });
+    const auto percent = CLI::Range(0.0, 100.0);
+    GeneratorOptions& options = generate_;
+    command->add_option("--events", options.events, "How many events")->capture_default_str();
+    command->add_option("--devices", options.devices, "Of how many devices")
+        ->check(CLI::Range(1u, 100'000'000u))
+        ->capture_default_str();
+    command->add_option("--seed", options.seed, "The same seed gives the same events")
+        ->capture_default_str();
+    command->add_option("--rate", options.rate, "Events per second, all devices together")
+        ->check(CLI::Range(0.001, 1e9))
+        ->capture_default_str();
+    add_time(*command, "--start", "Time of the first event [2025-07-08T00:00:00Z]",
+             [&options](Timestamp t) { options.start = t; });
+    const std::tuple<const char*, double*, const char*> shares[] = {
+        {"--repeats", &options.repeats, "Per cent that repeat the device's last event type"},
+        {"--heartbeats", &options.heartbeats, "Per cent of another event type"},
+        {"--disorder", &options.disorder, "Per cent that arrive late"},
+        {"--redelivery", &options.redelivery, "Per cent that arrive twice"},
+        {"--garbage", &options.garbage, "Per cent that are unusable"}};
+    for (const auto& [flag, share, help] : shares) {
+      command->add_option(flag, *share, help)->check(percent)->capture_default_str();
+    }
+    const auto add_duration = [&](const char* flag, Milliseconds& place, const char* help) {
+      command
+          ->add_option_function<std::string>(
+              flag, [&place](const std::string& text) { place = *parse_duration(text); }, help)
+          ->check(CLI::Validator(check_duration, "DURATION"))
+          ->type_name("");
+    };
+    add_duration("--delay", options.delay, "How late, at most [30s]");
+    add_duration("--skew", options.skew, "How far each device's clock is off, at most [0ms]");
+  }
+
+  void add_check() {
+    auto* command = add_command("check", "Check a TOML file of settings", [this] {
+      Problems problems;
+      const auto assignments = read_config_file(settings(), check_path_, problems);
+      apply(settings(), assignments, problems);
+      if (!problems.empty()) return report(problems);
+      return finish(print(fmt::format("{}: ok\n", check_path_)));
+    });
+    command->add_option("FILE", check_path_, "The file")->required();
+  }
+
+  void add_config() {
+    auto* command = add_configured(
+        "config", "Print the effective settings as TOML", {""}, [this](const LoadedConfig& loaded) {
+          return print(docs_ ? settings_page(settings()) : show_config(settings(), loaded));
+        });
+    command->add_flag("--docs", docs_, "Print the settings page of the documentation instead");
+  }
+
+  CLI::App app_;
+  std::function<int()> action_;
+  std::string config_path_;
+  std::string check_path_;
+  std::vector<Assignment> flags_;
+  bool docs_ = false;
+  ReplayArguments replay_;
+  TimelineArguments timeline_;
+  WhoArguments who_;
+  RejectsArguments rejects_;
+  GeneratorOptions generate_;
+};
+
+}  // namespace
+
+int run_command_line(int argc, char** argv) {
+  return CommandLine().run(argc, argv);
+}
+
+}  // namespace dwell

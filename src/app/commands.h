@@ -1,0 +1,49 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/config_loader.h"
+#include "app/generator.h"
+#include "base/result.h"
+
+namespace dwell {
+
+// How a command prints: for people, or for programs.
+enum class Format { table, json, csv };
+
+// One file for each command in src/app; main.cc only parses the command line. Every command prints
+// to standard output and returns an Error for main to print.
+
+struct ReplayArguments {
+  std::vector<std::string> files;
+  Format format = Format::table;
+};
+Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments);
+
+struct TimelineArguments {
+  std::string device;
+  Timestamp start = kEarliest;
+  Timestamp end = kLatest;
+  Format format = Format::table;
+};
+Result<void> timeline(const Config& config, const TimelineArguments& arguments);
+
+struct WhoArguments {
+  std::optional<Timestamp> at;  // empty: now
+  Format format = Format::table;
+};
+Result<void> who(const Config& config, const WhoArguments& arguments);
+
+struct RejectsArguments {
+  std::optional<std::string> reason;
+  std::optional<std::int64_t> id;  // print the raw bytes of this one
+  std::size_t limit = 100;
+  Format format = Format::table;
+};
+Result<void> rejects(const Config& config, const RejectsArguments& arguments);
+
+Result<void> generate(const GeneratorOptions& options);
+
+}  // namespace dwell

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace dwell {
+
+// Writes to standard output. Errors: fatal when it cannot be written (a closed pipe, a full disk).
+Result<void> print(std::string_view text);
+
+// One JSON document and a newline.
+Result<void> print_document(const boost::json::value& value);
+
+// Bytes as base64 (RFC 4648 section 4), for JSON.
+std::string base64(std::string_view bytes);
+
+}  // namespace dwell

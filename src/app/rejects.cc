@@ -1,0 +1,85 @@
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "app/commands.h"
+#include "app/output.h"
+#include "app/terminal.h"
+#include "app/units.h"
+#include "core/decoder.h"
+#include "sqlite/sqlite_reader.h"
+
+namespace dwell {
+namespace {
+
+constexpr std::size_t kPage = 1'000;
+
+std::string json_line(const RejectedRecord& record) {
+  boost::json::object object{{"id", record.id},
+                             {"reason", record.reason},
+                             {"source", record.source},
+                             {"offset", record.offset},
+                             {"received", format_rfc3339(record.received)},
+                             {"bytes", base64(record.bytes)}};
+  if (record.truncated_from) object["truncatedFrom"] = record.truncated_from;
+  return boost::json::serialize(object) + '\n';
+}
+
+void add_row(TextTable& table, const RejectedRecord& record, std::size_t columns) {
+  table.add({fmt::format("{}", record.id), record.reason,
+             fmt::format("{}:{}", record.source, record.offset),
+             format_count(record.truncated_from ? record.truncated_from : record.bytes.size()),
+             printable(record.bytes, columns)});
+}
+
+Result<void> print_raw(TimelineReader& reader, std::int64_t id) {
+  RejectedQuery query;
+  query.id = id;
+  query.limit = 1;
+  auto found = reader.rejected(query);
+  if (!found) return pass(found);
+  if (found->empty()) {
+    return fail(ErrorKind::not_found, "no rejected record {}; `dwell rejects` lists them", id);
+  }
+  return print(found->front().bytes);
+}
+
+}  // namespace
+
+Result<void> rejects(const Config& config, const RejectsArguments& arguments) {
+  auto reader = SqliteReader::open(config.db_path);
+  if (!reader) return pass(reader);
+  if (arguments.id) return print_raw(**reader, *arguments.id);
+
+  const Terminal terminal = Terminal::of(stdout);
+  TextTable table({{"id", true}, {"reason"}, {"position"}, {"bytes", true}, {"record"}});
+  const std::size_t columns = std::max<std::size_t>(24, terminal.width / 2);
+  RejectedQuery query;
+  query.reason = arguments.reason;
+  std::size_t shown = 0;
+  while (shown < arguments.limit) {
+    query.limit = std::min(kPage, arguments.limit - shown);
+    auto page = (*reader)->rejected(query);
+    if (!page) return pass(page);
+    for (const RejectedRecord& record : *page) {
+      if (arguments.format == Format::json) {
+        if (auto printed = print(json_line(record)); !printed) return printed;
+      } else {
+        add_row(table, record, columns);
+      }
+    }
+    shown += page->size();
+    if (page->size() < query.limit) break;
+    query.after = page->back().id;
+  }
+  if (arguments.format == Format::json) return {};
+  auto totals = (*reader)->totals();
+  if (!totals) return pass(totals);
+  const auto held = totals->rejects_kept;
+  return print(
+      fmt::format("{}{} shown of {} held; {} removed by age or size; "
+                  "`--id ID` prints the raw bytes of one\n",
+                  shown ? table.render(terminal) : "", format_count(shown), format_count(held),
+                  format_count(totals->rejects_dropped)));
+}
+
+}  // namespace dwell

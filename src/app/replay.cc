@@ -1,0 +1,151 @@
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <random>
+
+#include "app/commands.h"
+#include "app/output.h"
+#include "app/progress.h"
+#include "app/system_clock.h"
+#include "app/terminal.h"
+#include "app/units.h"
+#include "file/file_source.h"
+#include "pipeline/pipeline.h"
+#include "sqlite/sqlite_committer.h"
+#include "sqlite/sqlite_reader.h"
+#include "sqlite/stored_order.h"
+
+namespace dwell {
+namespace {
+
+std::string_view group_of(Outcome outcome) {
+  if (outcome == Outcome::accepted) return "accepted";
+  if (outcome == Outcome::ignored) return "ignored";
+  return is_suppressed(outcome) ? "suppressed" : "rejected";
+}
+
+std::uint64_t count_of(const Totals& totals, std::string_view ignored_type) {
+  for (const auto& ignored : totals.ignored_types) {
+    if (ignored.type == ignored_type) return ignored.count;
+  }
+  return 0;
+}
+
+std::string outcome_table(const Totals& run, const StoreTotals& store, const Terminal& terminal) {
+  TextTable table({{"outcome"}, {"reason"}, {"this run", true}, {"in all", true}});
+  const auto add = [&](std::string_view group, std::string_view reason, std::uint64_t in_run,
+                       std::uint64_t in_all) {
+    table.add(
+        {std::string(group), std::string(reason), format_count(in_run), format_count(in_all)});
+  };
+  for (std::size_t i = 0; i < kOutcomeCount; ++i) {
+    const auto outcome = static_cast<Outcome>(i);
+    if (outcome == Outcome::ignored) {
+      for (const auto& [type, count] : store.totals.ignored_types) {
+        add("ignored", type, count_of(run, type), count);
+      }
+    } else if (outcome == Outcome::accepted || store.totals[outcome] > 0) {
+      const auto reason = outcome == Outcome::accepted ? "" : name(outcome);
+      add(group_of(outcome), reason, run[outcome], store.totals[outcome]);
+    }
+  }
+  add("records read", "", run.records(), store.totals.records());
+  return table.render(terminal);
+}
+
+// One line that accounts for every accepted event: why the file has the rows it has.
+std::string account(const StoreTotals& store, const std::string& path) {
+  std::string text =
+      fmt::format("{} rows of {} devices in {}: {} accepted", format_count(store.rows),
+                  format_count(store.devices), path, format_count(store.totals[Outcome::accepted]));
+  if (store.totals.promoted) text += fmt::format(" + {} promoted", store.totals.promoted);
+  if (store.totals.retracted) text += fmt::format(" - {} retracted", store.totals.retracted);
+  if (store.absorbed) text += fmt::format(" - {} stored already", store.absorbed);
+  if (store.faults) text += fmt::format(" + {} retracted without a row", store.faults);
+  return text + fmt::format(" (order = {})\n", name(store.order));
+}
+
+boost::json::object json_of(const Totals& totals) {
+  boost::json::object outcomes;
+  for (std::size_t i = 0; i < kOutcomeCount; ++i) outcomes[kOutcomeNames[i]] = totals.outcomes[i];
+  boost::json::object types;
+  for (const auto& [type, count] : totals.ignored_types) types[type] = count;
+  return {{"records", totals.records()},
+          {"outcomes", std::move(outcomes)},
+          {"ignoredTypes", std::move(types)},
+          {"promoted", totals.promoted},
+          {"retracted", totals.retracted}};
+}
+
+boost::json::object json_of(const StoreTotals& store) {
+  auto object = json_of(store.totals);
+  object["order"] = name(store.order);
+  object["devices"] = store.devices;
+  object["rows"] = store.rows;
+  object["absorbed"] = store.absorbed;
+  object["faults"] = store.faults;
+  object["rejectsKept"] = store.rejects_kept;
+  object["rejectsDropped"] = store.rejects_dropped;
+  return object;
+}
+
+// An order nobody asked for is that of the file.
+Result<Order> order_for(const LoadedConfig& loaded) {
+  if (!loaded.is_default("order.mode")) return loaded.config.rule.order;
+  auto stored = stored_order(loaded.config.db_path);
+  if (!stored) return pass(stored);
+  return stored->value_or(loaded.config.rule.order);
+}
+
+Result<void> replay_file(const std::string& path, const Config& config, Clock& clock,
+                         Pipeline& pipeline, Progress& progress) {
+  auto source = FileSource::open(path, config.limits, clock);
+  if (!source) return pass(source);
+  if (auto sought = (*source)->seek(pipeline.positions()); !sought) return sought;
+  progress.begin_file(path, static_cast<std::uint64_t>((*source)->next()), (*source)->size());
+  auto run = pipeline.run(**source, {});
+  if (run) progress.end_file();
+  return run;
+}
+
+}  // namespace
+
+Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments) {
+  Config config = loaded.config;
+  auto order = order_for(loaded);
+  if (!order) return pass(order);
+  config.rule.order = *order;
+
+  SqliteCommitterOptions store_options;
+  store_options.database.cache_bytes = static_cast<std::int64_t>(config.db_cache_bytes);
+  store_options.rejects_max_age = config.rejects_max_age;
+  store_options.rejects_max_bytes = config.rejects_max_bytes;
+  auto committer = SqliteCommitter::open(config.db_path, config.rule.order, store_options);
+  if (!committer) return pass(committer);
+
+  SystemClock clock;
+  Progress progress(Terminal::of(stderr), clock);
+  PipelineOptions options;
+  options.rule = config.rule;
+  options.hash_seed = std::random_device{}();
+  Pipeline pipeline(**committer, clock, progress, options);
+  if (auto restored = pipeline.restore(); !restored) return restored;
+  const Totals before = pipeline.fold().totals();
+
+  for (const std::string& file : arguments.files) {
+    if (auto done = replay_file(file, config, clock, pipeline, progress); !done) return done;
+  }
+
+  const Totals run = pipeline.fold().totals() - before;
+  auto reader = SqliteReader::open(config.db_path);
+  if (!reader) return pass(reader);
+  auto store = (*reader)->totals();
+  if (!store) return pass(store);
+  if (arguments.format == Format::json) {
+    return print_document(
+        boost::json::object{{"run", json_of(run)}, {"database", json_of(*store)}});
+  }
+  return print(outcome_table(run, *store, Terminal::of(stdout)) + '\n' +
+               account(*store, config.db_path));
+}
+
+}  // namespace dwell

@@ -1,0 +1,275 @@
+#include "app/settings.h"
+
+#include <algorithm>
+#include <cctype>
+#include <numeric>
+
+#include "app/units.h"
+
+namespace dwell {
+namespace {
+
+// The makers below turn a place in Config and a kind of value into a Setting. `place` is a function
+// from Config& to a reference.
+
+std::string flag_of(std::string_view key) {
+  std::string flag = "--" + std::string(key);
+  std::replace_if(
+      flag.begin() + 2, flag.end(), [](char c) { return c == '.' || c == '_'; }, '-');
+  return flag;
+}
+
+template <typename Place>
+Setting text(std::string key, Place place, std::string help) {
+  return {.key = key,
+          .flag = flag_of(key),
+          .help = std::move(help),
+          .expected = "a text that is not empty",
+          .set =
+              [place](std::string_view text, Config& config) {
+                if (!text.empty()) place(config) = text;
+                return !text.empty();
+              },
+          .show = [place](const Config& config) { return place(const_cast<Config&>(config)); }};
+}
+
+template <typename Place>
+Setting count(std::string key, Place place, std::uint64_t least, std::uint64_t most,
+              std::string help) {
+  return {.key = key,
+          .flag = flag_of(key),
+          .help = std::move(help),
+          .expected = fmt::format("a whole number from {} to {}", least, most),
+          .set =
+              [=](std::string_view text, Config& config) {
+                const auto value = parse_count(text);
+                if (!value || *value < least || *value > most) return false;
+                place(config) =
+                    static_cast<std::remove_reference_t<decltype(place(config))>>(*value);
+                return true;
+              },
+          .show =
+              [place](const Config& config) {
+                return fmt::format("{}", place(const_cast<Config&>(config)));
+              }};
+}
+
+template <typename Place>
+Setting bytes(std::string key, Place place, std::uint64_t least, std::uint64_t most,
+              std::string help) {
+  return {.key = key,
+          .flag = flag_of(key),
+          .help = std::move(help),
+          .expected = fmt::format("bytes from {} to {}, such as 65536, 64KiB or 1MiB",
+                                  format_bytes(least), format_bytes(most)),
+          .set =
+              [=](std::string_view text, Config& config) {
+                const auto value = parse_bytes(text);
+                if (!value || *value < least || *value > most) return false;
+                place(config) = *value;
+                return true;
+              },
+          .show =
+              [place](const Config& config) {
+                return format_bytes(place(const_cast<Config&>(config)));
+              }};
+}
+
+constexpr Milliseconds kLongestDuration = std::chrono::days(36'500);
+
+template <typename Place>
+Setting duration(std::string key, Place place, Milliseconds least, std::string help) {
+  return {.key = key,
+          .flag = flag_of(key),
+          .help = std::move(help),
+          .expected = fmt::format("a duration from {} to {}, such as 250ms, 90s, 5min, 24h or 30d",
+                                  format_duration(least), format_duration(kLongestDuration)),
+          .set =
+              [=](std::string_view text, Config& config) {
+                const auto value = parse_duration(text);
+                if (!value || *value < least || *value > kLongestDuration) return false;
+                place(config) = *value;
+                return true;
+              },
+          .show =
+              [place](const Config& config) {
+                return format_duration(place(const_cast<Config&>(config)));
+              }};
+}
+
+// A duration that may be switched off; `place` is a std::optional.
+template <typename Place>
+Setting limit(std::string key, Place place, std::string help) {
+  return {.key = key,
+          .flag = flag_of(key),
+          .help = std::move(help),
+          .expected = "off, or a duration such as 90s, 5min or 24h",
+          .set =
+              [=](std::string_view text, Config& config) {
+                const auto value = parse_duration(text);
+                if (text != "off" && (!value || *value > kLongestDuration)) return false;
+                place(config) = value;
+                return true;
+              },
+          .show =
+              [place](const Config& config) {
+                const auto value = place(const_cast<Config&>(config));
+                return value ? format_duration(*value) : std::string("off");
+              }};
+}
+
+template <typename Place, typename Value>
+Setting choice(std::string key, Place place,
+               std::vector<std::pair<std::string_view, Value>> choices, std::string help) {
+  std::string expected;
+  for (const auto& [name, value] : choices) {
+    expected += fmt::format("{}{}", expected.empty() ? "" : " or ", name);
+  }
+  return {.key = key,
+          .flag = flag_of(key),
+          .help = std::move(help),
+          .expected = std::move(expected),
+          .set =
+              [=](std::string_view text, Config& config) {
+                for (const auto& [name, value] : choices) {
+                  if (name == text) return place(config) = value, true;
+                }
+                return false;
+              },
+          .show =
+              [=](const Config& config) {
+                for (const auto& [name, value] : choices) {
+                  if (value == place(const_cast<Config&>(config))) return std::string(name);
+                }
+                return std::string();
+              }};
+}
+
+Setting with_flag(Setting setting, std::string flag) {
+  setting.flag = std::move(flag);
+  return setting;
+}
+
+std::vector<Setting> make_settings() {
+  return {
+      with_flag(text(
+                    "db.path", [](Config& c) -> auto& { return c.db_path; },
+                    "The SQLite file that holds the timeline"),
+                "--db"),
+      bytes(
+          "db.cache", [](Config& c) -> auto& { return c.db_cache_bytes; }, 1 << 20, 64ull << 30,
+          "Memory for pages of the SQLite file"),
+      with_flag(choice(
+                    "order.mode", [](Config& c) -> auto& { return c.rule.order; },
+                    std::vector<std::pair<std::string_view, Order>>{
+                        {"arrival", Order::arrival}, {"event_time", Order::event_time}},
+                    "Judge events in the order received, or as if sorted by their timestamps; "
+                    "stored in the database, which keeps the one it was made with"),
+                "--order"),
+      count(
+          "order.window_max", [](Config& c) -> auto& { return c.rule.window_max; }, 1,
+          kLargestWindow,
+          "event_time: how many events of a device a late one can still be sorted into"),
+      duration(
+          "order.horizon", [](Config& c) -> auto& { return c.rule.horizon; }, Milliseconds{1},
+          "event_time: how far behind a device's newest event a late one may lie"),
+      choice(
+          "first_exit", [](Config& c) -> auto& { return c.rule.first_exit; },
+          std::vector<std::pair<std::string_view, FirstExit>>{{"accept", FirstExit::accept},
+                                                              {"suppress", FirstExit::suppress}},
+          "Whether a device's first event may be an exit; with suppress a device never seen "
+          "counts as outside"),
+      count(
+          "duplicate.window", [](Config& c) -> auto& { return c.rule.duplicate_window; }, 0,
+          kLargestDuplicateWindow,
+          "arrival: how many of a device's last accepted events a redelivery is looked for in"),
+      choice(
+          "clock.source", [](Config& c) -> auto& { return c.rule.clock_source; },
+          std::vector<std::pair<std::string_view, ClockSource>>{
+              {"event", ClockSource::event}, {"received", ClockSource::received}},
+          "Whose time counts: the event's own, or that of its receipt for devices without a "
+          "usable clock"),
+      limit(
+          "clock.max_ahead", [](Config& c) -> auto& { return c.rule.max_ahead; },
+          "Reject events this far ahead of their receipt, as future_timestamp"),
+      limit(
+          "clock.max_behind", [](Config& c) -> auto& { return c.rule.max_behind; },
+          "Reject events this far behind their receipt, as past_timestamp"),
+      bytes(
+          "input.max_record", [](Config& c) -> auto& { return c.limits.record_bytes; }, 1 << 10,
+          64 << 20, "The longest record; a longer one is rejected as too_large"),
+      count(
+          "batch.records", [](Config& c) -> auto& { return c.limits.batch_records; }, 1, 1'000'000,
+          "The most records committed together"),
+      bytes(
+          "batch.bytes", [](Config& c) -> auto& { return c.limits.batch_bytes; }, 64 << 10, 1 << 30,
+          "The most bytes of records committed together"),
+      duration(
+          "rejects.max_age", [](Config& c) -> auto& { return c.rejects_max_age; }, Milliseconds{1},
+          "How long a rejected record is kept"),
+      bytes(
+          "rejects.max_bytes", [](Config& c) -> auto& { return c.rejects_max_bytes; }, 0,
+          1ull << 40,
+          "How much of rejected records is kept, 128 bytes a record on top; the oldest go first"),
+  };
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::string Setting::environment() const {
+  std::string name = "DWELL_" + key;
+  for (char& c : name) c = c == '.' ? '_' : static_cast<char>(std::toupper(c));
+  return name;
+}
+
+const std::vector<Setting>& settings() {
+  static const std::vector<Setting> all = make_settings();
+  return all;
+}
+
+const Setting* find_setting(std::span<const Setting> all, std::string_view key) {
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Setting& s) { return s.key == key; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+std::string nearest_key(std::span<const Setting> all, std::string_view text) {
+  std::string nearest;
+  std::size_t least = text.size() / 2 + 1;
+  for (const Setting& setting : all) {
+    const auto distance = edit_distance(setting.key, text.substr(0, 100));
+    if (distance < least) {
+      least = distance;
+      nearest = setting.key;
+    }
+  }
+  return nearest;
+}
+
+std::string settings_page(std::span<const Setting> all) {
+  const Config defaults;
+  std::string page =
+      "| TOML key | environment | flag | default | takes | meaning |\n"
+      "|---|---|---|---|---|---|\n";
+  for (const Setting& setting : all) {
+    page +=
+        fmt::format("| `{}` | `{}` | `{}` | `{}` | {} | {} |\n", setting.key, setting.environment(),
+                    setting.flag, setting.show(defaults), setting.expected, setting.help);
+  }
+  return page;
+}
+
+}  // namespace dwell

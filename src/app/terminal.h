@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/timeline.h"
+
+namespace dwell {
+
+// What an output stream can show. Colour needs a terminal and no NO_COLOR (https://no-color.org);
+// block characters need a UTF-8 locale; COLUMNS overrides the width.
+struct Terminal {
+  bool is_terminal = false;
+  bool has_color = false;
+  bool has_unicode = false;
+  std::size_t width = 80;  // columns, at least 40
+
+  static Terminal of(std::FILE* stream);
+};
+
+// Columns of text, padded to the widest cell; numbers are best right-aligned.
+class TextTable {
+ public:
+  struct Column {
+    std::string title;
+    bool is_right_aligned = false;
+  };
+  explicit TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {}
+
+  void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  std::string render(const Terminal& terminal) const;
+
+ private:
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+// The columns a text takes, one for each code point.
+std::size_t display_width(std::string_view utf8);
+
+// Bytes as one line of printable text: controls, invalid UTF-8 and backslashes as \xNN; cut to
+// `columns` with an ellipsis.
+std::string printable(std::string_view bytes, std::size_t columns);
+
+// Presence from `begin` to `end` in `columns` cells: full where inside for the whole cell, half
+// where for a part of it. Sessions open at either side reach over the edge.
+std::string presence_strip(const std::vector<Session>& sessions, Timestamp begin, Timestamp end,
+                           std::size_t columns, const Terminal& terminal);
+
+// One field of a CSV line (RFC 4180).
+std::string csv_field(std::string_view text);
+
+}  // namespace dwell
