@@ -1,5 +1,7 @@
 #include "core/decoder.h"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cstring>
 
@@ -138,7 +140,9 @@ bool Decoder::is_valid_scalar(std::string_view token) {
 // Checks a value nobody reads, so that a record is valid JSON as a whole or malformed.
 bool Decoder::is_valid(ondemand::value value, int depth) {
   ondemand::json_type type;
-  if (depth > kDeepestNesting || value.type().get(type) != simdjson::SUCCESS) return false;
+  if (value.type().get(type) != simdjson::SUCCESS) return false;
+  const bool is_nested = type == ondemand::json_type::array || type == ondemand::json_type::object;
+  if (is_nested && depth > kDeepestNesting) return false;
   if (type == ondemand::json_type::array) {
     ondemand::array array;
     if (value.get_array().get(array) != simdjson::SUCCESS) return false;
@@ -169,7 +173,7 @@ bool Decoder::read_members(std::string_view bytes, Members& members) {
   if (scratch_.size() < bytes.size() + simdjson::SIMDJSON_PADDING) {
     scratch_.resize(2 * (bytes.size() + simdjson::SIMDJSON_PADDING));
   }
-  std::memcpy(scratch_.data(), bytes.data(), bytes.size());
+  std::copy(bytes.begin(), bytes.end(), scratch_.begin());
 
   ondemand::document document;
   ondemand::object object;
