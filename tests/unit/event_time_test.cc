@@ -139,6 +139,7 @@ TEST(EventTime, ARefusedEventLeavesNoTrace) {
   EXPECT_EQ(decide(state, kExit, 899, rule).outcome, Outcome::too_late);
   EXPECT_TRUE(state == before);
   EXPECT_EQ(decide(state, kExit, 900, rule).outcome, Outcome::accepted);
+  EXPECT_EQ(decide(state, kExit, 900, rule).outcome, Outcome::duplicate) << "it stays";
 }
 
 TEST(EventTime, TheFloorIsTheLargestEvictedOrTheHorizon) {
