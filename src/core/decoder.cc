@@ -132,7 +132,11 @@ bool Decoder::key_of(ondemand::field& field, std::string_view& key) {
   return true;
 }
 
-bool Decoder::is_valid_scalar(std::string_view token) {
+// `raw` is a token of the scratch copy up to the next one. simdjson steps over a string and a colon
+// as over a whole member wherever they stand, as in {"x":"a":1}, so the next token is judged here.
+bool Decoder::is_valid_scalar(std::string_view raw) {
+  if (*(raw.data() + raw.size()) == ':') return false;
+  const std::string_view token = trim_right(raw);
   if (is_string(token)) return !has_escape(token) || has_valid_escapes(inside(token));
   return token == "true" || token == "false" || token == "null" || is_number(token);
 }
@@ -166,7 +170,7 @@ bool Decoder::is_valid(ondemand::value value, int depth) {
     }
     return true;
   }
-  return is_valid_scalar(trim_right(value.raw_json_token()));
+  return is_valid_scalar(value.raw_json_token());
 }
 
 bool Decoder::read_members(std::string_view bytes, Members& members) {
@@ -190,9 +194,10 @@ bool Decoder::read_members(std::string_view bytes, Members& members) {
                                : key == "event_type" ? &members.event_type
                                : key == "timestamp"  ? &members.timestamp
                                                      : nullptr;
-    const std::string_view token = trim_right(field.value().raw_json_token());
+    const std::string_view raw = field.value().raw_json_token();
+    const std::string_view token = trim_right(raw);
     const bool is_nested = token.empty() || token.front() == '{' || token.front() == '[';
-    const bool is_sound = is_nested ? is_valid(field.value(), 2) : is_valid_scalar(token);
+    const bool is_sound = is_nested ? is_valid(field.value(), 2) : is_valid_scalar(raw);
     if (!is_sound) return false;
     // A token of the scratch copy, as the same bytes of the record, which outlive this call.
     if (wanted) *wanted = bytes.substr(token.data() - scratch_.data(), token.size());

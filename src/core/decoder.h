@@ -44,7 +44,7 @@ class Decoder {
 
   bool read_members(std::string_view bytes, Members& members);
   bool is_valid(simdjson::ondemand::value value, int depth);
-  bool is_valid_scalar(std::string_view token);
+  bool is_valid_scalar(std::string_view raw);
   bool key_of(simdjson::ondemand::field& field, std::string_view& key);
   bool text_of(std::string_view token, std::string_view& text);
   bool device_id_of(std::string_view token, std::string_view& id);
