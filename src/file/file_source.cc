@@ -198,9 +198,16 @@ Result<Batch> FileSource::poll() {
   const Offset before = next_;
   records_.clear();
   positions_.clear();
-  if (!is_regular_) take_.now = clock_.wall();
-  if (auto filled = fill(); !filled) return pass(filled);
-  split();
+  // A line longer than the buffer, or one that a stream delivers in pieces, is followed to its end
+  // here: an empty batch would say that nothing new is there.
+  bool has_grown = false;
+  do {
+    const Offset known_before = known_to();
+    if (auto filled = fill(); !filled) return pass(filled);
+    has_grown = known_to() != known_before;
+    if (!is_regular_) take_.now = clock_.wall();
+    split();
+  } while (has_grown && records_.empty() && next_ == before && !at_end_);
   if (next_ != before) {
     auto position_mark = mark();
     if (!position_mark) return pass(position_mark);

@@ -56,6 +56,7 @@ class FileSource final : public Source {
   Result<void> check_identity(const Position& position);
   Result<std::string> head(std::size_t length) const;
   Result<std::string> mark() const;
+  Offset known_to() const { return buffer_offset_ + static_cast<Offset>(filled_); }
   Result<void> fill();
   void split();
   void add_record(const char* start, std::size_t length, std::uint64_t truncated_from);

@@ -191,3 +191,14 @@ def test_too_large_keeps_the_beginning(dwell):
     assert model.outcomes == {"too_large": 3, "accepted": 2}
     lines = dwell.run("rejects", "--json").json_lines
     assert [line["truncatedFrom"] for line in lines] == [len(long) - 1] + [len(huge) - 1] * 2
+
+
+def test_a_line_far_longer_than_the_buffer_costs_no_waiting(dwell):
+    """Each piece of such a line once looked like "nothing new yet" and was followed by a pause."""
+    line = event("cam", "enter", BASE, padding="x" * 40_000_000)
+    began = time.monotonic()
+    for name in ("file.ndjson", "-"):
+        dwell.write("file.ndjson", line)
+        dwell.run("replay", name, "--batch-bytes", "64KiB", "--input-max-record", "2KiB", stdin=line)
+    assert time.monotonic() - began < 30  # 600 pieces in the file alone, 100 ms each
+    assert dwell.totals()["too_large"] == 2
