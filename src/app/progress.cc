@@ -62,7 +62,7 @@ void Progress::show(bool is_final) {
   const auto events_per_second =
       static_cast<std::uint64_t>(static_cast<double>(records_) / seconds);
 
-  std::string line = fmt::format("{}  {:.1f} MiB", name_, static_cast<double>(done_) / (1 << 20));
+  std::string line = fmt::format("{}  {}", name_, format_size(done_));
   if (size_ > 0) {
     const double share = std::min(1.0, static_cast<double>(done_) / static_cast<double>(size_));
     if (terminal_.is_terminal) line += "  " + bar(share, terminal_.has_unicode);

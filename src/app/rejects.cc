@@ -24,9 +24,14 @@ std::string json_line(const RejectedRecord& record) {
   return boost::json::serialize(object) + '\n';
 }
 
+// The last part of a path; the whole one is in the JSON form.
+std::string_view file_name(std::string_view source) {
+  return source.substr(source.find_last_of('/') + 1);
+}
+
 void add_row(TextTable& table, const RejectedRecord& record, std::size_t columns) {
   table.add({fmt::format("{}", record.id), record.reason,
-             fmt::format("{}:{}", record.source, record.offset),
+             fmt::format("{}:{}", file_name(record.source), record.offset),
              format_count(record.truncated_from ? record.truncated_from : record.bytes.size()),
              printable(record.bytes, columns)});
 }

@@ -85,6 +85,16 @@ std::string format_span(Milliseconds duration) {
   return text.empty() ? "0 s" : text;
 }
 
+std::string format_size(std::uint64_t bytes) {
+  for (const Unit& unit : std::span(kSizes).first(3)) {
+    if (bytes >= unit.size) {
+      return fmt::format("{:.1f} {}", static_cast<double>(bytes) / static_cast<double>(unit.size),
+                         unit.name);
+    }
+  }
+  return fmt::format("{} bytes", bytes);
+}
+
 std::string format_count(std::uint64_t count) {
   std::string text = fmt::format("{}", count);
   for (auto i = static_cast<std::ptrdiff_t>(text.size()) - 3; i > 0; i -= 3) {

@@ -23,6 +23,8 @@ std::optional<std::uint64_t> parse_count(std::string_view text);
 
 // For people, rounded down to two units: "3 d 4 h", "12 min 5 s", "0 s".
 std::string format_span(Milliseconds duration);
+// For people: 20202 as 19.7 KiB.
+std::string format_size(std::uint64_t bytes);
 // For people: 1234567 as 1,234,567.
 std::string format_count(std::uint64_t count);
 

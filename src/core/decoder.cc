@@ -20,8 +20,13 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
+// White space as RFC 8259 has it: another control character behind a number is no JSON.
+bool is_space(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 std::string_view trim_right(std::string_view token) {
-  while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') token.remove_suffix(1);
+  while (!token.empty() && is_space(token.back())) token.remove_suffix(1);
   return token;
 }
 

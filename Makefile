@@ -1,0 +1,48 @@
+# `make help` lists what there is. Everything built goes to build/, everything run to var/.
+
+BINARY := build/release/dwell
+EXAMPLES := examples/2025-07-08-morning.ndjson examples/2025-07-08-afternoon.ndjson
+DATABASE := var/examples.db
+CHAOS_ROUNDS ?= 200
+FUZZ_SECONDS ?= 600
+JOBS ?= $(shell nproc)
+
+.DEFAULT_GOAL := help
+.PHONY: help deps deps-test build run test soak bench format check-format clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+deps: ## Install the packages to build and run
+	@scripts/install-packages build
+
+deps-test: ## Install the packages to test as well
+	@scripts/install-packages build test
+
+build: deps ## Build build/release/dwell
+	@cmake --preset release -DBUILD_TESTING=OFF --log-level=WARNING >/dev/null
+	@cmake --build build/release --target dwell -j $(JOBS)
+
+run: build ## Replay the examples and show who is in
+	@mkdir -p $(dir $(DATABASE))
+	@scripts/show-examples $(BINARY) $(DATABASE) $(EXAMPLES)
+
+test: deps-test ## Build and run every test, with and without sanitizers
+	@scripts/run-tests $(JOBS)
+
+soak: deps-test ## The long tests: CHAOS_ROUNDS kills, FUZZ_SECONDS a fuzz target
+	@DWELL_CHAOS_ROUNDS=$(CHAOS_ROUNDS) DWELL_FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/run-tests $(JOBS) 'chaos|fuzz'
+
+bench: deps-test ## Measure against the floors and print ratios
+	@cmake --preset bench
+	@cmake --build build/bench -j $(JOBS)
+	@python3 bench/run.py build/bench
+
+format: ## Format the sources
+	@git ls-files '*.cc' '*.h' '*.c' | xargs clang-format-16 -i
+
+check-format: ## Say which sources are not formatted
+	@scripts/check-format
+
+clean: ## Remove everything built and run
+	@rm -rf build var
