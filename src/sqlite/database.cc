@@ -1,6 +1,7 @@
 #include "sqlite/database.h"
 
 #include <cstring>
+#include <filesystem>
 
 #include "base/check.h"
 
@@ -98,6 +99,10 @@ std::string_view Statement::bytes(int column) const {
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path,
                                                  const DatabaseOptions& options) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return fail(ErrorKind::invalid, "{}: is a folder; name a file in it", path);
+  }
   std::unique_ptr<Database> database(new Database(path));
   const int flags =
       options.is_read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -115,11 +120,12 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path,
                   "PRAGMA wal_autocheckpoint = 20000; "
                   "PRAGMA journal_size_limit = 167772160; PRAGMA trusted_schema = OFF",
                   options.cache_bytes / 1024));
-  if (configured && !options.is_read_only) {
-    configured = database->execute("PRAGMA journal_mode = WAL");
-  }
   if (!configured) return pass(configured);
   return database;
+}
+
+Result<void> Database::keep_log() {
+  return execute("PRAGMA journal_mode = WAL");
 }
 
 Result<Statement> Database::prepare(std::string_view sql) {

@@ -59,6 +59,9 @@ class Database {
 
   Result<Statement> prepare(std::string_view sql);
   Result<void> execute(const std::string& sql);
+
+  // Switches the file to a write-ahead log, for good: only once it is known to be ours.
+  Result<void> keep_log();
   Result<std::int64_t> query_integer(std::string_view sql);  // one row, one column
 
   // Rows the last statement changed.

@@ -73,6 +73,7 @@ Result<void> SqliteCommitter::connect() {
   database_ = std::move(*database);
   statements_ = std::make_unique<Statements>();
   auto ready = migrate(*database_);
+  if (ready) ready = database_->keep_log();
   if (ready) ready = check_order();
   if (ready) ready = statements_->prepare(*database_);
   if (!ready) {
