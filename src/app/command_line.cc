@@ -39,6 +39,13 @@ std::string check_duration(const std::string& text) {
   return parse_duration(text) ? "" : "expected a duration such as 250ms, 90s or 5min";
 }
 
+// The parser takes -5 for a count (and wraps it around) and nan for a number in a range.
+std::string check_number(const std::string& text) {
+  const bool is_number =
+      !text.empty() && (std::isdigit(static_cast<unsigned char>(text[0])) != 0 || text[0] == '.');
+  return is_number ? "" : "expected a number that is not negative";
+}
+
 // The parsed command line: which command, its arguments, and the settings given as flags.
 class CommandLine {
  public:
@@ -62,7 +69,8 @@ class CommandLine {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-      return app_.exit(error) == 0 ? 0 : kUsage;
+      if (app_.exit(error) != 0) return kUsage;
+      return finish(print(""));  // help was asked for
     }
     return action_();
   }
@@ -182,22 +190,29 @@ class CommandLine {
     command->add_option("--reason", rejects_.reason, "Only those rejected for this reason")
         ->check(CLI::IsMember(reasons));
     command->add_option("--id", rejects_.id, "Print the raw bytes of this one");
-    command->add_option("--limit", rejects_.limit, "Show at most this many")->capture_default_str();
+    command->add_option("--limit", rejects_.limit, "Show at most this many")
+        ->check(CLI::Validator(check_number, ""))
+        ->capture_default_str();
     add_json(*command, rejects_.format);
   }
 
   void add_generate() {
     auto* command = add_command("generate", "Write synthetic events to standard output",
                                 [this] { return finish(generate(generate_)); });
+    const auto number = CLI::Validator(check_number, "");
     const auto percent = CLI::Range(0.0, 100.0);
     GeneratorOptions& options = generate_;
-    command->add_option("--events", options.events, "How many events")->capture_default_str();
+    command->add_option("--events", options.events, "How many events")
+        ->check(number)
+        ->capture_default_str();
     command->add_option("--devices", options.devices, "Of how many devices")
         ->check(CLI::Range(1u, 100'000'000u))
         ->capture_default_str();
     command->add_option("--seed", options.seed, "The same seed gives the same events")
+        ->check(number)
         ->capture_default_str();
     command->add_option("--rate", options.rate, "Events per second, all devices together")
+        ->check(number)
         ->check(CLI::Range(0.001, 1e9))
         ->capture_default_str();
     add_time(*command, "--start", "Time of the first event [2025-07-08T00:00:00Z]",
@@ -209,7 +224,7 @@ class CommandLine {
         {"--redelivery", &options.redelivery, "Per cent that arrive twice"},
         {"--garbage", &options.garbage, "Per cent that are unusable"}};
     for (const auto& [flag, share, help] : shares) {
-      command->add_option(flag, *share, help)->check(percent)->capture_default_str();
+      command->add_option(flag, *share, help)->check(number)->check(percent)->capture_default_str();
     }
     const auto add_duration = [&](const char* flag, Milliseconds& place, const char* help) {
       command

@@ -1,5 +1,7 @@
 #include "app/config_loader.h"
 
+#include <filesystem>
+
 #define TOML_EXCEPTIONS 0
 #define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
@@ -9,7 +11,7 @@ namespace {
 
 std::string did_you_mean(std::span<const Setting> all, std::string_view text) {
   const auto nearest = nearest_key(all, text);
-  return nearest.empty() ? "see `dwell --help` for all settings"
+  return nearest.empty() ? "see `dwell config --help` for all settings"
                          : fmt::format("did you mean {}?", nearest);
 }
 
@@ -63,7 +65,7 @@ class FileReader {
 };
 
 // Text as a TOML basic string.
-std::string quoted(std::string_view text) {
+std::string toml_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
@@ -84,6 +86,11 @@ std::string shown_value(const Setting& setting, std::string_view value) {
 
 std::vector<Assignment> read_config_file(std::span<const Setting> all, const std::string& path,
                                          Problems& problems) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    problems.push_back(fmt::format("{}: is a folder; name a TOML file", path));
+    return {};
+  }
   const auto parsed = toml::parse_file(path);
   if (!parsed) {
     const auto& error = parsed.error();
@@ -110,7 +117,8 @@ std::vector<Assignment> read_environment(std::span<const Setting> all,
     const auto found = std::find_if(all.begin(), all.end(),
                                     [&](const Setting& s) { return s.environment() == name; });
     if (found == all.end()) {
-      problems.push_back(fmt::format("environment {}: no such setting; see `dwell --help`", name));
+      problems.push_back(
+          fmt::format("environment {}: no such setting; see `dwell config --help`", name));
     } else {
       assignments.push_back({found->key, variable.substr(equals + 1), "environment " + name});
     }
@@ -130,7 +138,7 @@ LoadedConfig apply(std::span<const Setting> all, std::span<const Assignment> ass
       loaded.places[assignment.key] = assignment.place;
     } else {
       problems.push_back(fmt::format("{}: {} = {}: expected {}", assignment.place, assignment.key,
-                                     quoted(shown_value(*setting, assignment.value)),
+                                     toml_string(shown_value(*setting, assignment.value)),
                                      setting->expected));
     }
   }
@@ -142,7 +150,7 @@ std::string show_config(std::span<const Setting> all, const LoadedConfig& loaded
   for (const Setting& setting : all) {
     const auto place = loaded.places.find(setting.key);
     out += fmt::format("{} = {}  # {}\n", setting.key,
-                       quoted(shown_value(setting, setting.show(loaded.config))),
+                       toml_string(shown_value(setting, setting.show(loaded.config))),
                        place == loaded.places.end() ? "default" : place->second);
   }
   return out;

@@ -9,8 +9,7 @@ Generator::Generator(const GeneratorOptions& options)
   if (options_.skew.count() == 0) return;
   const auto range = static_cast<std::uint64_t>(2 * options_.skew.count() + 1);
   for (std::uint32_t i = 0; i < options_.devices; ++i) {
-    skew_ms_.push_back(static_cast<std::int32_t>(static_cast<std::int64_t>(random_below(range)) -
-                                                 options_.skew.count()));
+    skew_ms_.push_back(static_cast<std::int64_t>(random_below(range)) - options_.skew.count());
   }
 }
 

@@ -59,7 +59,7 @@ class Generator {
   std::uint64_t sent_ = 0;
   std::int64_t now_ms_ = 0;
   std::vector<bool> is_inside_;
-  std::vector<std::int32_t> skew_ms_;
+  std::vector<std::int64_t> skew_ms_;
   std::priority_queue<Pending, std::vector<Pending>, std::greater<>> pending_;
 };
 

@@ -1,8 +1,24 @@
 #include <clocale>
+#include <fcntl.h>
 
 #include "app/command_line.h"
 
+namespace {
+
+// A closed standard stream would give its number to the next file opened, which then would be read
+// as input or written over by output. Taken the wrong way round, each use of it is an error.
+void occupy_standard_streams() {
+  constexpr int kWays[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+  for (int descriptor = 0; descriptor < 3; ++descriptor) {
+    if (::fcntl(descriptor, F_GETFD) != -1) continue;
+    (void)::open("/dev/null", kWays[descriptor]);  // takes the lowest free number: this one
+  }
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  occupy_standard_streams();
   std::setlocale(LC_CTYPE, "");
   return dwell::run_command_line(argc, argv);
 }

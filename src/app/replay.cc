@@ -1,5 +1,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <cstring>
+#include <filesystem>
 #include <random>
 
 #include "app/commands.h"
@@ -96,6 +98,18 @@ Result<Order> order_for(const LoadedConfig& loaded) {
   return stored->value_or(loaded.config.rule.order);
 }
 
+// Before anything is made or read: a name mistyped should not leave half a job and a database
+// behind. Only looks: opening a FIFO would disturb whoever writes to it.
+Result<void> check_files(const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    std::error_code error;
+    if (file == "-" || std::filesystem::exists(file, error)) continue;
+    return fail(ErrorKind::not_found, "{}: cannot be read: {}", file,
+                error ? error.message() : std::strerror(ENOENT));
+  }
+  return {};
+}
+
 Result<void> replay_file(const std::string& path, const Config& config, Clock& clock,
                          Pipeline& pipeline, Progress& progress) {
   auto source = FileSource::open(path, config.limits, clock);
@@ -110,6 +124,7 @@ Result<void> replay_file(const std::string& path, const Config& config, Clock& c
 }  // namespace
 
 Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments) {
+  if (auto checked = check_files(arguments.files); !checked) return checked;
   Config config = loaded.config;
   auto order = order_for(loaded);
   if (!order) return pass(order);
