@@ -1,5 +1,7 @@
 #include "core/decoder.h"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cstring>
 
@@ -12,6 +14,15 @@ struct Decoder::Members {
   std::string_view device_id;
   std::string_view event_type;
   std::string_view timestamp;
+
+  // The member whose name `is_name(name)` says it is; null for any other.
+  template <typename IsName>
+  std::string_view* find(IsName is_name) {
+    return is_name(std::string_view("device_id"))    ? &device_id
+           : is_name(std::string_view("event_type")) ? &event_type
+           : is_name(std::string_view("timestamp"))  ? &timestamp
+                                                     : nullptr;
+  }
 };
 
 namespace {
@@ -59,33 +70,42 @@ bool has_valid_escapes(std::string_view text) {
   return true;
 }
 
-// RFC 8259 section 6.
-bool is_number(std::string_view token) {
-  std::size_t i = 0;
-  const auto digits = [&] {
-    const auto start = i;
-    while (i < token.size() && is_digit(token[i])) ++i;
-    return i - start;
-  };
-  if (i < token.size() && token[i] == '-') ++i;
-  if (i < token.size() && token[i] == '0') {
-    ++i;
-  } else if (digits() == 0) {
-    return false;
-  }
-  if (i < token.size() && token[i] == '.') {
-    ++i;
-    if (digits() == 0) return false;
-  }
-  if (i < token.size() && (token[i] == 'e' || token[i] == 'E')) {
-    ++i;
-    if (i < token.size() && (token[i] == '+' || token[i] == '-')) ++i;
-    if (digits() == 0) return false;
-  }
-  return i == token.size();
+// The raw key that starts at `start`: up to its closing quote, which the tokenizer has found.
+std::string_view raw_key(const char* start) {
+  const char* end = start;
+  while (*end != '"') end += *end == '\\' ? 2 : 1;
+  return {start, static_cast<std::size_t>(end - start)};
 }
 
-// A JSON number in integer syntax, within range. `token` is a valid number.
+// RFC 8259 section 6.
+bool is_number(std::string_view token) {
+  const char* c = token.data();
+  const char* const end = c + token.size();
+  // Moves over one or more digits.
+  const auto digits = [&] {
+    const char* const start = c;
+    while (c != end && is_digit(*c)) ++c;
+    return c != start;
+  };
+  if (c != end && *c == '-') ++c;
+  if (c != end && *c == '0') {
+    ++c;
+  } else if (!digits()) {
+    return false;
+  }
+  if (c != end && *c == '.') {
+    ++c;
+    if (!digits()) return false;
+  }
+  if (c != end && (*c == 'e' || *c == 'E')) {
+    ++c;
+    if (c != end && (*c == '+' || *c == '-')) ++c;
+    if (!digits()) return false;
+  }
+  return c == end;
+}
+
+// A JSON number in integer syntax, within range. `token` is a valid value.
 bool integer_timestamp(std::string_view token, Timestamp& timestamp) {
   std::int64_t ms;
   const auto end = token.data() + token.size();
@@ -115,22 +135,23 @@ bool is_valid_device_id(std::string_view id) {
   return !id.empty() && id.size() <= kLongestDeviceId && is_plain_text(id);
 }
 
-// A key without escapes is compared where it stands; with escapes it is unescaped first.
-bool Decoder::key_of(ondemand::field& field, std::string_view& key) {
-  const char* start = field.key().raw();
-  const char* end = start;
-  while (*end != '"' && *end != '\\') ++end;
-  key = {start, static_cast<std::size_t>(end - start)};
-  if (*end == '"') return true;
-  while (*end != '"') end += *end == '\\' ? 2 : 1;
-  const std::string_view raw{start, static_cast<std::size_t>(end - start)};
+// A key that is none of ours as it stands may be one of them written with escapes.
+bool Decoder::find_escaped(ondemand::field field, Members& members, std::string_view*& found) {
+  const std::string_view raw = raw_key(field.key().raw());
+  if (!has_escape(raw)) return true;
   if (!has_valid_escapes(raw)) return false;
+  std::string_view key;
   // A key with a lone surrogate is valid JSON and none of ours.
-  if (field.unescaped_key().get(key) != simdjson::SUCCESS) key = {};
+  if (field.unescaped_key().get(key) != simdjson::SUCCESS) return true;
+  found = members.find([&](std::string_view name) { return key == name; });
   return true;
 }
 
-bool Decoder::is_valid_scalar(std::string_view token) {
+// `raw` is a token of the scratch copy up to the next one. simdjson steps over a string and a colon
+// as over a whole member wherever they stand, as in {"x":"a":1}, so the next token is judged here.
+bool Decoder::is_valid_scalar(std::string_view raw) {
+  if (*(raw.data() + raw.size()) == ':') return false;
+  const std::string_view token = trim_right(raw);
   if (is_string(token)) return !has_escape(token) || has_valid_escapes(inside(token));
   return token == "true" || token == "false" || token == "null" || is_number(token);
 }
@@ -138,7 +159,9 @@ bool Decoder::is_valid_scalar(std::string_view token) {
 // Checks a value nobody reads, so that a record is valid JSON as a whole or malformed.
 bool Decoder::is_valid(ondemand::value value, int depth) {
   ondemand::json_type type;
-  if (depth > kDeepestNesting || value.type().get(type) != simdjson::SUCCESS) return false;
+  if (value.type().get(type) != simdjson::SUCCESS) return false;
+  const bool is_nested = type == ondemand::json_type::array || type == ondemand::json_type::object;
+  if (is_nested && depth > kDeepestNesting) return false;
   if (type == ondemand::json_type::array) {
     ondemand::array array;
     if (value.get_array().get(array) != simdjson::SUCCESS) return false;
@@ -154,22 +177,21 @@ bool Decoder::is_valid(ondemand::value value, int depth) {
     if (value.get_object().get(object) != simdjson::SUCCESS) return false;
     for (auto member : object) {
       ondemand::field field;
-      std::string_view key;
-      if (std::move(member).get(field) != simdjson::SUCCESS || !key_of(field, key) ||
-          !is_valid(field.value(), depth + 1)) {
+      if (std::move(member).get(field) != simdjson::SUCCESS ||
+          !has_valid_escapes(raw_key(field.key().raw())) || !is_valid(field.value(), depth + 1)) {
         return false;
       }
     }
     return true;
   }
-  return is_valid_scalar(trim_right(value.raw_json_token()));
+  return is_valid_scalar(value.raw_json_token());
 }
 
 bool Decoder::read_members(std::string_view bytes, Members& members) {
   if (scratch_.size() < bytes.size() + simdjson::SIMDJSON_PADDING) {
     scratch_.resize(2 * (bytes.size() + simdjson::SIMDJSON_PADDING));
   }
-  std::memcpy(scratch_.data(), bytes.data(), bytes.size());
+  std::copy(bytes.begin(), bytes.end(), scratch_.begin());
 
   ondemand::document document;
   ondemand::object object;
@@ -180,15 +202,17 @@ bool Decoder::read_members(std::string_view bytes, Members& members) {
   }
   for (auto member : object) {
     ondemand::field field;
-    std::string_view key;
-    if (std::move(member).get(field) != simdjson::SUCCESS || !key_of(field, key)) return false;
-    std::string_view* wanted = key == "device_id"    ? &members.device_id
-                               : key == "event_type" ? &members.event_type
-                               : key == "timestamp"  ? &members.timestamp
-                                                     : nullptr;
-    const std::string_view token = trim_right(field.value().raw_json_token());
+    if (std::move(member).get(field) != simdjson::SUCCESS) return false;
+    // Compared where it stands: the padding allows to read the length of any name.
+    const char* key = field.key().raw();
+    std::string_view* wanted = members.find([&](std::string_view name) {
+      return std::memcmp(key, name.data(), name.size()) == 0 && key[name.size()] == '"';
+    });
+    if (!wanted && !find_escaped(field, members, wanted)) return false;
+    const std::string_view raw = field.value().raw_json_token();
+    const std::string_view token = trim_right(raw);
     const bool is_nested = token.empty() || token.front() == '{' || token.front() == '[';
-    const bool is_sound = is_nested ? is_valid(field.value(), 2) : is_valid_scalar(token);
+    const bool is_sound = is_nested ? is_valid(field.value(), 2) : is_valid_scalar(raw);
     if (!is_sound) return false;
     // A token of the scratch copy, as the same bytes of the record, which outlive this call.
     if (wanted) *wanted = bytes.substr(token.data() - scratch_.data(), token.size());
@@ -220,7 +244,7 @@ bool Decoder::device_id_of(std::string_view token, std::string_view& id) {
 
 bool Decoder::timestamp_of(std::string_view token, Timestamp& timestamp) {
   if (token.empty()) return false;
-  if (token.front() != '"') return is_number(token) && integer_timestamp(token, timestamp);
+  if (token.front() != '"') return integer_timestamp(token, timestamp);
   std::string_view text;
   if (!text_of(token, text)) return false;
   const auto parsed = parse_rfc3339(text);
@@ -229,36 +253,35 @@ bool Decoder::timestamp_of(std::string_view token, Timestamp& timestamp) {
 }
 
 Decoded Decoder::decode(const Record& record) {
-  Decoded decoded{Outcome::accepted, {}, {}};
-  const auto refuse = [&](Outcome outcome) {
-    decoded.outcome = outcome;
-    return decoded;
-  };
-  if (record.truncated_from != 0) return refuse(Outcome::too_large);
+  Decoded decoded{};
+  decoded.outcome = read(record, decoded);
+  return decoded;
+}
+
+Outcome Decoder::read(const Record& record, Decoded& decoded) {
+  if (record.truncated_from != 0) return Outcome::too_large;
   Members members;
   if (!read_members(record.bytes, members) || !is_string(members.event_type)) {
-    return refuse(Outcome::malformed);
+    return Outcome::malformed;
   }
 
+  Event& event = decoded.event;
   std::string_view type;
   text_of(members.event_type, type);
   if (type == wire_name(EventType::enter)) {
-    decoded.event.type = EventType::enter;
+    event.type = EventType::enter;
   } else if (type == wire_name(EventType::exit)) {
-    decoded.event.type = EventType::exit;
+    event.type = EventType::exit;
   } else {
     decoded.ignored_type = type;
-    return refuse(Outcome::ignored);
+    return Outcome::ignored;
   }
-  if (!device_id_of(members.device_id, decoded.event.device)) {
-    return refuse(Outcome::invalid_device_id);
+  if (!device_id_of(members.device_id, event.device)) return Outcome::invalid_device_id;
+  event.timestamp = record.now;
+  if (clock_source_ == ClockSource::event && !timestamp_of(members.timestamp, event.timestamp)) {
+    return Outcome::invalid_timestamp;
   }
-  decoded.event.timestamp = record.now;
-  if (clock_source_ == ClockSource::event &&
-      !timestamp_of(members.timestamp, decoded.event.timestamp)) {
-    return refuse(Outcome::invalid_timestamp);
-  }
-  return decoded;
+  return Outcome::accepted;
 }
 
 }  // namespace dwell

@@ -42,10 +42,11 @@ class Decoder {
  private:
   struct Members;
 
+  Outcome read(const Record& record, Decoded& decoded);
   bool read_members(std::string_view bytes, Members& members);
   bool is_valid(simdjson::ondemand::value value, int depth);
-  bool is_valid_scalar(std::string_view token);
-  bool key_of(simdjson::ondemand::field& field, std::string_view& key);
+  bool is_valid_scalar(std::string_view raw);
+  bool find_escaped(simdjson::ondemand::field field, Members& members, std::string_view*& found);
   bool text_of(std::string_view token, std::string_view& text);
   bool device_id_of(std::string_view token, std::string_view& id);
   bool timestamp_of(std::string_view token, Timestamp& timestamp);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 #include <variant>
 
 #include "base/check.h"
@@ -135,7 +136,8 @@ class Fold::Impl {
     const auto block = unit_.records.subspan(start, count);
 
     for (std::size_t i = 0; i < count; ++i) {
-      decoded[i] = decoder_.decode(block[i]);
+      // Constructed in place: an assignment would copy what was just written, and wait for it.
+      new (&decoded[i]) Decoded(decoder_.decode(block[i]));
       if (decoded[i].outcome != Outcome::accepted) continue;
       decoded[i].outcome = check_clock(decoded[i].event, block[i].now, rule_);
       if (decoded[i].outcome != Outcome::accepted) continue;

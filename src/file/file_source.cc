@@ -217,15 +217,15 @@ Result<Batch> FileSource::poll() {
 }
 
 // Moves what is left of the last batch to the front and reads behind it: a file until the buffer is
-// full, a stream what is there now, waiting only for the first bytes.
+// full, a stream what is there now, waiting only while no whole line is in hand.
 Result<void> FileSource::fill() {
   std::memmove(buffer_.data(), buffer_.data() + consumed_, filled_ - consumed_);
   buffer_offset_ += static_cast<Offset>(consumed_);
   filled_ -= consumed_;
   consumed_ = 0;
-  bool has_read = false;
+  bool may_wait = is_regular_ || std::memchr(buffer_.data(), '\n', filled_) == nullptr;
   while (filled_ < buffer_.size() && !at_end_) {
-    if (!is_regular_ && has_read) {
+    if (!may_wait) {
       pollfd ready{descriptor_, POLLIN, 0};
       if (::poll(&ready, 1, 0) == 0) return {};
     }
@@ -239,7 +239,7 @@ Result<void> FileSource::fill() {
                   buffer_offset_ + static_cast<Offset>(filled_), std::strerror(errno));
     }
     at_end_ = n == 0;
-    has_read = true;
+    may_wait = is_regular_;
     filled_ += static_cast<std::size_t>(n);
   }
   return {};

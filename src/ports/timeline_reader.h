@@ -18,15 +18,15 @@ struct TimelineQuery {
   std::string device;
   Timestamp start = kEarliest;
   Timestamp end = kLatest;
-  std::optional<Row> after;  // the last row of the page before
-  std::size_t limit = 1000;  // rows, 1 to kLargestPage
+  std::optional<Row> after = {};  // the last row of the page before
+  std::size_t limit = 1000;       // rows, 1 to kLargestPage
 };
 
 // A page of the devices inside at a moment, in byte order of their ids.
 struct PresenceQuery {
   Timestamp at = kLatest;
-  std::optional<std::string> after;  // the last device of the page before
-  std::size_t limit = 1000;          // devices, 1 to kLargestPage
+  std::optional<std::string> after = {};  // the last device of the page before
+  std::size_t limit = 1000;               // devices, 1 to kLargestPage
 };
 
 struct Presence {
@@ -37,8 +37,8 @@ struct Presence {
 };
 
 struct RejectedQuery {
-  std::optional<std::string> reason;
-  std::optional<std::int64_t> id;
+  std::optional<std::string> reason = {};
+  std::optional<std::int64_t> id = {};
   std::int64_t after = 0;    // the last id of the page before
   std::size_t limit = 1000;  // records, 1 to kLargestPage
 };

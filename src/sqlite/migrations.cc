@@ -11,7 +11,9 @@ Result<int> current_step(Database& database) {
   if (!application) return pass(application);
   auto version = database.query_integer("PRAGMA user_version");
   if (!version) return pass(version);
-  auto tables = database.query_integer("SELECT count(*) FROM sqlite_schema");
+  // SQLite keeps its own table of ids used; it is there even after all of ours were dropped.
+  auto tables =
+      database.query_integer("SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'");
   if (!tables) return pass(tables);
   const bool is_empty = *application == 0 && *version == 0 && *tables == 0;
   if (!is_empty && *application != kApplicationId) {

@@ -27,13 +27,13 @@ void order_last_millisecond(std::vector<Row>& rows) {
 
 }  // namespace
 
-Result<std::unique_ptr<SqliteReader>> SqliteReader::open(const std::string& path) {
+Result<std::unique_ptr<SqliteReader>> SqliteReader::open(const std::string& path,
+                                                         DatabaseOptions options) {
   std::error_code error;
   if (!std::filesystem::exists(path, error)) {
     return fail(ErrorKind::not_found,
                 "{}: no such database; make one with `dwell replay FILE --db {}`", path, path);
   }
-  DatabaseOptions options;
   options.is_read_only = true;
   auto database = Database::open(path, options);
   if (!database) return pass(database);
@@ -146,7 +146,10 @@ Result<std::vector<Presence>> SqliteReader::presence(const PresenceQuery& query)
       if (!more) return pass(more);
       if (!*more) break;
       auto since = inside_since(devices_.integer(0), query.at);
-      if (!since) return pass(since);
+      if (!since) {
+        devices_.reset();
+        return pass(since);
+      }
       if (*since) inside.push_back({std::string(devices_.bytes(1)), **since});
     }
     devices_.reset();

@@ -13,7 +13,8 @@ namespace dwell {
 class SqliteReader final : public TimelineReader {
  public:
   // Errors: not_found (no such file), invalid (not ours, or without our tables).
-  static Result<std::unique_ptr<SqliteReader>> open(const std::string& path);
+  static Result<std::unique_ptr<SqliteReader>> open(const std::string& path,
+                                                    DatabaseOptions options = {});
 
   Result<std::vector<Row>> timeline(const TimelineQuery& query) override;
   Result<std::vector<Presence>> presence(const PresenceQuery& query) override;

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "ports/committer.h"
+#include "ports/timeline_reader.h"
+#include "tests/fakes/memory_committer.h"
+
+namespace dwell {
+
+// One place where units go, together with what reads it: what a contract test runs on. Opens as
+// many committers, one after the other, and readers as a test asks for.
+class StoreUnderTest {
+ public:
+  virtual ~StoreUnderTest() = default;
+
+  virtual Result<std::unique_ptr<Committer>> open(Order order, const RejectBounds& bounds = {}) = 0;
+  virtual Result<std::unique_ptr<TimelineReader>> open_reader() = 0;
+
+  // What a process that dies at this instant leaves behind.
+  virtual std::unique_ptr<StoreUnderTest> crashed_copy() const = 0;
+
+  // What can go wrong below the committer, by name. arm(i, n): from now on the n-th step that
+  // troubles()[i] can hit fails.
+  virtual std::vector<std::string> troubles() const = 0;
+  virtual void arm(std::size_t trouble, std::size_t at) = 0;
+  virtual void disarm() = 0;
+  virtual bool was_reached() const = 0;
+};
+
+struct StoreKind {
+  const char* name;
+  std::unique_ptr<StoreUnderTest> (*make)();
+
+  friend std::ostream& operator<<(std::ostream& out, const StoreKind& kind) {
+    return out << kind.name;
+  }
+};
+
+// Every store that keeps the contract.
+std::vector<StoreKind> all_stores();
+
+}  // namespace dwell

@@ -1,0 +1,114 @@
+#include "tests/fakes/memory_committer.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace dwell {
+namespace {
+
+constexpr std::uint64_t kRejectOverheadBytes = 128;
+
+std::uint64_t cost_of(const RejectedRecord& record) {
+  return record.bytes.size() + kRejectOverheadBytes;
+}
+
+void apply(MemoryStore& store, MemoryStore::Device& device, const Change& change) {
+  auto& rows = device.rows;
+  const auto same = std::find_if(rows.begin(), rows.end(), [&](const Row& row) {
+    return row.timestamp == change.timestamp && row.type == change.type;
+  });
+  if (change.operation == Operation::retract) {
+    if (same == rows.end()) {
+      ++store.faults;
+    } else {
+      rows.erase(same);
+    }
+    return;
+  }
+  if (same != rows.end()) {
+    ++store.absorbed;
+    return;
+  }
+  const Row row{change.timestamp, change.rank, change.type, change.seq};
+  rows.insert(std::upper_bound(rows.begin(), rows.end(), row, comes_before), row);
+}
+
+void keep_states(MemoryStore& store, const Unit& unit, const Fold& after) {
+  store.devices.resize(after.device_count());
+  for (const DeviceIndex index : unit.touched) {
+    MemoryStore::Device& device = store.devices[index];
+    device.id = after.device_id(index);
+    device.state.clear();
+    after.encode_state(index, device.state);
+  }
+}
+
+void keep_rejects(MemoryStore& store, const Unit& unit, const RejectBounds& bounds) {
+  if (unit.rejected.empty()) return;
+  for (const std::uint32_t i : unit.rejected) {
+    const Record& record = unit.records[i];
+    store.rejected.push_back({++store.last_reject_id, std::string(name(unit.outcomes[i])),
+                              unit.positions[record.source].source, record.offset, record.now,
+                              std::string(record.bytes), record.truncated_from});
+    store.reject_bytes += cost_of(store.rejected.back());
+  }
+  const Timestamp oldest_kept = unit.records.back().now - bounds.max_age;
+  while (!store.rejected.empty() &&
+         (store.rejected.front().received < oldest_kept || store.reject_bytes > bounds.max_bytes)) {
+    store.reject_bytes -= cost_of(store.rejected.front());
+    store.rejected.pop_front();
+    ++store.rejects_dropped;
+  }
+}
+
+void apply(MemoryStore& store, const Unit& unit, const Fold& after, const RejectBounds& bounds) {
+  keep_states(store, unit, after);
+  for (const CleanedRecord& cleaned : unit.changes) {
+    apply(store, store.devices[cleaned.device], cleaned.change);
+  }
+  keep_rejects(store, unit, bounds);
+  store.totals = unit.totals;
+  for (const Position& position : unit.positions) store.positions[position.source] = position;
+}
+
+Failure planned(const Fault& fault) {
+  return fail(fault.kind, "planned by the test");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<MemoryCommitter>> MemoryCommitter::open(MemoryStore& store, Order order,
+                                                               const RejectBounds& bounds) {
+  if (store.is_open) return fail(ErrorKind::retry_later, "the store is locked by this process");
+  if (store.order.value_or(order) != order) {
+    return fail(ErrorKind::invalid, "the store was made with order = {}", name(*store.order));
+  }
+  store.order = order;
+  store.is_open = true;
+  return std::unique_ptr<MemoryCommitter>(new MemoryCommitter(store, bounds));
+}
+
+Result<std::vector<Position>> MemoryCommitter::restore(Fold& fold) {
+  CHECK(fold.device_count() == 0);
+  if (const auto fault = store_.restores.next()) return planned(*fault);
+  for (const MemoryStore::Device& device : store_.devices) {
+    if (auto loaded = fold.load_device(device.id, device.state); !loaded) return pass(loaded);
+  }
+  fold.load_totals(store_.totals);
+  may_commit_ = true;
+  std::vector<Position> positions;
+  for (const auto& [source, position] : store_.positions) positions.push_back(position);
+  return positions;
+}
+
+Result<void> MemoryCommitter::commit(const Unit& unit, const Fold& after) {
+  CHECK(may_commit_);
+  const auto fault = store_.commits.next();
+  if (!fault || fault->happened) apply(store_, unit, after, bounds_);
+  if (!fault) return {};
+  may_commit_ = fault->kind != ErrorKind::unknown_outcome;
+  return planned(*fault);
+}
+
+}  // namespace dwell
