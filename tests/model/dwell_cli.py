@@ -89,6 +89,13 @@ class Dwell:
         finally:
             connection.close()
 
+    def query_and_commit(self, sql, db="dwell.db"):
+        """For damage, and for time that passed: what no command does."""
+        connection = sqlite3.connect(self.folder / db)
+        with connection:
+            connection.execute(sql)
+        connection.close()
+
     def rows(self, db="dwell.db"):
         """The stored rows in row order."""
         found = self.query("SELECT device_id, timestamp, rank, event_type, seq "
