@@ -79,7 +79,7 @@ class Dwell:
 
     def write(self, name, content):
         path = self.folder / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
     def query(self, sql, *values, db="dwell.db"):
