@@ -16,12 +16,12 @@ constexpr int kUsage = 2;
 
 int finish(const Result<void>& result) {
   if (result) return 0;
-  fmt::print(stderr, "dwell: {}\n", result.error().message);
+  tell(fmt::format("dwell: {}\n", result.error().message));
   return result.error().kind == ErrorKind::invalid ? kUsage : kFailed;
 }
 
 int report(const Problems& problems) {
-  for (const std::string& problem : problems) fmt::print(stderr, "dwell: {}\n", problem);
+  for (const std::string& problem : problems) tell(fmt::format("dwell: {}\n", problem));
   return kUsage;
 }
 

@@ -17,6 +17,10 @@ Result<void> print(std::string_view text) {
   return {};
 }
 
+void tell(std::string_view text) {
+  (void)std::fwrite(text.data(), 1, text.size(), stderr);
+}
+
 Result<void> print_document(const boost::json::value& value) {
   return print(boost::json::serialize(value) + '\n');
 }

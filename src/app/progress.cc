@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <fmt/format.h>
 
+#include "app/output.h"
 #include "app/units.h"
 
 namespace dwell {
@@ -76,14 +77,14 @@ void Progress::show(bool is_final) {
   }
   if (records_ == 0 && is_final) line = name_ + "  nothing new";
   if (!terminal_.is_terminal) {
-    fmt::print(stderr, "{}\n", line);
+    tell(line + '\n');
   } else {
-    fmt::print(stderr, "{}{}{}", kEraseLine, line, is_final ? "\n" : "");
+    tell(fmt::format("{}{}{}", kEraseLine, line, is_final ? "\n" : ""));
   }
 }
 
 void Progress::say(const std::string& line) {
-  fmt::print(stderr, "{}{}\n", terminal_.is_terminal ? kEraseLine : "", line);
+  tell(fmt::format("{}{}\n", terminal_.is_terminal ? kEraseLine : "", line));
 }
 
 }  // namespace dwell

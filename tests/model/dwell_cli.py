@@ -79,7 +79,7 @@ class Dwell:
 
     def write(self, name, content):
         path = self.folder / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
     def query(self, sql, *values, db="dwell.db"):
@@ -88,6 +88,13 @@ class Dwell:
             return connection.execute(sql, values).fetchall()
         finally:
             connection.close()
+
+    def query_and_commit(self, sql, db="dwell.db"):
+        """For damage, and for time that passed: what no command does."""
+        connection = sqlite3.connect(self.folder / db)
+        with connection:
+            connection.execute(sql)
+        connection.close()
 
     def rows(self, db="dwell.db"):
         """The stored rows in row order."""

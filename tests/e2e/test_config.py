@@ -1,0 +1,154 @@
+"""Settings: file < environment < flag, every problem named, and pages that cannot go stale."""
+
+import pathlib
+import re
+
+import pytest
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+# key, environment, flag, and a value for each of file, environment and flag
+SAMPLE = [
+    ("db.path", "DWELL_DB_PATH", "--db", ("f.db", "e.db", "g.db")),
+    ("order.mode", "DWELL_ORDER_MODE", "--order", ("event_time", "arrival", "event_time")),
+    ("order.horizon", "DWELL_ORDER_HORIZON", "--order-horizon", ("90s", "5min", "2h")),
+    ("first_exit", "DWELL_FIRST_EXIT", "--first-exit", ("suppress", "accept", "suppress")),
+    ("duplicate.window", "DWELL_DUPLICATE_WINDOW", "--duplicate-window", ("0", "64", "7")),
+    ("clock.max_behind", "DWELL_CLOCK_MAX_BEHIND", "--clock-max-behind", ("1h", "off", "30d")),
+    ("batch.bytes", "DWELL_BATCH_BYTES", "--batch-bytes", ("65KiB", "1GiB", "2MiB")),
+]
+
+
+def effective(dwell, *flags, **environment):
+    """{key: (value, where it came from)} as `dwell config` prints them."""
+    lines = dwell.run("config", *flags, **environment).out.splitlines()
+    return {m[1]: (m[2], m[3]) for m in
+            (re.fullmatch(r'(\S+) = "(.*)"  # (.*)', line) for line in lines)}
+
+
+@pytest.mark.parametrize("key, variable, flag, values", SAMPLE)
+def test_precedence(dwell, key, variable, flag, values):
+    in_file, in_environment, in_flag = values
+    default = effective(dwell)[key]
+    assert default[1] == "default"
+    dwell.write("d.toml", f'\n{key} = "{in_file}"\n')
+    assert effective(dwell, "--config", "d.toml")[key] == (in_file, "d.toml:2")
+    assert effective(dwell, DWELL_CONFIG="d.toml")[key] == (in_file, "d.toml:2")
+    both = {"DWELL_CONFIG": "d.toml", variable: in_environment}
+    assert effective(dwell, **both)[key] == (in_environment, f"environment {variable}")
+    assert effective(dwell, flag, in_flag, **both)[key] == (in_flag, f"flag {flag}")
+    others = {k: v for k, v in effective(dwell, flag, in_flag, **both).items() if k != key}
+    assert all(place == "default" for _, place in others.values())
+
+
+def test_settings_work_from_every_place(dwell):
+    """Not only shown: the database named by each is the one that is made."""
+    dwell.write("in.ndjson", b'{"event_type":"device_enter","device_id":"a","timestamp":1}\n')
+    dwell.write("d.toml", '[db]\npath = "file.db"\n')
+    dwell.run("replay", "in.ndjson", "--config", "d.toml")
+    dwell.run("replay", "in.ndjson", "--config", "d.toml", DWELL_DB_PATH="environment.db")
+    dwell.run("replay", "in.ndjson", "--config", "d.toml", "--db", "flag.db",
+              DWELL_DB_PATH="environment.db")
+    assert {path.name for path in dwell.folder.glob("*.db")} == {"file.db", "environment.db", "flag.db"}
+
+
+def test_toml_numbers_and_tables(dwell):
+    """Numbers need no quotes, dotted keys and tables are the same."""
+    dwell.write("d.toml", 'duplicate.window = 7\nfirst_exit = "suppress"\n[batch]\nrecords = 5\nbytes = 65_536\n')
+    found = effective(dwell, "--config", "d.toml")
+    assert found["duplicate.window"] == ("7", "d.toml:1")
+    assert found["batch.records"] == ("5", "d.toml:4")
+    assert found["batch.bytes"] == ("64KiB", "d.toml:5")
+    assert "d.toml: ok" in dwell.run("check", "d.toml").out
+
+
+@pytest.mark.parametrize("toml, words", [
+    ('\n[order]\nmod = "arrival"\n', ["d.toml:3", "order.mod", "order.mode", "did you mean"]),
+    ("batch.record = 5\n", ["d.toml:1", "batch.record", "did you mean batch.records?"]),
+    ("completely_else = 1\n", ["d.toml:1", "completely_else", "no such setting"]),
+    ("[else]\na = 1\n", ["d.toml:1", "else", "no such setting"]),
+    ('[order]\nmode = "fast"\n', ["d.toml:2", "order.mode", "fast", "arrival or event_time"]),
+    ("batch.records = 0\n", ["d.toml:1", "batch.records", '"0"', "whole number from 1 to 1000000"]),
+    ("batch.records = 1.5\n", ["d.toml:1", "batch.records", "1.5", "whole number"]),
+    ("batch.records = true\n", ["d.toml:1", "batch.records", "true", "whole number"]),
+    ("batch.records = [1]\n", ["d.toml:1", "batch.records", "list", "whole number"]),
+    ("batch.records = 99999999999999999999\n", ["d.toml:1"]),
+    ("order.horizon = 5\n", ["d.toml:1", "order.horizon", '"5"', "duration"]),
+    ('order.horizon = "5 parsecs"\n', ["d.toml:1", "order.horizon", "5 parsecs", "duration"]),
+    ('order.horizon = "-1h"\n', ["d.toml:1", "order.horizon", "-1h", "duration"]),
+    ('rejects.max_bytes = "1TB"\n', ["d.toml:1", "rejects.max_bytes", "1TB", "bytes"]),
+    ('db.path = ""\n', ["d.toml:1", "db.path", "not empty"]),
+    ("order = 5\n", ["d.toml:1", "order", "table"]),
+    ("[first_exit]\na = 1\n", ["d.toml:1", "first_exit", "accept or suppress"]),
+    ("a = \n", ["d.toml:1"]),
+    ("first_exit = 'accept'\nfirst_exit = 'accept'\n", ["d.toml:2", "first_exit"]),
+    (b"\xff\xfe", ["d.toml:1"]),
+])
+def test_a_problem_names_file_line_key_and_what_was_expected(dwell, toml, words):
+    """`check` and every command that reads the file say the same."""
+    dwell.write("d.toml", toml)
+    checked = dwell.run("check", "d.toml", status=2)
+    assert checked.raw == b"" and len(checked.err.splitlines()) == 1
+    for word in words:
+        assert word in checked.err
+    for command in (("config", "--config", "d.toml"), ("who", "--config", "d.toml")):
+        assert dwell.run(*command, status=2).err == checked.err
+    assert dwell.run("who", status=2, DWELL_CONFIG="d.toml").err == checked.err
+
+
+def test_all_problems_are_listed(dwell):
+    """Of file, environment and flags together, one line each, and nothing is done."""
+    dwell.write("d.toml", 'batch.records = 0\nnope = 1\n[order]\nmode = "x"\n')
+    dwell.write("in.ndjson", b"")
+    answer = dwell.run("replay", "in.ndjson", "--config", "d.toml", "--order-horizon", "x", status=2,
+                       DWELL_BATCH_BYTES="1", DWELL_NO_SUCH="1")
+    assert len(answer.err.splitlines()) == 6
+    for word in ("d.toml:1", "d.toml:2", "d.toml:4", "DWELL_BATCH_BYTES", "DWELL_NO_SUCH",
+                 "--order-horizon"):
+        assert word in answer.err
+    assert list(dwell.folder.glob("*.db*")) == []
+
+
+def test_unknown_environment_variables_are_errors(dwell):
+    """A mistyped variable must not be ignored in silence; others' variables are none of ours."""
+    for command in (("config",), ("who",), ("timeline", "a"), ("rejects",)):
+        assert "DWELL_ORDER_MOD" in dwell.run(*command, status=2, DWELL_ORDER_MOD="arrival").err
+    dwell.run("config", DWELLING="1", DWELL_TEST_SEED="1", dwell_order_mode="x")
+
+
+def test_a_settings_file_that_cannot_be_read(dwell):
+    (dwell.folder / "folder").mkdir()
+    for path in ("nope.toml", "folder"):
+        for command in (("check", path), ("config", "--config", path)):
+            answer = dwell.run(*command, status=2)
+            assert path in answer.err and answer.raw == b""
+
+
+def test_what_config_prints_passes_check_and_means_the_same(dwell):
+    odd = 'a "b" \\ é # x.db'
+    first = dwell.run("config", "--db", odd, "--clock-max-behind", "1h", "--rejects-max-bytes", "0",
+                      "--order", "event_time").out
+    dwell.write("d.toml", first)
+    dwell.run("check", "d.toml")
+    second = dwell.run("config", "--config", "d.toml").out
+    origin = re.compile(r'  # [^"\n]*$', re.MULTILINE)
+    assert origin.sub("", first) == origin.sub("", second)
+    assert r'db.path = "a \"b\" \\ é # x.db"' in second and '"event_time"' in second
+
+
+def test_the_operations_page_lists_the_settings(dwell):
+    page = (SOURCE / "docs" / "operations.md").read_text(encoding="utf-8")
+    begin, end = "<!-- settings:begin -->", "<!-- settings:end -->"
+    assert page.count(begin) == page.count(end) == 1
+    block = page[page.index(begin) + len(begin):page.index(end)].strip("\n")
+    assert block == dwell.run("config", "--docs").out.strip("\n"), (
+        "run: dwell config --docs, and put it between the markers in docs/operations.md")
+
+
+def test_help_lists_every_setting_with_its_default(dwell):
+    listed = dwell.run("replay", "--help").out
+    everything = dwell.run("config", "--help").out
+    for row in dwell.run("config", "--docs").out.splitlines()[2:]:
+        _, key, variable, flag, default, *_ = (cell.strip(" `") for cell in row.split("|"))
+        assert flag in everything and f"default {default}]" in everything
+        assert variable == "DWELL_" + key.upper().replace(".", "_")
+        assert flag in listed
