@@ -30,6 +30,13 @@ Pipeline::Pipeline(Committer& committer, Clock& clock, Observer& observer,
     : committer_(committer), clock_(clock), observer_(observer), options_(options) {}
 
 Result<void> Pipeline::restore() {
+  retry_wait_ = Milliseconds{0};
+  auto restored = load();
+  retry_wait_ = Milliseconds{0};
+  return restored;
+}
+
+Result<void> Pipeline::load() {
   for (;;) {
     fold_.emplace(options_.rule, options_.hash_seed);
     auto positions = committer_.restore(*fold_);
@@ -85,7 +92,7 @@ Result<void> Pipeline::step(Source& source, bool& is_done) {
 // The fold ran ahead of what is committed, or nobody knows how far the commit came.
 Result<void> Pipeline::go_back(Source& source, const Error& cause) {
   if (!wait_to_retry(cause)) return Failure(cause);
-  if (auto restored = restore(); !restored) return restored;
+  if (auto loaded = load(); !loaded) return loaded;
   observer_.restored(cause);
   return source.seek(positions_);
 }

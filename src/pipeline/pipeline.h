@@ -33,7 +33,7 @@ class Pipeline {
  public:
   Pipeline(Committer& committer, Clock& clock, Observer& observer, const PipelineOptions& options);
 
-  // Reads the committed state. Errors: those of the committer.
+  // Reads the committed state; patience starts anew. Errors: those of the committer.
   Result<void> restore();
 
   // Runs `source` from its committed position until its last batch is committed or `stop` is asked
@@ -46,6 +46,7 @@ class Pipeline {
   const std::vector<Position>& positions() const { return positions_; }
 
  private:
+  Result<void> load();
   Result<void> step(Source& source, bool& is_done);
   Result<void> go_back(Source& source, const Error& cause);
   bool wait_to_retry(const Error& error);
