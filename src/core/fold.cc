@@ -164,6 +164,7 @@ class Fold::Impl {
     const Timestamp now = unit_.records[record].now;
     if (rule_.clock_source == ClockSource::received) {
       event.timestamp = std::max(now, state.last_seen + Milliseconds{1});
+      if (!in_range(event.timestamp)) return Outcome::invalid_timestamp;
     }
     const Decision decision = state.decide(event, now, rule_);
     for (std::size_t i = 0; i < decision.change_count; ++i) {
