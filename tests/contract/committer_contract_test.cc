@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <tuple>
 
-#include "tests/contract/snapshot.h"
+#include "tests/contract/store_under_test.h"
 
 namespace dwell {
 namespace {

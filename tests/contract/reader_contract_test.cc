@@ -4,7 +4,7 @@
 #include <map>
 #include <random>
 
-#include "tests/contract/snapshot.h"
+#include "tests/contract/store_under_test.h"
 
 namespace dwell {
 namespace {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "sqlite/sqlite_committer.h"
-#include "tests/contract/snapshot.h"
+#include "tests/contract/store_under_test.h"
 #include "tests/fakes/faulty_vfs.h"
 #include "tests/fakes/temp_folder.h"
 

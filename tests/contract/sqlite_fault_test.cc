@@ -5,7 +5,7 @@
 
 #include "sqlite/sqlite_committer.h"
 #include "sqlite/sqlite_reader.h"
-#include "tests/contract/snapshot.h"
+#include "tests/contract/store_under_test.h"
 #include "tests/fakes/faulty_vfs.h"
 #include "tests/fakes/temp_folder.h"
 
@@ -107,15 +107,11 @@ TEST_F(SqliteFault, AReaderAnswersWhollyOrWithAnErrorAndGoesOn) {
   fill();
   auto reader = SqliteReader::open(path_, options_.database);
   ASSERT_TRUE(reader);
-  const auto presence = [&] {
-    return is_whole((*reader)->presence({.at = from_ms(4'999)}), 300);
-  };
+  const auto presence = [&] { return is_whole((*reader)->presence({.at = from_ms(4'999)}), 300); };
   const auto timeline = [&] {
     return is_whole((*reader)->timeline({.device = "camera-in-the-corridor-7"}), 4);
   };
-  const auto rejected = [&] {
-    return is_whole((*reader)->rejected({.limit = kLargestPage}), 600);
-  };
+  const auto rejected = [&] { return is_whole((*reader)->rejected({.limit = kLargestPage}), 600); };
   const auto totals = [&] {
     const auto answer = (*reader)->totals();
     EXPECT_TRUE(!answer || answer->totals.records() == 1'800u);

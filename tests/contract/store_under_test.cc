@@ -108,10 +108,29 @@ std::unique_ptr<StoreUnderTest> make() {
   return std::make_unique<Store>();
 }
 
+template <typename T>
+Lines line_of(const Result<T>& failed) {
+  return {std::string(name(failed.error().kind)) + ": " + failed.error().message};
+}
+
 }  // namespace
 
 std::vector<StoreKind> all_stores() {
   return {{"memory", make<MemoryStoreUnderTest>}, {"sqlite", make<SqliteStoreUnderTest>}};
+}
+
+Lines restored_lines(StoreUnderTest& store, const Rule& rule) {
+  auto committer = store.open(rule.order);
+  if (!committer) return line_of(committer);
+  Fold fold(rule, 1);
+  const auto positions = (*committer)->restore(fold);
+  if (!positions) return line_of(positions);
+  Lines lines = lines_of(fold, *positions);
+  auto reader = store.open_reader();
+  if (!reader) return line_of(reader);
+  const Lines more = lines_of(**reader, devices_of(fold));
+  lines.insert(lines.end(), more.begin(), more.end());
+  return lines;
 }
 
 }  // namespace dwell

@@ -8,6 +8,7 @@
 #include "ports/committer.h"
 #include "ports/timeline_reader.h"
 #include "tests/fakes/memory_committer.h"
+#include "tests/fakes/store_lines.h"
 
 namespace dwell {
 
@@ -42,5 +43,9 @@ struct StoreKind {
 
 // Every store that keeps the contract.
 std::vector<StoreKind> all_stores();
+
+// Opens the store, restores a fold from it and closes it again; everything there is, as lines.
+// A store that cannot be opened or restored gives one line that says so.
+Lines restored_lines(StoreUnderTest& store, const Rule& rule);
 
 }  // namespace dwell

@@ -1,4 +1,4 @@
-#include "tests/contract/snapshot.h"
+#include "tests/fakes/store_lines.h"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -25,16 +25,6 @@ void add_totals(const Totals& totals, Lines& lines) {
 template <typename T>
 Lines trouble(const Result<T>& failed) {
   return {fmt::format("{}: {}", name(failed.error().kind), failed.error().message)};
-}
-
-void append(Lines& lines, const Lines& more) {
-  lines.insert(lines.end(), more.begin(), more.end());
-}
-
-std::vector<std::string> devices_of(const Fold& fold) {
-  std::vector<std::string> devices;
-  for (DeviceIndex i = 0; i < fold.device_count(); ++i) devices.emplace_back(fold.device_id(i));
-  return devices;
 }
 
 }  // namespace
@@ -85,17 +75,10 @@ Lines lines_of(TimelineReader& reader, std::span<const std::string> devices) {
   return lines;
 }
 
-Lines restored_lines(StoreUnderTest& store, const Rule& rule) {
-  auto committer = store.open(rule.order);
-  if (!committer) return trouble(committer);
-  Fold fold(rule, 1);
-  const auto positions = (*committer)->restore(fold);
-  if (!positions) return trouble(positions);
-  Lines lines = lines_of(fold, *positions);
-  auto reader = store.open_reader();
-  if (!reader) return trouble(reader);
-  append(lines, lines_of(**reader, devices_of(fold)));
-  return lines;
+std::vector<std::string> devices_of(const Fold& fold) {
+  std::vector<std::string> devices;
+  for (DeviceIndex i = 0; i < fold.device_count(); ++i) devices.emplace_back(fold.device_id(i));
+  return devices;
 }
 
 Script mixed_script() {

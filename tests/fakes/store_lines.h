@@ -6,7 +6,6 @@
 
 #include "core/fold.h"
 #include "ports/timeline_reader.h"
-#include "tests/contract/store_under_test.h"
 #include "tests/fakes/scripted_source.h"
 
 namespace dwell {
@@ -21,9 +20,8 @@ Lines lines_of(const Fold& fold, std::span<const Position> positions);
 // Rows of the devices given, rejected records and store totals.
 Lines lines_of(TimelineReader& reader, std::span<const std::string> devices);
 
-// Opens the store, restores a fold from it and closes it again; everything there is, as lines.
-// A store that cannot be opened or restored gives one line that says so.
-Lines restored_lines(StoreUnderTest& store, const Rule& rule);
+// The ids of all devices a fold knows.
+std::vector<std::string> devices_of(const Fold& fold);
 
 // Two devices and more, with every kind of outcome in it: repeats, redeliveries, corrections, other
 // event types and records nobody can use.

@@ -202,23 +202,43 @@ RC_GTEST_PROP(ReceivedClock, TimesGrowAndNothingIsADuplicate, ()) {
   Rule rule = *any_rule(*rc::gen::element(Order::arrival, Order::event_time));
   rule.clock_source = ClockSource::received;
   Fold fold(rule, 1);
-  std::map<DeviceIndex, Timestamp> last;
+  std::map<int, std::int64_t> last_time;
   std::map<int, EventType> last_type;
   for (const Arrival& arrival : *any_history()) {
+    const auto earlier = last_time.find(arrival.device);
+    const auto time =
+        earlier == last_time.end() ? arrival.now : std::max(arrival.now, earlier->second + 1);
+    last_time[arrival.device] = time;
     const Script script = {record_of(arrival)};
     const auto records = records_of(script, 0, 1);
     const Unit& unit = fold.fold(records, {});
     RC_ASSERT(!is_rejected(unit.outcomes[0]));
     RC_ASSERT(unit.outcomes[0] != Outcome::duplicate);
+    RC_ASSERT(unit.changes.size() <= 1u);
     for (const CleanedRecord& cleaned : unit.changes) {
-      const Timestamp time = cleaned.change.timestamp;
       RC_ASSERT(cleaned.change.operation == Operation::insert);
-      RC_ASSERT(time >= from_ms(arrival.now));
-      RC_ASSERT(last.count(cleaned.device) == 0 || time > last[cleaned.device]);
+      RC_ASSERT(to_ms(cleaned.change.timestamp) == time);
       RC_ASSERT(last_type.count(arrival.device) == 0 || last_type[arrival.device] != arrival.type);
-      last[cleaned.device] = time;
       last_type[arrival.device] = arrival.type;
     }
+  }
+}
+
+// Also at the end of time: whatever was committed can be restored.
+RC_GTEST_PROP(ReceivedClock, NoTimeLeavesTheRange, ()) {
+  Rule rule = generous(*any_rule(*rc::gen::element(Order::arrival, Order::event_time)));
+  rule.clock_source = ClockSource::received;
+  Fold fold(rule, 1);
+  for (const int back : *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 3))) {
+    const auto type = *rc::gen::element(EventType::enter, EventType::exit);
+    const Script script = {record_of({0, 0, type, to_ms(kLatest) - back})};
+    const auto records = records_of(script, 0, 1);
+    for (const CleanedRecord& cleaned : fold.fold(records, {}).changes) {
+      RC_ASSERT(in_range(cleaned.change.timestamp));
+    }
+    std::string state;
+    fold.encode_state(0, state);
+    RC_ASSERT(Fold(rule, 1).load_device("cam-0", state).has_value());
   }
 }
 
