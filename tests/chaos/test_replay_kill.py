@@ -32,8 +32,9 @@ def history(rng, count):
         if share < 0.05 and lines:
             lines.append(rng.choice(lines[-50:]))
         elif share < 0.10:
-            lines.append(rng.choice([b"garbage %d\n" % n, b'{"event_type":"device_exit"}\n', b"\xff\x00\n",
-                                     event("", "enter", BASE), event("cam", "enter", "later")]))
+            lines.append(rng.choice([b"garbage %d\n" % n, b'{"event_type":"device_exit"}\n',
+                                     b"\xff\x00\n", event("", "enter", BASE),
+                                     event("cam", "enter", "later")]))
         elif share < 0.13:
             lines.append(event(f"cam-{rng.randrange(devices)}", f"type-{rng.randrange(3)}", BASE))
         else:

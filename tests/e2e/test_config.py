@@ -53,7 +53,8 @@ def test_settings_work_from_every_place(dwell):
 
 def test_toml_numbers_and_tables(dwell):
     """Numbers need no quotes, dotted keys and tables are the same."""
-    dwell.write("d.toml", 'duplicate.window = 7\nfirst_exit = "suppress"\n[batch]\nrecords = 5\nbytes = 65_536\n')
+    dwell.write("d.toml", 'duplicate.window = 7\nfirst_exit = "suppress"\n'
+                          '[batch]\nrecords = 5\nbytes = 65_536\n')
     found = effective(dwell, "--config", "d.toml")
     assert found["duplicate.window"] == ("7", "d.toml:1")
     assert found["batch.records"] == ("5", "d.toml:4")

@@ -13,8 +13,8 @@ import re
 
 TYPES = ("device_enter", "device_exit")
 LATEST = 253_402_300_799_999
-RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))",
-                     re.ASCII)
+RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?"
+                     r"(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII)
 EPOCH = datetime.datetime(1970, 1, 1)
 
 Row = collections.namedtuple("Row", "device timestamp type rank seq")
