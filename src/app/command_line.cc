@@ -62,6 +62,7 @@ class CommandLine {
     add_generate();
     add_check();
     add_config();
+    app_.set_version_flag("--version", "dwell " DWELL_VERSION);
     add_command("version", "Print the version", [] { return finish(print(version())); });
   }
 
@@ -134,8 +135,10 @@ class CommandLine {
         "--json", [&format] { format = Format::json; }, "Print JSON");
   }
   void add_csv(CLI::App& command, Format& format) {
-    command.add_flag_callback(
-        "--csv", [&format] { format = Format::csv; }, "Print CSV");
+    command
+        .add_flag_callback(
+            "--csv", [&format] { format = Format::csv; }, "Print CSV")
+        ->excludes("--json");
   }
 
   void add_time(CLI::App& command, const std::string& flag, const std::string& help,

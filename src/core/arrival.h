@@ -111,9 +111,9 @@ class ArrivalState {
       }
     }
     if (recent_[0] == kNone) {
-      const bool counts_as_outside = rule.first_exit == FirstExit::suppress;
-      return event.type == EventType::exit && counts_as_outside ? Outcome::initial_exit
-                                                                : Outcome::accepted;
+      const bool is_outside = rule.first_exit == FirstExit::suppress;
+      if (event.type == EventType::enter || !is_outside) return Outcome::accepted;
+      return last_seen == kNever ? Outcome::initial_exit : Outcome::repeated_exit;
     }
     const auto last = static_cast<EventType>(recent_[0] & 1);
     return event.type == last ? repeated(event.type) : Outcome::accepted;

@@ -85,6 +85,7 @@ class Device:
     def __init__(self, rule):
         self.rule, self.seq = rule, 0
         self.accepted = []  # arrival: (timestamp, type), oldest first
+        self.was_seen = False  # arrival
         self.window = []  # event_time: (timestamp, tie, type), sorted
         self.base = "device_exit" if rule.first_exit == "suppress" else None
         self.is_base_initial = rule.first_exit == "suppress"
@@ -100,8 +101,10 @@ class Device:
             return "duplicate", []
         last = self.accepted[-1][1] if self.accepted else self.base
         if kind == last:
-            return self.suppressed(kind, not self.accepted), []
+            is_initial, self.was_seen = not self.was_seen, True
+            return self.suppressed(kind, is_initial), []
         self.accepted.append((timestamp, kind))
+        self.was_seen = True
         return "accepted", [("insert", timestamp, kind, None)]
 
     def sort_in(self, timestamp, kind):

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/event.h"
@@ -30,8 +31,9 @@ class ArrivalModel {
       const ModelRow& event = accepted_[accepted_.size() - back];
       if (event.timestamp == timestamp && event.type == type) return Outcome::duplicate;
     }
+    const bool is_first = !std::exchange(was_seen_, true);
     if (accepted_.empty() && type == EventType::exit && rule_.first_exit == FirstExit::suppress) {
-      return Outcome::initial_exit;
+      return is_first ? Outcome::initial_exit : Outcome::repeated_exit;
     }
     if (!accepted_.empty() && accepted_.back().type == type) {
       return type == EventType::enter ? Outcome::repeated_enter : Outcome::repeated_exit;
@@ -55,6 +57,7 @@ class ArrivalModel {
 
  private:
   Rule rule_;
+  bool was_seen_ = false;
   std::vector<ModelRow> accepted_;
 };
 
