@@ -208,6 +208,8 @@ bool run_troubled(const StoreKind& kind, const Rule& rule, const Script& script,
       store->disarm();
       const Lines restored = reaction == Reaction::reopen ? session.reopen() : session.restore();
       EXPECT_THAT(restored, AnyOf(session.before(), session.after()));
+      // Whichever it was, it is settled now.
+      EXPECT_EQ(restored_state(*store->crashed_copy(), rule), restored);
     } else if (reaction == Reaction::retry) {
       store->disarm();
       EXPECT_TRUE(session.commit());

@@ -111,6 +111,7 @@ TEST_P(ReaderContract, PagesOfEverySizeGiveTheWholeList) {
     for (auto page = timeline(query); !page.empty(); page = timeline(query)) {
       ASSERT_LE(page.size(), limit);
       rows.insert(rows.end(), page.begin(), page.end());
+      ASSERT_LE(rows.size(), whole.size()) << "limit " << limit;
       query.after = rows.back();
     }
     EXPECT_EQ(rows, whole) << "limit " << limit;
@@ -149,6 +150,7 @@ TEST_P(ReaderContract, PresencePagesFollowTheBytesOfTheIds) {
     for (auto page = presence(query); !page.empty(); page = presence(query)) {
       ASSERT_LE(page.size(), limit);
       for (const Presence& inside : page) devices.push_back(inside.device);
+      ASSERT_LE(devices.size(), all.size()) << "limit " << limit;
       query.after = devices.back();
     }
     EXPECT_EQ(devices, all) << "limit " << limit;

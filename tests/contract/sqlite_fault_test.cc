@@ -12,6 +12,8 @@
 namespace dwell {
 namespace {
 
+using ::testing::HasSubstr;
+
 class SqliteFault : public ::testing::Test {
  protected:
   SqliteFault() {
@@ -75,6 +77,38 @@ TEST_F(SqliteFault, OpeningANewFileFailsWholeOrWorks) {
       ASSERT_LT(at, 1'000u);
     }
   }
+}
+
+TEST_F(SqliteFault, AFullDiskIsWorthARetryAndSaysWhatToDo) {
+  auto committer = open_committer();
+  ASSERT_TRUE(committer);
+  Fold fold(Rule{}, 1);
+  ASSERT_TRUE((*committer)->restore(fold));
+  const std::vector<Position> next = {{"script", 1, ""}};
+  const Unit& unit = fold.fold({}, next);
+  vfs_.arm({SQLITE_FULL, 1});
+  const auto committed = (*committer)->commit(unit, fold);
+  ASSERT_FALSE(committed);
+  EXPECT_EQ(committed.error().kind, ErrorKind::retry_later);
+  EXPECT_THAT(committed.error().message, HasSubstr("free some disk space"));
+  EXPECT_THAT(committed.error().message, HasSubstr(path_));
+  EXPECT_TRUE((*committer)->commit(unit, fold));
+}
+
+TEST_F(SqliteFault, ATransactionLeftBehindIsRolledBack) {
+  auto opened = Database::open(path_, options_.database);
+  ASSERT_TRUE(opened);
+  Database& database = **opened;
+  ASSERT_TRUE(database.execute("CREATE TABLE number (n INTEGER PRIMARY KEY)"));
+  {
+    auto transaction = Transaction::begin(database);
+    ASSERT_TRUE(transaction);
+    ASSERT_TRUE(database.execute("INSERT INTO number VALUES (1)"));
+    EXPECT_FALSE(database.execute("INSERT INTO number VALUES (1)"));
+  }
+  auto transaction = Transaction::begin(database);
+  ASSERT_TRUE(transaction) << transaction.error().message;
+  EXPECT_EQ(database.query_integer("SELECT count(*) FROM number").value(), 0);
 }
 
 TEST_F(SqliteFault, RestoreGivesEverythingOrAnError) {

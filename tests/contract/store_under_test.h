@@ -24,8 +24,8 @@ class StoreUnderTest {
   // What a process that dies at this instant leaves behind.
   virtual std::unique_ptr<StoreUnderTest> crashed_copy() const = 0;
 
-  // What can go wrong below the committer, by name. arm(i, n): from now on the n-th step that
-  // troubles()[i] can hit fails.
+  // What can go wrong below the committer, by name. arm(i, n): the n-th step that troubles()[i] can
+  // hit fails, and where trouble stays, so do all after it until it is disarmed.
   virtual std::vector<std::string> troubles() const = 0;
   virtual void arm(std::size_t trouble, std::size_t at) = 0;
   virtual void disarm() = 0;

@@ -97,6 +97,33 @@ TEST(GiveUp, ASuccessRestoresPatience) {
   EXPECT_EQ(world.store.positions.size(), 4u);
 }
 
+// Fails nine polls of ten and finds nothing at the tenth, for a long time.
+class RarelyReachableSource final : public Source {
+ public:
+  Result<Batch> poll() override {
+    ++polls_;
+    if (polls_ % 10 != 0) return fail(ErrorKind::retry_later, "planned by the test");
+    Batch nothing;
+    nothing.is_last = polls_ == 100;
+    return nothing;
+  }
+  Result<void> seek(std::span<const Position>) override { return {}; }
+
+ private:
+  int polls_ = 0;
+};
+
+TEST(GiveUp, APollThatFindsNothingRestoresPatienceToo) {
+  World world;
+  auto committer = MemoryCommitter::open(world.store, world.rule.order);
+  ASSERT_TRUE(committer);
+  Pipeline pipeline(**committer, world.clock, world.observer, {});
+  ASSERT_TRUE(pipeline.restore());
+  RarelyReachableSource source;
+  EXPECT_TRUE(pipeline.run(source, {}));
+  EXPECT_GT(world.clock.monotonic(), std::chrono::seconds(150));
+}
+
 // A pipeline that gave up may be used again, and is then as patient as a new one.
 TEST(GiveUp, AnotherRunStartsWithFullPatience) {
   World world;
@@ -180,6 +207,18 @@ TEST(Inputs, EachGoesOnWhereItWasCommitted) {
       EXPECT_EQ(world.contents(), expected) << "commit " << n;
     }
   }
+}
+
+TEST(Inputs, RunAgainAnInputIsNotReadAgain) {
+  World world;
+  auto committer = MemoryCommitter::open(world.store, world.rule.order);
+  ASSERT_TRUE(committer);
+  Pipeline pipeline(**committer, world.clock, world.observer, {});
+  ASSERT_TRUE(pipeline.restore());
+  ScriptedSource source(world.script, {5});
+  ASSERT_TRUE(pipeline.run(source, {}));
+  ASSERT_TRUE(pipeline.run(source, {}));
+  EXPECT_EQ(world.observer.committed_records, world.script.size());
 }
 
 TEST(Inputs, APositionOfAnotherInputIsRefused) {
