@@ -23,6 +23,7 @@ struct FaultyFile {
   static int read(sqlite3_file* file, void* bytes, int count, sqlite3_int64 offset);
   static int write(sqlite3_file* file, const void* bytes, int count, sqlite3_int64 offset);
   static int sync(sqlite3_file* file, int flags);
+  static int remove(sqlite3_vfs* vfs, const char* path, int sync_folder);
 };
 
 namespace {
@@ -110,6 +111,10 @@ int FaultyFile::sync(sqlite3_file* file, int /*flags*/) {
   return SQLITE_OK;
 }
 
+int FaultyFile::remove(sqlite3_vfs* /*vfs*/, const char* path, int /*sync_folder*/) {
+  return real_vfs()->xDelete(real_vfs(), path, 0);
+}
+
 FaultyVfs::FaultyVfs()
     : name_(fmt::format("faulty-{}", static_cast<const void*>(this))), vfs_(*real_vfs()) {
   vfs_.pNext = nullptr;
@@ -117,6 +122,7 @@ FaultyVfs::FaultyVfs()
   vfs_.pAppData = this;
   vfs_.szOsFile = static_cast<int>(sizeof(FaultyFile)) + real_vfs()->szOsFile;
   vfs_.xOpen = FaultyFile::open;
+  vfs_.xDelete = FaultyFile::remove;
   CHECK(sqlite3_vfs_register(&vfs_, 0) == SQLITE_OK);
 }
 
