@@ -162,8 +162,13 @@ Result<void> decode_state(std::string_view record, EventTimeState& state) {
   for (std::size_t i = 0; i < count && reader.is_sound(); ++i) {
     const auto step = reader.number(kLargestPackedEntry);
     reader.require(i == 0 || step > 0);
+    const auto previous = entry;
     entry.packed += step;
     reader.require(entry.packed <= kLargestPackedEntry);
+    // A millisecond holds one event of tie 0, or two of both types, of ties 0 and 1.
+    const bool is_second = i > 0 && entry.timestamp() == previous.timestamp();
+    reader.require(entry.tie() == (is_second ? 1 : 0));
+    reader.require(!is_second || (previous.tie() == 0 && previous.type() != entry.type()));
     reader.require(entry.timestamp() > state.largest_evicted);
     if (reader.is_sound()) {
       state.window.insert(state.window.size(), entry.timestamp(), entry.tie(), entry.type());
