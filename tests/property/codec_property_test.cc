@@ -77,6 +77,27 @@ RC_GTEST_PROP(StateRecord, TheOtherOrderIsRefused, ()) {
   RC_ASSERT(decode_state(encoded(state), other).error().kind == ErrorKind::fatal);
 }
 
+// Windows the rule cannot have made, and could not go on from.
+TEST(StateRecord, AMillisecondWithWrongTiesIsRefused) {
+  struct Entry {
+    std::uint8_t tie;
+    EventType type;
+  };
+  const std::vector<std::vector<Entry>> windows = {
+      {{1, EventType::enter}},
+      {{0, EventType::enter}, {0, EventType::exit}},
+      {{0, EventType::enter}, {1, EventType::enter}},
+      {{0, EventType::enter}, {1, EventType::enter}, {1, EventType::exit}}};
+  for (const auto& entries : windows) {
+    EventTimeState state;
+    for (const Entry& entry : entries) {
+      state.window.insert(state.window.size(), from_ms(1'000), entry.tie, entry.type);
+    }
+    EventTimeState read;
+    EXPECT_FALSE(decode_state(encoded(state), read)) << entries.size() << " entries";
+  }
+}
+
 rc::Gen<Timestamp> any_timestamp() {
   const auto whole_range = rc::gen::inRange<std::int64_t>(0, to_ms(kLatest) + 1);
   const auto ends =

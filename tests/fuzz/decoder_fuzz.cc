@@ -1,0 +1,82 @@
+// Any bytes as a record: decoded without harm, always alike, and as events only within their
+// bounds.
+#include <string>
+
+#include "base/check.h"
+#include "core/decoder.h"
+#include "tests/property/json_oracle.h"
+
+namespace dwell {
+namespace {
+
+constexpr Timestamp kNow = from_ms(1'751'932'800'000);
+
+Decoded decode(Decoder& decoder, const std::string& bytes) {
+  decoder.reset();
+  return decoder.decode({.bytes = bytes, .now = kNow});
+}
+
+bool is_same(const Decoded& a, const Decoded& b) {
+  return a.outcome == b.outcome && a.ignored_type == b.ignored_type &&
+         (a.outcome != Outcome::accepted ||
+          (a.event.device == b.event.device && a.event.timestamp == b.event.timestamp &&
+           a.event.type == b.event.type));
+}
+
+// What holds for a decoded record by itself.
+void check_bounds(const Decoded& decoded) {
+  switch (decoded.outcome) {
+    case Outcome::accepted:
+      CHECK(is_valid_device_id(decoded.event.device));
+      CHECK(JsonOracle::is_utf8(decoded.event.device));
+      CHECK(in_range(decoded.event.timestamp));
+      return;
+    case Outcome::ignored:
+    case Outcome::malformed:
+    case Outcome::invalid_device_id:
+    case Outcome::invalid_timestamp:
+      return;
+    default:
+      CHECK(!"an outcome a decoder never gives");
+  }
+}
+
+// The same bytes as a value nobody reads: then the outcome says whether they are JSON.
+void check_as_nested_value(Decoder& decoder, const std::string& bytes) {
+  const std::string record = "{\"x\":" + bytes + ",\"event_type\":\"heartbeat\"}";
+  const bool is_json = JsonOracle::is_object(record, Decoder::kDeepestNesting);
+  const Outcome outcome = decode(decoder, record).outcome;
+  // Bytes such as `1},"event_type":null` leave the value, and the record may mean anything.
+  const bool is_one_value = JsonOracle::is_object(bytes, Decoder::kDeepestNesting - 1);
+  if (!is_json) CHECK(outcome == Outcome::malformed);
+  if (is_one_value) CHECK(outcome == Outcome::ignored);
+}
+
+void fuzz(const std::string& bytes) {
+  static Decoder used(ClockSource::event);  // has seen every input so far
+  Decoder fresh(ClockSource::event);
+  const Decoded first = decode(used, bytes);
+  const Decoded second = decode(fresh, bytes);
+  CHECK(is_same(first, second));
+  check_bounds(first);
+  const bool is_json = JsonOracle::is_object(bytes, Decoder::kDeepestNesting);
+  if (!is_json) CHECK(first.outcome == Outcome::malformed);
+
+  Decoder received(ClockSource::received);
+  const Decoded untimed = decode(received, bytes);
+  check_bounds(untimed);
+  if (first.outcome == Outcome::accepted || first.outcome == Outcome::invalid_timestamp) {
+    CHECK(untimed.outcome == Outcome::accepted && untimed.event.timestamp == kNow);
+  } else {
+    CHECK(untimed.outcome == first.outcome);
+  }
+  check_as_nested_value(received, bytes);
+}
+
+}  // namespace
+}  // namespace dwell
+
+extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
+  dwell::fuzz(std::string(reinterpret_cast<const char*>(data), size));
+  return 0;
+}
