@@ -243,9 +243,11 @@ TEST(StateRecord, ValuesOutOfRangeAreRefusedInEventTimeOrder) {
     return "\x01\x01"s + varints({1, 1, 0, 0, 0, 0, 1, 0, 0}) + static_cast<char>(base) +
            varints({evicted, newest}) + window;
   };
-  const auto last_entry = (kEndOfTime - 1) << 2 | 3;
-  EXPECT_EQ(refusal<EventTimeState>(with(2, kEndOfTime - 1, kEndOfTime, varints({1, last_entry}))),
-            "");
+  // The last millisecond with both its events: an enter of tie 0 and an exit of tie 1.
+  const auto last_enter = (kEndOfTime - 1) << 2;
+  const auto last_entry = last_enter | 3;
+  const auto last_two = varints({2, last_enter, last_entry - last_enter});
+  EXPECT_EQ(refusal<EventTimeState>(with(2, kEndOfTime - 1, kEndOfTime, last_two)), "");
   const Damage damages[] = {
       {"no such base", with(3, 0, 1, varints({1, 4}))},
       {"evicted beyond time", with(0, kEndOfTime + 1, 1, varints({0}))},
