@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstring>
 
+#include "core/plain_scanner.h"
+
 namespace dwell {
 
 namespace ondemand = simdjson::ondemand;
@@ -187,7 +189,23 @@ bool Decoder::is_valid(ondemand::value value, int depth) {
   return is_valid_scalar(value.raw_json_token());
 }
 
-bool Decoder::read_members(std::string_view bytes, Members& members) {
+// Reads the plainest of records, as nearly all are, in half the time. False for everything else,
+// valid or not: that is for read_any_members() to judge.
+bool Decoder::read_plain_members(std::string_view bytes, Members& members) {
+  PlainScanner in(bytes);
+  if (!in.take('{')) return false;
+  do {
+    std::string_view key, value;
+    if (!in.take_string(key) || !in.take(':')) return false;
+    if (!in.take_string(value) && !in.take_natural_number(value)) return false;
+    std::string_view* wanted =
+        members.find([&](std::string_view name) { return inside(key) == name; });
+    if (wanted) *wanted = value;
+  } while (in.take(','));
+  return in.take('}') && in.is_at_end();
+}
+
+bool Decoder::read_any_members(std::string_view bytes, Members& members) {
   if (scratch_.size() < bytes.size() + simdjson::SIMDJSON_PADDING) {
     scratch_.resize(2 * (bytes.size() + simdjson::SIMDJSON_PADDING));
   }
@@ -261,9 +279,11 @@ Decoded Decoder::decode(const Record& record) {
 Outcome Decoder::read(const Record& record, Decoded& decoded) {
   if (record.truncated_from != 0) return Outcome::too_large;
   Members members;
-  if (!read_members(record.bytes, members) || !is_string(members.event_type)) {
-    return Outcome::malformed;
+  if (!read_plain_members(record.bytes, members)) {
+    members = {};
+    if (!read_any_members(record.bytes, members)) return Outcome::malformed;
   }
+  if (!is_string(members.event_type)) return Outcome::malformed;
 
   Event& event = decoded.event;
   std::string_view type;

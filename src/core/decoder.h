@@ -43,7 +43,8 @@ class Decoder {
   struct Members;
 
   Outcome read(const Record& record, Decoded& decoded);
-  bool read_members(std::string_view bytes, Members& members);
+  bool read_plain_members(std::string_view bytes, Members& members);
+  bool read_any_members(std::string_view bytes, Members& members);
   bool is_valid(simdjson::ondemand::value value, int depth);
   bool is_valid_scalar(std::string_view raw);
   bool find_escaped(simdjson::ondemand::field field, Members& members, std::string_view*& found);

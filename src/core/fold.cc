@@ -167,9 +167,8 @@ class Fold::Impl {
       if (!in_range(event.timestamp)) return Outcome::invalid_timestamp;
     }
     const Decision decision = state.decide(event, now, rule_);
-    for (std::size_t i = 0; i < decision.change_count; ++i) {
-      unit_.changes.push_back({device, record, decision.changes[i]});
-    }
+    if (decision.change_count > 0) unit_.changes.push_back({device, record, decision.changes[0]});
+    if (decision.change_count > 1) unit_.changes.push_back({device, record, decision.changes[1]});
     count_corrections(decision);
     // A too_late record leaves its device as it was.
     if (!is_rejected(decision.outcome)) touched_.add(device, unit_.touched);

@@ -53,6 +53,23 @@ TEST(DecoderJson, BytesInsideAString) {
   }
 }
 
+// Strings are looked at eight bytes at a time, and the last ones of a record singly.
+TEST(DecoderJson, BytesAtTheEndOfAStringOfAnyLength) {
+  for (const std::string behind : {"}", ",\"timestamp\":1000}"}) {
+    for (std::size_t length = 0; length < 20; ++length) {
+      for (int byte = 0; byte < 256; ++byte) {
+        const auto record = R"({"timestamp":1000,"event_type":"device_enter","device_id":")" +
+                            std::string(length, 'x') + static_cast<char>(byte) + '"' + behind;
+        const bool is_json = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+        EXPECT_EQ(outcome(record), !is_json       ? "malformed"
+                                   : byte == 0x7f ? "invalid_device_id"
+                                                  : "accepted")
+            << length << ' ' << byte << ' ' << behind;
+      }
+    }
+  }
+}
+
 TEST(DecoderJson, BytesBehindABackslash) {
   for (int byte = 0; byte < 256; ++byte) {
     const auto text = "x\\"s + static_cast<char>(byte) + "y";
