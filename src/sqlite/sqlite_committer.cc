@@ -184,20 +184,15 @@ Result<void> SqliteCommitter::write_states(const Unit& unit, const Fold& after) 
 
 // Rows go in by key: neighbours meet the same page. Changes of one identity keep their order.
 Result<void> SqliteCommitter::write_rows(const Unit& unit, StoreCounts& counts) {
-  row_order_.clear();
-  for (std::uint32_t i = 0; i < unit.changes.size(); ++i) {
-    const Change& change = unit.changes[i].change;
-    const auto identity = to_ms(change.timestamp) * 2 + static_cast<std::int64_t>(change.type);
-    row_order_.push_back({unit.changes[i].device, i, identity});
-  }
-  std::sort(row_order_.begin(), row_order_.end(), [](const RowKey& a, const RowKey& b) {
-    return std::tie(a.device, a.identity, a.change) < std::tie(b.device, b.identity, b.change);
+  rows_ = unit.changes;
+  std::sort(rows_.begin(), rows_.end(), [](const CleanedRecord& a, const CleanedRecord& b) {
+    return std::tie(a.device, a.change.timestamp, a.change.type, a.change.seq) <
+           std::tie(b.device, b.change.timestamp, b.change.type, b.change.seq);
   });
-  for (const RowKey& key : row_order_) {
-    const Change& change = unit.changes[key.change].change;
+  for (const auto& [device, record, change] : rows_) {
     const bool is_insert = change.operation == Operation::insert;
     Statement& statement = is_insert ? statements_->insert_row : statements_->delete_row;
-    statement.bind(1, std::int64_t{key.device} + 1);
+    statement.bind(1, std::int64_t{device} + 1);
     statement.bind(2, to_ms(change.timestamp));
     statement.bind(3, static_cast<std::int64_t>(change.type));
     if (is_insert) {

@@ -62,12 +62,7 @@ class SqliteCommitter final : public Committer {
   std::unique_ptr<Statements> statements_;
   StoreCounts counts_;
 
-  struct RowKey {
-    DeviceIndex device;
-    std::uint32_t change;
-    std::int64_t identity;  // timestamp and type
-  };
-  std::vector<RowKey> row_order_;         // scratch
+  std::vector<CleanedRecord> rows_;       // scratch
   std::vector<DeviceIndex> state_order_;  // scratch
   std::string state_;                     // scratch
 };
