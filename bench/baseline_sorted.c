@@ -76,6 +76,7 @@ int main(int count, char** arguments) {
     return 2;
   }
   FILE* input = open_rows(arguments[1]);
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
   database = open_database(arguments[2]);
   execute(database, setup);
   insert_device = prepare(database, "INSERT INTO device (id, state, name) VALUES (?, ?, ?)");

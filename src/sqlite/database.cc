@@ -46,6 +46,12 @@ std::string_view mend_of(int code) {
 
 constexpr int kBusyTimeoutMs = 5'000;
 
+// SQLite counts its memory under a lock at every allocation, and nobody asks for the count. It can
+// only be told before its first use in the process; later this has no effect and does no harm.
+void stop_counting_memory() {
+  [[maybe_unused]] static const int code = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 }  // namespace
 
 void Statement::bind(int parameter, std::int64_t value) {
@@ -106,6 +112,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path,
   std::unique_ptr<Database> database(new Database(path));
   const int flags =
       options.is_read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  stop_counting_memory();
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX,
                                    options.vfs.empty() ? nullptr : options.vfs.c_str());
