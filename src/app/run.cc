@@ -31,6 +31,7 @@ namespace asio = boost::asio;
 
 constexpr Milliseconds kLookForInput{50};  // how often the file is looked at
 constexpr std::chrono::seconds kDrain{4};  // for requests in flight, once asked to stop
+constexpr Milliseconds kLastWords{200};    // for connections to notice that they are closed
 constexpr Milliseconds kForEver = std::chrono::days(36'500);
 
 // Why the service cannot take events right now. Any thread.
@@ -210,10 +211,16 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   });
   asio::co_spawn(context, stop_on_signal(context, server), asio::detached);
   context.run();
-  queue.close({ErrorKind::retry_later, "the service is stopping"});
+  const Error stopping{ErrorKind::retry_later, "the service is stopping"};
+  queue.close(stopping);
   worker.request_stop();
   worker.join();
+  queue.give_up_polled(stopping);
   workers.join();
+  // Connections that outlived the grace end before what they refer to does.
+  server.abort();
+  context.restart();
+  context.run_for(kLastWords);
   return outcome;
 }
 

@@ -126,6 +126,11 @@ void Server::stop() {
   }
 }
 
+void Server::abort() {
+  stop();
+  for (Session* session : sessions_) session->stream.close();
+}
+
 asio::awaitable<void> Server::accept() {
   asio::steady_timer pause(context_);
   while (!is_stopping_) {

@@ -44,6 +44,8 @@ class Server {
 
   // Stops accepting, closes idle connections, lets requests in flight be answered.
   void stop();
+  // Closes every connection, whatever it is doing.
+  void abort();
   bool is_drained() const { return sessions_.empty(); }
 
  private:
