@@ -114,22 +114,21 @@ Result<void> replay_file(const std::string& path, const Config& config, Clock& c
 
 Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments) {
   if (auto checked = check_files(arguments.files); !checked) return checked;
-  auto config = with_stored_order(loaded);
-  if (!config) return pass(config);
-  auto committer = open_committer(*config);
+  Config config;
+  auto committer = open_committer(loaded, config);
   if (!committer) return pass(committer);
   SystemClock clock;
   Progress progress(Terminal::of(stderr), clock);
-  Pipeline pipeline(**committer, clock, progress, pipeline_options(*config));
+  Pipeline pipeline(**committer, clock, progress, pipeline_options(config));
   if (auto restored = pipeline.restore(); !restored) return restored;
   const Totals before = pipeline.fold().totals();
 
   for (const std::string& file : arguments.files) {
-    if (auto done = replay_file(file, *config, clock, pipeline, progress); !done) return done;
+    if (auto done = replay_file(file, config, clock, pipeline, progress); !done) return done;
   }
 
   const Totals run = pipeline.fold().totals() - before;
-  auto reader = SqliteReader::open(config->db_path);
+  auto reader = SqliteReader::open(config.db_path);
   if (!reader) return pass(reader);
   auto store = (*reader)->totals();
   if (!store) return pass(store);
@@ -138,7 +137,7 @@ Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments
         boost::json::object{{"run", json_of(run)}, {"database", json_of(*store)}});
   }
   return print(outcome_table(run, *store, Terminal::of(stdout)) + '\n' +
-               account(*store, config->db_path));
+               account(*store, config.db_path));
 }
 
 }  // namespace dwell

@@ -165,25 +165,24 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   spdlog::set_default_logger(log);
   raise_descriptor_limit();
 
-  auto config = with_stored_order(loaded);
-  if (!config) return pass(config);
-  auto committer = open_committer(*config);
+  Config config;
+  auto committer = open_committer(loaded, config);
   if (!committer) return pass(committer);
-  auto reader = SqliteReader::open(config->db_path);
+  auto reader = SqliteReader::open(config.db_path);
   if (!reader) return pass(reader);
-  auto slow_reader = SqliteReader::open(config->db_path);
+  auto slow_reader = SqliteReader::open(config.db_path);
   if (!slow_reader) return pass(slow_reader);
 
   SystemClock clock;
   Metrics metrics;
   Readiness readiness;
-  auto input = open_input(arguments.from, *config, clock, metrics);
+  auto input = open_input(arguments.from, config, clock, metrics);
   if (!input) return pass(input);
-  IntakeQueue queue(config->intake_limits, clock);
+  IntakeQueue queue(config.intake_limits, clock);
   LiveSource source(input->get(), queue, kLookForInput);
   ServiceObserver observer(queue, readiness);
   TimedCommitter timed(**committer, clock, metrics);
-  PipelineOptions options = pipeline_options(*config);
+  PipelineOptions options = pipeline_options(config);
   options.longest_retry = std::chrono::seconds(1);
   options.give_up_after = kForEver;
   Pipeline pipeline(timed, clock, observer, options);
@@ -192,12 +191,12 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   asio::thread_pool workers(1);
   Api api({**reader, **slow_reader, workers, queue, clock,
            [&readiness] { return readiness.reasons(); }, [&metrics] { return metrics.text(); }});
-  Server server(context, api, config->http_limits,
+  Server server(context, api, config.http_limits,
                 [&metrics](std::string_view route, Status status, std::chrono::nanoseconds took) {
                   metrics.replied(route, static_cast<unsigned>(status), took);
                 });
-  if (auto listening = server.listen(config->http_listen); !listening) return listening;
-  spdlog::info("serving {} on http://{}", config->db_path, server.address());
+  if (auto listening = server.listen(config.http_listen); !listening) return listening;
+  spdlog::info("serving {} on http://{}", config.db_path, server.address());
 
   Result<void> outcome;
   std::jthread worker([&](std::stop_token stop) {

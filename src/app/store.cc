@@ -1,26 +1,22 @@
 #include "app/store.h"
 
+#include <optional>
 #include <random>
-
-#include "sqlite/stored_order.h"
 
 namespace dwell {
 
-Result<Config> with_stored_order(const LoadedConfig& loaded) {
-  Config config = loaded.config;
-  if (!loaded.is_default("order.mode")) return config;
-  auto stored = stored_order(config.db_path);
-  if (!stored) return pass(stored);
-  config.rule.order = stored->value_or(config.rule.order);
-  return config;
-}
-
-Result<std::unique_ptr<SqliteCommitter>> open_committer(const Config& config) {
+Result<std::unique_ptr<SqliteCommitter>> open_committer(const LoadedConfig& loaded,
+                                                        Config& config) {
+  config = loaded.config;
   SqliteCommitterOptions options;
   options.database.cache_bytes = static_cast<std::int64_t>(config.db_cache_bytes);
   options.rejects_max_age = config.rejects_max_age;
   options.rejects_max_bytes = config.rejects_max_bytes;
-  return SqliteCommitter::open(config.db_path, config.rule.order, options);
+  std::optional<Order> order;
+  if (!loaded.is_default("order.mode")) order = config.rule.order;
+  auto committer = SqliteCommitter::open(config.db_path, order, options);
+  if (committer) config.rule.order = (*committer)->order();
+  return committer;
 }
 
 PipelineOptions pipeline_options(const Config& config) {

@@ -8,10 +8,9 @@
 
 namespace dwell {
 
-// The effective configuration; an order nobody asked for is the one stored in the database.
-Result<Config> with_stored_order(const LoadedConfig& loaded);
-
-Result<std::unique_ptr<SqliteCommitter>> open_committer(const Config& config);
+// Opens the database for writing. An order nobody asked for is the one stored in it; `config` is
+// told which.
+Result<std::unique_ptr<SqliteCommitter>> open_committer(const LoadedConfig& loaded, Config& config);
 
 // The pipeline's options as configured, with a fresh hash seed.
 PipelineOptions pipeline_options(const Config& config);
