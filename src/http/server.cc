@@ -28,8 +28,7 @@ using asio::ip::tcp;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
-// How long a refused client may go on sending what nobody reads.
-constexpr std::chrono::seconds kLinger{2};
+constexpr std::chrono::hours kForEver{24 * 365};
 
 using Parser = http::request_parser<http::string_body>;
 
@@ -44,7 +43,7 @@ std::optional<Reply> refusal(const boost::system::error_code& error, const Serve
                    fmt::format("the body is longer than {} bytes; send fewer events at a time",
                                limits.body_bytes));
   }
-  if (error == beast::error::timeout) {
+  if (error == asio::error::operation_aborted) {  // by enforce_deadlines()
     return problem(Status::request_timeout, "too-slow", "the request took too long to arrive");
   }
   const bool is_gone = error == http::error::end_of_stream ||
@@ -74,14 +73,41 @@ Exchange exchange_of(const Parser::value_type& message, bool is_stopping) {
   return exchange;
 }
 
+// What one request adds to a sum, while it lives. Shares the sum: a request cut off when the service
+// stops is destroyed with the io_context, after the server.
+class Share {
+ public:
+  explicit Share(std::shared_ptr<std::size_t> sum) : sum_(std::move(sum)) {}
+  ~Share() { *sum_ -= size_; }
+  Share(const Share&) = delete;
+  Share& operator=(const Share&) = delete;
+
+  void grow_to(std::size_t size) {
+    *sum_ += size - size_;
+    size_ = size;
+  }
+  std::size_t sum() const { return *sum_; }
+
+ private:
+  std::shared_ptr<std::size_t> sum_;
+  std::size_t size_ = 0;
+};
+
 }  // namespace
 
 struct Server::Session {
-  explicit Session(tcp::socket socket) : stream(std::move(socket)) {}
-  beast::tcp_stream stream;
+  enum class Doing { waiting, receiving, answering, leaving };
+
+  explicit Session(tcp::socket socket) : socket(std::move(socket)) {}
+  void start(Doing what, std::chrono::seconds time) {
+    doing = what;
+    deadline.start(time);
+  }
+
+  tcp::socket socket;
   beast::flat_buffer buffer;
-  bool is_idle = true;  // between requests
-  std::chrono::steady_clock::time_point idle_until;
+  Doing doing = Doing::waiting;
+  Deadline deadline;
 };
 
 Server::Server(asio::io_context& context, Api& api, const ServerLimits& limits, OnReply on_reply)
@@ -119,7 +145,7 @@ Result<void> Server::listen(const std::string& address) {
   const auto bound = acceptor_.local_endpoint();
   address_ = fmt::format("{}:{}", ip.is_v6() ? '[' + host + ']' : host, bound.port());
   asio::co_spawn(context_, accept(), asio::detached);
-  asio::co_spawn(context_, close_idle(), asio::detached);
+  asio::co_spawn(context_, enforce_deadlines(), asio::detached);
   return {};
 }
 
@@ -129,13 +155,18 @@ void Server::stop() {
   acceptor_.close(ignored);
   sweep_.cancel();
   for (Session* session : sessions_) {
-    if (session->is_idle) session->stream.close();
+    if (session->doing == Session::Doing::waiting) close(*session);
   }
 }
 
 void Server::abort() {
   stop();
-  for (Session* session : sessions_) session->stream.close();
+  for (Session* session : sessions_) close(*session);
+}
+
+void Server::close(Session& session) {
+  boost::system::error_code ignored;
+  session.socket.close(ignored);
 }
 
 asio::awaitable<void> Server::accept() {
@@ -151,18 +182,29 @@ asio::awaitable<void> Server::accept() {
     }
     boost::system::error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
-    asio::co_spawn(context_, serve(std::move(socket)), asio::detached);
+    try {
+      asio::co_spawn(context_, serve(std::move(socket)), asio::detached);
+    } catch (const std::bad_alloc&) {
+      // This connection ends; the next one may find room.
+    }
   }
 }
 
-// Idle connections have no timer each: one look a second at all of them.
-asio::awaitable<void> Server::close_idle() {
+// Connections have no timers of their own: one look a second at all of them. A request that is late is
+// interrupted, so that it can be answered; whatever else is late is closed.
+asio::awaitable<void> Server::enforce_deadlines() {
   while (!is_stopping_) {
     sweep_.expires_after(std::chrono::seconds(1));
     co_await sweep_.async_wait(kAwait);
     const auto now = std::chrono::steady_clock::now();
     for (Session* session : sessions_) {
-      if (session->is_idle && session->idle_until < now) session->stream.close();
+      if (!session->deadline.is_over(now)) continue;
+      if (session->doing == Session::Doing::receiving) {
+        boost::system::error_code ignored;
+        session->socket.cancel(ignored);
+      } else {
+        close(*session);
+      }
     }
   }
 }
@@ -178,22 +220,33 @@ asio::awaitable<void> Server::serve(tcp::socket socket) {
   }
   sessions_.erase(place);
   boost::system::error_code ignored;
-  session.stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  session.socket.shutdown(tcp::socket::shutdown_send, ignored);
 }
 
 // Waits for a request without holding memory for it. True: there may be another one.
 asio::awaitable<bool> Server::serve_one(Session& session) {
-  session.is_idle = session.buffer.size() == 0;
-  if (session.is_idle) {
+  if (session.buffer.size() == 0) {
     if (is_stopping_) co_return false;
     session.buffer.shrink_to_fit();
-    session.idle_until = std::chrono::steady_clock::now() + limits_.idle;
-    const auto [error] =
-        co_await session.stream.socket().async_wait(tcp::socket::wait_read, kAwait);
+    session.start(Session::Doing::waiting, limits_.idle);
+    const auto [error] = co_await session.socket.async_wait(tcp::socket::wait_read, kAwait);
     if (error) co_return false;
-    session.is_idle = false;
   }
   co_return co_await receive_and_reply(session);
+}
+
+// Reads what a refused client still sends, for a short time: closing with bytes unread resets the
+// connection, and a reset may overtake the answer.
+asio::awaitable<void> Server::read_away(Session& session) {
+  boost::system::error_code ignored;
+  session.socket.shutdown(tcp::socket::shutdown_send, ignored);
+  session.start(Session::Doing::leaving, limits_.linger);
+  std::array<char, 16 * 1024> bytes;
+  for (std::size_t left = limits_.body_bytes; left > 0;) {
+    const auto [error, size] = co_await session.socket.async_read_some(asio::buffer(bytes), kAwait);
+    if (error) co_return;
+    left -= std::min(left, size);
+  }
 }
 
 // Answers a request that could not be read; the connection ends.
@@ -201,17 +254,9 @@ asio::awaitable<void> Server::refuse(Session& session, Reply reply) {
   on_reply_("none", reply.status, std::chrono::nanoseconds(0));
   Exchange exchange;
   exchange.keeps_alive = false;
-  if (co_await write_reply(session.stream, std::move(reply), exchange, limits_.write)) co_return;
-  // Bytes that were sent and not read would make the close a reset, which takes the answer with it.
-  boost::system::error_code ignored;
-  session.stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
-  session.stream.expires_after(kLinger);
-  std::array<char, 16 * 1024> unwanted;
-  for (;;) {
-    const auto [error, size] =
-        co_await session.stream.async_read_some(asio::buffer(unwanted), kAwait);
-    if (error) co_return;
-  }
+  session.start(Session::Doing::answering, limits_.write);
+  co_await write_reply(session.socket, session.deadline, std::move(reply), exchange);
+  co_await read_away(session);
 }
 
 asio::awaitable<bool> Server::receive_and_reply(Session& session) {
@@ -219,9 +264,9 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
   Parser parser;
   parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
   parser.body_limit(limits_.body_bytes);
-  session.stream.expires_after(limits_.head);
+  session.start(Session::Doing::receiving, limits_.head);
   auto [head_error, head_size] =
-      co_await http::async_read_header(session.stream, session.buffer, parser, kAwait);
+      co_await http::async_read_header(session.socket, session.buffer, parser, kAwait);
   if (head_error) {
     auto reply = refusal(head_error, limits_);
     if (reply) co_await refuse(session, std::move(*reply));
@@ -235,27 +280,22 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
   }
   if (http::token_list(parser.get()[http::field::expect]).exists("100-continue")) {
     http::response<http::empty_body> go_on(Status::continue_, 11);
-    co_await http::async_write(session.stream, go_on, kAwait);
+    co_await http::async_write(session.socket, go_on, kAwait);
   }
   // What has come of a body counts, not what was announced: silent clients hold nobody up.
-  struct Share {
-    std::size_t& sum;
-    std::size_t size = 0;
-    ~Share() { sum -= size; }
-  } share{body_bytes_};
-  session.stream.expires_after(limits_.body);
+  Share share(body_bytes_);
+  session.start(Session::Doing::receiving, limits_.body);
   parser.eager(true);
   while (!parser.is_done()) {
     const auto [body_error, body_size] =
-        co_await http::async_read_some(session.stream, session.buffer, parser, kAwait);
+        co_await http::async_read_some(session.socket, session.buffer, parser, kAwait);
     if (body_error) {
       auto reply = refusal(body_error, limits_);
       if (reply) co_await refuse(session, std::move(*reply));
       co_return false;
     }
-    body_bytes_ += parser.get().body().size() - share.size;
-    share.size = parser.get().body().size();
-    if (body_bytes_ > limits_.body_bytes_in_all) {
+    share.grow_to(parser.get().body().size());
+    if (share.sum() > limits_.body_bytes_in_all) {
       co_await refuse(session, problem(Status::service_unavailable, "too-many-bodies",
                                        "too many large requests at one time"));
       co_return false;
@@ -270,10 +310,11 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
   request.accept = std::string(message[http::field::accept]);
   request.content_type = std::string(message[http::field::content_type]);
   request.body = std::move(message.body());
-  session.stream.expires_never();
+  session.start(Session::Doing::answering, kForEver);
   Routed routed = co_await api_.handle(std::move(request));
   on_reply_(routed.route, routed.reply.status, std::chrono::steady_clock::now() - start);
-  co_return co_await write_reply(session.stream, std::move(routed.reply), exchange, limits_.write);
+  session.start(Session::Doing::answering, limits_.write);
+  co_return co_await write_reply(session.socket, session.deadline, std::move(routed.reply), exchange);
 }
 
 }  // namespace dwell

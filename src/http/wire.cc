@@ -18,6 +18,7 @@ namespace {
 
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
+using asio::ip::tcp;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kSmallestGzip = 1'024;  // bytes; below, headers outweigh the gain
@@ -32,7 +33,7 @@ http::response<Body> head_of(const Reply& reply, const Exchange& exchange) {
   return response;
 }
 
-asio::awaitable<bool> write_whole(boost::beast::tcp_stream& stream, Reply reply,
+asio::awaitable<bool> write_whole(tcp::socket& socket, Reply reply,
                                   const Exchange& exchange) {
   auto response = head_of<http::string_body>(reply, exchange);
   if (exchange.takes_gzip && reply.body.size() >= kSmallestGzip) {
@@ -45,22 +46,22 @@ asio::awaitable<bool> write_whole(boost::beast::tcp_stream& stream, Reply reply,
   if (reply.status != Status::no_content) response.prepare_payload();
   if (exchange.is_head) {
     http::response<http::empty_body> head(std::move(response.base()));
-    const auto [error, size] = co_await http::async_write(stream, head, kAwait);
+    const auto [error, size] = co_await http::async_write(socket, head, kAwait);
     co_return !error && exchange.keeps_alive;
   }
-  const auto [error, size] = co_await http::async_write(stream, response, kAwait);
+  const auto [error, size] = co_await http::async_write(socket, response, kAwait);
   co_return !error && exchange.keeps_alive;
 }
 
 // The body in chunks as it is made; to an HTTP/1.0 client as bytes up to the end of the connection.
-asio::awaitable<bool> write_stream(boost::beast::tcp_stream& stream, Reply reply, Exchange exchange,
-                                   std::chrono::seconds timeout) {
+asio::awaitable<bool> write_stream(tcp::socket& socket, Deadline& deadline, Reply reply,
+                                   Exchange exchange) {
   if (!exchange.takes_chunks) exchange.keeps_alive = false;
   auto response = head_of<http::empty_body>(reply, exchange);
   if (exchange.takes_chunks) response.chunked(true);
   if (exchange.takes_gzip) response.set(http::field::content_encoding, "gzip");
   http::response_serializer<http::empty_body> serializer(response);
-  auto [head_error, head_size] = co_await http::async_write_header(stream, serializer, kAwait);
+  auto [head_error, head_size] = co_await http::async_write_header(socket, serializer, kAwait);
   if (head_error) co_return false;
   if (exchange.is_head) co_return exchange.keeps_alive;
 
@@ -77,29 +78,28 @@ asio::awaitable<bool> write_stream(boost::beast::tcp_stream& stream, Reply reply
       gzip->add(piece, !has_more, compressed);
       piece.swap(compressed);
     }
-    stream.expires_after(timeout);
+    deadline.restart();
     if (!piece.empty()) {
       const auto buffer = asio::buffer(piece);
       const auto [error, size] =
           exchange.takes_chunks
-              ? co_await asio::async_write(stream, http::make_chunk(buffer), kAwait)
-              : co_await asio::async_write(stream, buffer, kAwait);
+              ? co_await asio::async_write(socket, http::make_chunk(buffer), kAwait)
+              : co_await asio::async_write(socket, buffer, kAwait);
       if (error) co_return false;
     }
     piece.clear();
   }
   if (!exchange.takes_chunks) co_return false;
-  const auto [error, size] = co_await asio::async_write(stream, http::make_chunk_last(), kAwait);
+  const auto [error, size] = co_await asio::async_write(socket, http::make_chunk_last(), kAwait);
   co_return !error && exchange.keeps_alive;
 }
 
 }  // namespace
 
-asio::awaitable<bool> write_reply(boost::beast::tcp_stream& stream, Reply reply,
-                                  const Exchange& exchange, std::chrono::seconds timeout) {
-  stream.expires_after(timeout);
-  if (reply.more) co_return co_await write_stream(stream, std::move(reply), exchange, timeout);
-  co_return co_await write_whole(stream, std::move(reply), exchange);
+asio::awaitable<bool> write_reply(tcp::socket& socket, Deadline& deadline, Reply reply,
+                                  const Exchange& exchange) {
+  if (reply.more) co_return co_await write_stream(socket, deadline, std::move(reply), exchange);
+  co_return co_await write_whole(socket, std::move(reply), exchange);
 }
 
 }  // namespace dwell

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 
 #include "http/reply.h"
@@ -16,9 +16,25 @@ struct Exchange {
   bool takes_chunks = true;  // HTTP/1.1
 };
 
-// Writes a reply. True when the connection can carry another request; false when it must be closed,
+// When what a connection is doing must be over. Only kept here; somebody else looks at it.
+class Deadline {
+ public:
+  void start(std::chrono::seconds time) {
+    time_ = time;
+    restart();
+  }
+  // Progress was made: the same time again.
+  void restart() { end_ = std::chrono::steady_clock::now() + time_; }
+  bool is_over(std::chrono::steady_clock::time_point now) const { return end_ < now; }
+
+ private:
+  std::chrono::seconds time_{0};
+  std::chrono::steady_clock::time_point end_;
+};
+
+// Writes a reply, the deadline being that of each piece of it. True when the connection can carry another request; false when it must be closed,
 // also because the reply broke off (its end mark is then missing).
-boost::asio::awaitable<bool> write_reply(boost::beast::tcp_stream& stream, Reply reply,
-                                         const Exchange& exchange, std::chrono::seconds timeout);
+boost::asio::awaitable<bool> write_reply(boost::asio::ip::tcp::socket& socket, Deadline& deadline,
+                                         Reply reply, const Exchange& exchange);
 
 }  // namespace dwell
