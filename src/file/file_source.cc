@@ -103,8 +103,7 @@ FileSource::FileSource(std::string name, int descriptor, bool is_regular, const 
       is_regular_(is_regular),
       limits_(limits),
       clock_(clock),
-      reading_(reading),
-      buffer_(std::max(limits.batch_bytes, 2 * limits.record_bytes)) {}
+      reading_(reading) {}
 
 FileSource::~FileSource() {
   if (descriptor_ != STDIN_FILENO) ::close(descriptor_);
@@ -202,6 +201,12 @@ Result<Position> FileSource::position() const {
   return Position{name_, next_, std::move(*position_mark)};
 }
 
+FileSource::Written FileSource::written() const {
+  struct stat status {};
+  ::fstat(descriptor_, &status);
+  return {status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
+}
+
 FileSource::Id FileSource::id() const {
   struct stat status {};
   ::fstat(descriptor_, &status);
@@ -233,6 +238,7 @@ Result<Batch> FileSource::poll() {
 // Moves what is left of the last batch to the front and reads behind it: a file until the buffer is
 // full, a stream what is there now; reading to the end waits while no whole line is in hand.
 Result<void> FileSource::fill() {
+  if (buffer_.empty()) buffer_.resize(std::max(limits_.batch_bytes, 2 * limits_.record_bytes));
   std::memmove(buffer_.data(), buffer_.data() + consumed_, filled_ - consumed_);
   buffer_offset_ += static_cast<Offset>(consumed_);
   filled_ -= consumed_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -61,6 +62,14 @@ class FileSource final : public Source {
   };
   Id id() const;
 
+  // When it was written to last.
+  struct Written {
+    std::int64_t seconds;
+    std::int64_t nanoseconds;
+    friend auto operator<=>(const Written&, const Written&) = default;
+  };
+  Written written() const;
+
   // Where the next record begins, to be committed.
   Result<Position> position() const;
 
@@ -97,8 +106,8 @@ class FileSource final : public Source {
   Clock& clock_;
   Reading reading_;
 
-  // buffer_[0, filled_) are the bytes of the file from buffer_offset_ on; records of the last batch
-  // end at consumed_.
+  // Made at the first poll: looking at a file's position takes no memory. buffer_[0, filled_) are
+  // the bytes of the file from buffer_offset_ on; records of the last batch end at consumed_.
   std::vector<char> buffer_;
   std::size_t filled_ = 0;
   std::size_t consumed_ = 0;

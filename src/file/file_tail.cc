@@ -10,13 +10,18 @@ namespace {
 
 struct Found {
   FileSource::Id id;
+  FileSource::Written written;
+  bool is_regular;
   bool is_empty;
 };
 
 std::optional<Found> look_at(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-  return Found{{status.st_dev, status.st_ino}, status.st_size == 0};
+  return Found{{status.st_dev, status.st_ino},
+               {status.st_mtim.tv_sec, status.st_mtim.tv_nsec},
+               S_ISREG(status.st_mode),
+               status.st_size == 0};
 }
 
 bool is_empty(const Batch& batch) {
@@ -34,7 +39,8 @@ Result<std::unique_ptr<FileTail>> FileTail::open(const std::string& path, const 
   std::error_code error;
   // Of a file that is not there yet, weakly_canonical() alone would keep a relative path, and the
   // file would have another name at the next start.
-  auto absolute = std::filesystem::weakly_canonical(std::filesystem::absolute(path), error).string();
+  auto absolute =
+      std::filesystem::weakly_canonical(std::filesystem::absolute(path), error).string();
   if (error) return fail(ErrorKind::invalid, "{}: cannot be read: {}", path, error.message());
   std::unique_ptr<FileTail> tail(
       new FileTail(std::move(absolute), limits, clock, std::move(on_gap)));
@@ -76,26 +82,57 @@ Result<void> FileTail::seek(std::span<const Position> committed) {
 // Looks for the file the committed position belongs to and goes there; it is read to its end.
 Result<bool> FileTail::find_moved(const Position& committed) {
   if (committed.next == 0) return false;  // of which nothing was read: any file would do
-  std::error_code error;
-  const auto folder = std::filesystem::path(path_).parent_path();
-  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (!entry.is_regular_file(error) || entry.path() == path_) continue;
-    const auto id = id_of(entry.path().string());
-    if (std::any_of(never_opened_.begin(), never_opened_.end(),
-                    [&](const std::string& path) { return id && id == id_of(path); })) {
-      continue;
-    }
-    auto file = open_file(entry.path().string());
+  auto all = neighbours();
+  if (!all) return pass(all);
+  for (const std::string& path : *all) {
+    auto file = open_file(path);
     if (!file || !(*file)->seek({&committed, 1})) continue;
     current_ = std::move(*file);
     current_->finish();
     is_finishing_ = true;
     return true;
   }
+  return false;
+}
+
+// The other regular files of the folder, but those that are never opened.
+Result<std::vector<std::string>> FileTail::neighbours() const {
+  std::vector<FileSource::Id> left_alone;
+  for (const std::string& path : never_opened_) {
+    if (const auto found = look_at(path)) left_alone.push_back(found->id);
+  }
+  std::vector<std::string> all;
+  std::error_code error;
+  const auto folder = std::filesystem::path(path_).parent_path();
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string path = entry->path().string();
+    const auto found = look_at(path);
+    const bool is_other = found && found->is_regular && path != path_;
+    if (is_other && std::find(left_alone.begin(), left_alone.end(), found->id) == left_alone.end())
+      all.push_back(path);
+  }
   if (error) {
     return fail(ErrorKind::fatal, "{}: cannot be listed: {}", folder.string(), error.message());
   }
-  return false;
+  return all;
+}
+
+// Between the file read so far and the one that now stands under the path, rotation may have made
+// and moved others. Their names begin with the path, and they were written to after the first.
+void FileTail::tell_of_skipped(const FileSource& before, const FileSource& now) const {
+  const auto all = neighbours();
+  if (!all) return;  // told at the next seek
+  for (const std::string& path : *all) {
+    const auto found = look_at(path);
+    if (!found || found->is_empty || !path.starts_with(path_)) continue;
+    if (found->id == before.id() || found->id == now.id()) continue;
+    if (found->written <= before.written()) continue;
+    on_gap_(
+        fmt::format("{}: was written and rotated away before it could be read; stop, `dwell "
+                    "replay` it and start again if it holds events",
+                    path));
+  }
 }
 
 Result<Batch> FileTail::poll() {
@@ -107,7 +144,7 @@ Result<Batch> FileTail::poll() {
   }
   if (is_finishing_) return start_over();
   const auto now_there = look_at(path_);
-  if (now_there && !(now_there->id == current_->id())) {
+  if (now_there && now_there->id != current_->id()) {
     // Whoever rotates makes the new file first and tells the writer then: as long as the new one is
     // empty, the old one may still grow.
     if (now_there->is_empty) return Batch{};
@@ -136,6 +173,7 @@ Result<Batch> FileTail::start_over() {
   if (!file && file.error().kind == ErrorKind::not_found) return Batch{};
   if (!file) return pass(file);
   const bool is_first = !current_;
+  if (!is_first && current_->id() != (*file)->id()) tell_of_skipped(*current_, **file);
   current_ = std::move(*file);
   is_finishing_ = false;
   if (auto sought = current_->seek({}); !sought) return pass(sought);

@@ -13,9 +13,10 @@ namespace dwell {
 //
 // When another file stands under the path (its inode tells), the open one is read to its end first,
 // then the new one from its start. If that happened while nobody read, the old file is looked for
-// by its identity among its neighbours and finished first. What cannot be read any more (the old
-// file is gone, or the file was cut in place) is a gap: told to `on_gap`, never passed over in
-// silence. Positions are those of FileSource, under the path. Not thread-safe.
+// by its identity among its neighbours and finished first. What was not read (the old
+// file is gone, the file was cut in place, or others were rotated through in between) is a gap:
+// told to `on_gap`, never passed over in silence. Positions are those of FileSource, under the
+// path. Not thread-safe.
 class FileTail final : public Source {
  public:
   using OnGap = std::function<void(const std::string& what)>;
@@ -37,6 +38,8 @@ class FileTail final : public Source {
   Result<std::unique_ptr<FileSource>> open_file(const std::string& path);
   Result<Batch> start_over();
   Result<bool> find_moved(const Position& committed);
+  Result<std::vector<std::string>> neighbours() const;
+  void tell_of_skipped(const FileSource& before, const FileSource& now) const;
 
   std::string path_;  // absolute
   FileLimits limits_;
@@ -44,7 +47,7 @@ class FileTail final : public Source {
   OnGap on_gap_;
   std::unique_ptr<FileSource> current_;  // empty: there is no file yet
   std::vector<std::string> never_opened_;
-  bool is_finishing_ = false;            // current_ no longer stands under path_
+  bool is_finishing_ = false;  // current_ no longer stands under path_
   std::vector<Position> start_;
 };
 

@@ -73,8 +73,8 @@ Exchange exchange_of(const Parser::value_type& message, bool is_stopping) {
   return exchange;
 }
 
-// What one request adds to a sum, while it lives. Shares the sum: a request cut off when the service
-// stops is destroyed with the io_context, after the server.
+// What one request adds to a sum, while it lives. Shares the sum: a request cut off when the
+// service stops is destroyed with the io_context, after the server.
 class Share {
  public:
   explicit Share(std::shared_ptr<std::size_t> sum) : sum_(std::move(sum)) {}
@@ -190,8 +190,8 @@ asio::awaitable<void> Server::accept() {
   }
 }
 
-// Connections have no timers of their own: one look a second at all of them. A request that is late is
-// interrupted, so that it can be answered; whatever else is late is closed.
+// Connections have no timers of their own: one look a second at all of them. A request that is late
+// is interrupted, so that it can be answered; whatever else is late is closed.
 asio::awaitable<void> Server::enforce_deadlines() {
   while (!is_stopping_) {
     sweep_.expires_after(std::chrono::seconds(1));
@@ -314,7 +314,8 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
   Routed routed = co_await api_.handle(std::move(request));
   on_reply_(routed.route, routed.reply.status, std::chrono::steady_clock::now() - start);
   session.start(Session::Doing::answering, limits_.write);
-  co_return co_await write_reply(session.socket, session.deadline, std::move(routed.reply), exchange);
+  co_return co_await write_reply(session.socket, session.deadline, std::move(routed.reply),
+                                 exchange);
 }
 
 }  // namespace dwell

@@ -31,8 +31,8 @@ struct ServerLimits {
 // Puts an Api on the wire: HTTP/1.1 with keep-alive and pipelining, bounded in every direction.
 //
 // Runs on one io_context run by one thread; all methods but construction are called there. A slow
-// or silent client costs a connection slot for a bounded time and holds up nobody else. The times of
-// ServerLimits are kept to within a second.
+// or silent client costs a connection slot for a bounded time and holds up nobody else. The times
+// of ServerLimits are kept to within a second.
 class Server {
  public:
   using OnReply =

@@ -34,8 +34,7 @@ http::response<Body> head_of(const Reply& reply, const Exchange& exchange) {
   return response;
 }
 
-asio::awaitable<bool> write_whole(tcp::socket& socket, Reply reply,
-                                  const Exchange& exchange) {
+asio::awaitable<bool> write_whole(tcp::socket& socket, Reply reply, const Exchange& exchange) {
   auto response = head_of<http::string_body>(reply, exchange);
   if (exchange.takes_gzip && reply.body.size() >= kSmallestGzip) {
     std::string compressed;

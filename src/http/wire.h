@@ -32,8 +32,9 @@ class Deadline {
   std::chrono::steady_clock::time_point end_;
 };
 
-// Writes a reply, the deadline being that of each piece of it. True when the connection can carry another request; false when it must be closed,
-// also because the reply broke off (its end mark is then missing).
+// Writes a reply, the deadline being that of each piece of it. True when the connection can carry
+// another request; false when it must be closed, also because the reply broke off (its end mark is
+// then missing).
 boost::asio::awaitable<bool> write_reply(boost::asio::ip::tcp::socket& socket, Deadline& deadline,
                                          Reply reply, const Exchange& exchange);
 
