@@ -196,10 +196,12 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   asio::thread_pool workers(1);
   Api api({**reader, **slow_reader, workers, queue, clock,
            [&readiness] { return readiness.reasons(); }, [&metrics] { return metrics.text(); }});
-  Server server(context, api, config.http_limits,
-                [&metrics](std::string_view route, Status status, std::chrono::nanoseconds took) {
-                  metrics.replied(route, static_cast<unsigned>(status), took);
-                });
+  Server server(
+      context, [&api](Request request) { return api.handle(std::move(request)); },
+      config.http_limits,
+      [&metrics](std::string_view route, Status status, std::chrono::nanoseconds took) {
+        metrics.replied(route, static_cast<unsigned>(status), took);
+      });
   if (auto listening = server.listen(config.http_listen); !listening) return listening;
   spdlog::info("serving {} on http://{}", config.db_path, server.address());
 

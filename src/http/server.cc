@@ -110,9 +110,10 @@ struct Server::Session {
   Deadline deadline;
 };
 
-Server::Server(asio::io_context& context, Api& api, const ServerLimits& limits, OnReply on_reply)
+Server::Server(asio::io_context& context, Handle handle, const ServerLimits& limits,
+               OnReply on_reply)
     : context_(context),
-      api_(api),
+      handle_(std::move(handle)),
       limits_(limits),
       on_reply_(std::move(on_reply)),
       acceptor_(context),
@@ -311,7 +312,7 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
   request.content_type = std::string(message[http::field::content_type]);
   request.body = std::move(message.body());
   session.start(Session::Doing::answering, kForEver);
-  Routed routed = co_await api_.handle(std::move(request));
+  Routed routed = co_await handle_(std::move(request));
   on_reply_(routed.route, routed.reply.status, std::chrono::steady_clock::now() - start);
   session.start(Session::Doing::answering, limits_.write);
   co_return co_await write_reply(session.socket, session.deadline, std::move(routed.reply),

@@ -28,7 +28,8 @@ struct ServerLimits {
   std::chrono::seconds linger{2};  // for what a refused client still sends
 };
 
-// Puts an Api on the wire: HTTP/1.1 with keep-alive and pipelining, bounded in every direction.
+// Puts handlers (an Api's) on the wire: HTTP/1.1 with keep-alive and pipelining, bounded in every
+// direction.
 //
 // Runs on one io_context run by one thread; all methods but construction are called there. A slow
 // or silent client costs a connection slot for a bounded time and holds up nobody else. The times
@@ -38,7 +39,10 @@ class Server {
   using OnReply =
       std::function<void(std::string_view route, Status status, std::chrono::nanoseconds took)>;
 
-  Server(boost::asio::io_context& context, Api& api, const ServerLimits& limits, OnReply on_reply);
+  using Handle = std::function<boost::asio::awaitable<Routed>(Request)>;
+
+  Server(boost::asio::io_context& context, Handle handle, const ServerLimits& limits,
+         OnReply on_reply);
 
   // Binds `address`, HOST:PORT; port 0 takes a free one. Errors: invalid.
   Result<void> listen(const std::string& address);
@@ -63,7 +67,7 @@ class Server {
   boost::asio::awaitable<bool> receive_and_reply(Session& session);
 
   boost::asio::io_context& context_;
-  Api& api_;
+  Handle handle_;
   ServerLimits limits_;
   OnReply on_reply_;
   boost::asio::ip::tcp::acceptor acceptor_;
