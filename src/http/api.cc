@@ -275,14 +275,17 @@ asio::awaitable<Reply> Api::get_presence(const Request&, const Target& target) {
   PresenceQuery query;
   query.at = parameters.time("at", parts_.clock.wall());
   query.limit = parameters.limit().value_or(kPresencePage);
-  // A page goes on at the moment its first one asked about; the cursor is good for that one alone.
-  const auto filter = fmt::format("presence\n{}", to_ms(query.at));
+  // Further pages are about the moment the first one was about, which the cursor carries.
   if (const std::string* cursor = parameters.text("cursor")) {
-    if (!target.parameter("at")) {
-      parameters.refuse("at", "the `at` of the page before, with a cursor");
+    auto place = parse_presence_cursor(*cursor);
+    if (!place || (target.parameter("at") && place->at != query.at)) {
+      parameters.refuse("cursor",
+                        "the `next` of a page of the same query, with its other "
+                        "parameters unchanged");
+    } else {
+      query.at = place->at;
+      query.after = std::move(place->device);
     }
-    query.after = parse_device_cursor(*cursor, filter);
-    if (!query.after) parameters.refuse("cursor", "the `next` of a page of the same `at`");
   }
   if (auto wrong = parameters.problem_found()) co_return *wrong;
 
@@ -295,11 +298,9 @@ asio::awaitable<Reply> Api::get_presence(const Request&, const Target& target) {
   json::object body{{"at", format_rfc3339(query.at)}, {"devices", std::move(devices)}};
   Reply reply;
   if (page->next) {
-    const auto next = device_cursor(*page->next, filter);
+    const auto next = presence_cursor({query.at, *page->next});
     body["next"] = next;
-    Target with_at = target;
-    if (!target.parameter("at")) with_at.parameters.emplace_back("at", format_rfc3339(query.at));
-    reply.headers.emplace_back("Link", link_to_next(with_at, next));
+    reply.headers.emplace_back("Link", link_to_next(target, next));
   }
   reply.body = json::serialize(body) + '\n';
   co_return reply;

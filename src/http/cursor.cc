@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kLongestCursor = 512;
 constexpr char kVersion = 1;
+constexpr std::string_view kPresence = "presence";
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -85,14 +86,22 @@ std::optional<Row> parse_row_cursor(std::string_view text, std::string_view filt
   return Row{from_ms(static_cast<std::int64_t>(*ms)), *rank, static_cast<EventType>(*type), 0};
 }
 
-std::string device_cursor(std::string_view last, std::string_view filter) {
-  return base64url(head(filter).append(last));
+std::string presence_cursor(const PresencePlace& last) {
+  std::string out = head(kPresence);
+  put_varint(out, static_cast<std::uint64_t>(to_ms(last.at)));
+  return base64url(out.append(last.device));
 }
 
-std::optional<std::string> parse_device_cursor(std::string_view text, std::string_view filter) {
-  auto name = fields(text, filter);
-  if (!name || name->empty() || name->size() > kLongestDeviceId) return std::nullopt;
-  return name;
+std::optional<PresencePlace> parse_presence_cursor(std::string_view text) {
+  const auto bytes = fields(text, kPresence);
+  if (!bytes) return std::nullopt;
+  std::string_view rest = *bytes;
+  const auto ms = take_varint(rest);
+  if (!ms || *ms > static_cast<std::uint64_t>(to_ms(kLatest)) || rest.empty() ||
+      rest.size() > kLongestDeviceId) {
+    return std::nullopt;
+  }
+  return PresencePlace{from_ms(static_cast<std::int64_t>(*ms)), std::string(rest)};
 }
 
 }  // namespace dwell

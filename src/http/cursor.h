@@ -14,7 +14,12 @@ namespace dwell {
 std::string row_cursor(const Row& last, std::string_view filter);
 std::optional<Row> parse_row_cursor(std::string_view text, std::string_view filter);
 
-std::string device_cursor(std::string_view last, std::string_view filter);
-std::optional<std::string> parse_device_cursor(std::string_view text, std::string_view filter);
+// Of a list of who is inside: the moment it is about and the last device of the page.
+struct PresencePlace {
+  Timestamp at{};
+  std::string device;
+};
+std::string presence_cursor(const PresencePlace& last);
+std::optional<PresencePlace> parse_presence_cursor(std::string_view text);
 
 }  // namespace dwell

@@ -1,6 +1,5 @@
 #include "http/server.h"
 
-#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -243,10 +242,9 @@ asio::awaitable<void> Server::read_away(Session& session) {
   session.socket.shutdown(tcp::socket::shutdown_send, ignored);
   session.start(Session::Doing::leaving, limits_.linger);
   std::array<char, 16 * 1024> bytes;
-  for (std::size_t left = limits_.body_bytes; left > 0;) {
+  for (;;) {
     const auto [error, size] = co_await session.socket.async_read_some(asio::buffer(bytes), kAwait);
     if (error) co_return;
-    left -= std::min(left, size);
   }
 }
 

@@ -53,9 +53,13 @@ void check_cursor(const std::string& text) {
       CHECK(row_cursor(*row, kFilter) == cursor);
       CHECK(!parse_row_cursor(cursor, "another"));
     }
-    if (const auto device = parse_device_cursor(cursor, kFilter)) {
-      CHECK(!device->empty() && device->size() <= kLongestDeviceId);
-      CHECK(device_cursor(*device, kFilter) == cursor);
+  }
+  const auto true_place = presence_cursor({kEarliest, "a"});
+  for (const std::string& cursor : {text, true_place.substr(0, kHeadLetters) + text}) {
+    if (const auto place = parse_presence_cursor(cursor)) {
+      CHECK(in_range(place->at));
+      CHECK(!place->device.empty() && place->device.size() <= kLongestDeviceId);
+      CHECK(presence_cursor(*place) == cursor);
     }
   }
 }

@@ -252,7 +252,7 @@ TEST_F(ApiTest, ParametersAreChecked) {
       {"/timeline/a?at=1970-01-01T00:00:00Z", "400 unknown-parameter at"},
       {"/presence?at=now", "400 invalid-parameter at"},
       {"/presence?limit=x", "400 invalid-parameter limit"},
-      {"/presence?cursor=AAAA", "400 invalid-parameter at"},
+      {"/presence?cursor=AAAA", "400 invalid-parameter cursor"},
       {"/presence?at=1970-01-01T00:00:00Z&cursor=AAAA", "400 invalid-parameter cursor"},
       {"/presence?start=1970-01-01T00:00:00Z", "400 unknown-parameter start"},
       {"/devices/a?limit=1", "400 unknown-parameter limit"},

@@ -58,19 +58,25 @@ TEST(RowCursor, HasOneTextForEachRow) {
   }
 }
 
-TEST(DeviceCursor, GivesTheNameBack) {
+TEST(PresenceCursor, GivesMomentAndNameBack) {
   for (const std::string& name : {std::string("a"), std::string("a/b %+"), std::string("T\u00fcr"),
                                   std::string(kLongestDeviceId, 'x'), std::string("\0\xff", 2)}) {
-    EXPECT_EQ(parse_device_cursor(device_cursor(name, "presence"), "presence"), name);
+    for (const Timestamp at : {kEarliest, from_ms(1'751'957'694'612), kLatest}) {
+      const auto place = parse_presence_cursor(presence_cursor({at, name}));
+      ASSERT_TRUE(place);
+      EXPECT_EQ(place->at, at);
+      EXPECT_EQ(place->device, name);
+    }
   }
 }
 
-TEST(DeviceCursor, OthersAreRefused) {
-  EXPECT_EQ(parse_device_cursor(device_cursor("a", "presence"), "devices"), std::nullopt);
-  EXPECT_EQ(parse_device_cursor(device_cursor("", "presence"), "presence"), std::nullopt);
-  const auto too_long = device_cursor(std::string(kLongestDeviceId + 1, 'x'), "presence");
-  EXPECT_EQ(parse_device_cursor(too_long, "presence"), std::nullopt);
-  EXPECT_EQ(parse_device_cursor("", "presence"), std::nullopt);
+TEST(PresenceCursor, OthersAreRefused) {
+  EXPECT_FALSE(parse_presence_cursor(row_cursor({kEarliest, 0, EventType::enter, 0}, "cam")));
+  EXPECT_FALSE(parse_presence_cursor(presence_cursor({kEarliest, ""})));
+  EXPECT_FALSE(
+      parse_presence_cursor(presence_cursor({kEarliest, std::string(kLongestDeviceId + 1, 'x')})));
+  EXPECT_FALSE(parse_presence_cursor(presence_cursor({kLatest + Milliseconds(1), "a"})));
+  EXPECT_FALSE(parse_presence_cursor(""));
 }
 
 }  // namespace

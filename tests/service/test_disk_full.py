@@ -46,7 +46,8 @@ def test_a_full_disk_is_answered_503_and_is_over_when_space_returns(small_disk, 
             assert reply.status in (201, 503), reply
             if reply.status == 503:
                 assert int(reply.headers["Retry-After"]) >= 1
-                assert reply.json["type"] == "urn:dwell:unavailable"
+                # What was in the commit that failed may still be stored by the next try.
+                assert reply.json["type"] in ("urn:dwell:unavailable", "urn:dwell:unknown-outcome")
             (answered if reply.status == 201 else refused).append(number)
             return reply.status
 
