@@ -1,3 +1,4 @@
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -6,6 +7,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <mutex>
+#include <new>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
@@ -32,6 +34,7 @@ namespace asio = boost::asio;
 constexpr Milliseconds kLookForInput{50};  // how often the file is looked at
 constexpr std::chrono::seconds kDrain{3};  // for requests in flight, once asked to stop
 constexpr Milliseconds kLastWords{200};    // for connections to notice that they are closed
+constexpr Milliseconds kBusy{2'000};       // for the file's lock; a stop must not wait for longer
 constexpr Milliseconds kForEver = std::chrono::days(36'500);
 
 // Why the service cannot take events right now. Any thread.
@@ -170,7 +173,7 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   raise_descriptor_limit();
 
   Config config;
-  auto committer = open_committer(loaded, config);
+  auto committer = open_committer(loaded, config, kBusy);
   if (!committer) return pass(committer);
   auto reader = SqliteReader::open(config.db_path);
   if (!reader) return pass(reader);
@@ -206,19 +209,27 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   spdlog::info("serving {} on http://{}", config.db_path, server.address());
 
   Result<void> outcome;
+  std::atomic<bool> has_failed = false;
   std::jthread worker([&](std::stop_token stop) {
-    outcome = pipeline.restore(stop);
-    if (outcome) {
-      observer.become_well();
-      spdlog::info("ready: {} devices", pipeline.fold().device_count());
-      outcome = pipeline.run(source, stop);
+    try {
+      outcome = pipeline.restore(stop);
+      if (outcome) {
+        observer.become_well();
+        spdlog::info("ready: {} devices", pipeline.fold().device_count());
+        outcome = pipeline.run(source, stop);
+      }
+    } catch (const std::bad_alloc&) {
+      outcome = fail(ErrorKind::fatal, "out of memory; what was committed is safe");
     }
-    if (!stop.stop_requested()) context.stop();
+    if (stop.stop_requested()) return;
+    has_failed = true;
+    context.stop();
   });
   asio::co_spawn(context, stop_on_signal(context, server), asio::detached);
   context.run();
   const Error stopping{ErrorKind::retry_later, "the service is stopping"};
   queue.close(stopping);
+  const bool was_asked_to_stop = !has_failed;
   worker.request_stop();
   worker.join();
   queue.give_up_polled(stopping);
@@ -227,6 +238,12 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   server.abort();
   context.restart();
   context.run_for(kLastWords);
+  const bool can_go_on = !outcome && outcome.error().kind == ErrorKind::retry_later;
+  if (was_asked_to_stop && can_go_on && arguments.from != "-") {
+    // Whoever waited was told, and the file is read again from where the last commit was.
+    spdlog::warn("stopped while nothing could be committed: {}", outcome.error().message);
+    return {};
+  }
   return outcome;
 }
 

@@ -1,8 +1,10 @@
 #include "http/events_body.h"
 
+#include <algorithm>
 #include <boost/json/monotonic_resource.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <new>
 
 #include "core/decoder.h"
 
@@ -12,6 +14,26 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kDeepest = 32;
+
+// What a document may take while it is read: a body of many tiny values becomes far more than its
+// bytes. The longest list of events, with names and times of usual lengths, takes a third of it.
+constexpr std::size_t kMostMemory = 128 << 20;
+
+class BoundedMemory final : public json::memory_resource {
+  void* do_allocate(std::size_t bytes, std::size_t) override {
+    if (bytes > kMostMemory - used_) throw std::bad_alloc();
+    used_ += bytes;
+    return ::operator new(bytes);
+  }
+  void do_deallocate(void* place, std::size_t bytes, std::size_t) override {
+    used_ -= bytes;
+    ::operator delete(place);
+  }
+  bool do_is_equal(const json::memory_resource& other) const noexcept override {
+    return this == &other;
+  }
+  std::size_t used_ = 0;
+};
 
 // The text member `name`, or `other_name`; null when missing or no text.
 const json::string* text_member(const json::object& event, std::string_view name,
@@ -48,11 +70,17 @@ std::optional<BadEvent> append(const json::value& value, std::size_t index,
 }  // namespace
 
 Result<EventsBody> parse_events_body(std::string_view body) {
-  json::monotonic_resource memory;
+  BoundedMemory bound;
+  json::monotonic_resource memory(std::max<std::size_t>(body.size(), 1'024), &bound);
   json::error_code error;
   json::parse_options options;
   options.max_depth = kDeepest;
-  const json::value document = json::parse(body, error, &memory, options);
+  json::value document;
+  try {
+    document = json::parse(body, error, &memory, options);
+  } catch (const std::bad_alloc&) {
+    return fail(ErrorKind::invalid, "the body has too many values; send fewer events at a time");
+  }
   if (error) return fail(ErrorKind::invalid, "the body is not JSON: {}", error.message());
   const auto* object = document.if_object();
   const auto* member = object ? object->if_contains("events") : nullptr;

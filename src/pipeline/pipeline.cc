@@ -105,7 +105,7 @@ bool Pipeline::wait_to_retry(const std::stop_token& stop, const Error& error) {
   retry_wait_ = std::clamp(retry_wait_ * 2, options_.first_retry, options_.longest_retry);
   observer_.retrying(error, retry_wait_);
   clock_.sleep(retry_wait_);
-  return true;
+  return !stop.stop_requested();
 }
 
 }  // namespace dwell

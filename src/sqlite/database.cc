@@ -44,8 +44,6 @@ std::string_view mend_of(int code) {
   }
 }
 
-constexpr int kBusyTimeoutMs = 5'000;
-
 // SQLite counts its memory under a lock at every allocation, and nobody asks for the count. It can
 // only be told before its first use in the process; later this has no effect and does no harm.
 void stop_counting_memory() {
@@ -119,7 +117,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path,
   database->handle_.reset(handle);
   if (code != SQLITE_OK) return database->failure(code);
   sqlite3_extended_result_codes(handle, 1);
-  sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+  sqlite3_busy_timeout(handle, static_cast<int>(options.busy_timeout.count()));
   // FULL: the log is flushed before COMMIT returns. A checkpoint each 20,000 pages (160 MiB) keeps
   // bulk loads from copying a page many times over; the log file is cut back to that size.
   auto configured = database->execute(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <sqlite3.h>
@@ -46,6 +47,7 @@ class Statement {
 struct DatabaseOptions {
   bool is_read_only = false;
   std::int64_t cache_bytes = 128 << 20;
+  std::chrono::milliseconds busy_timeout{5'000};  // for a lock that another program has
   std::string vfs;  // SQLite's default when empty; tests inject faults here
 };
 
