@@ -76,6 +76,7 @@ Setting bytes(std::string key, Place place, std::uint64_t least, std::uint64_t m
 }
 
 constexpr Milliseconds kLongestDuration = std::chrono::days(36'500);
+constexpr Milliseconds kShortestTimeout = std::chrono::seconds(1);  // they are kept to a second
 
 template <typename Place>
 Setting duration(std::string key, Place place, Milliseconds least, std::string help) {
@@ -225,6 +226,22 @@ std::vector<Setting> make_settings() {
           "http.max_queued", [](Config& c) -> auto& { return c.intake_limits.queued_bytes; },
           1 << 10, 64ull << 30,
           "The most bytes of posted events waiting to be committed; more is answered 503"),
+      bytes(
+          "http.max_receiving", [](Config& c) -> auto& { return c.http_limits.body_bytes_in_all; },
+          1 << 10, 64ull << 30,
+          "The most bytes of bodies being received at one time; more is answered 503"),
+      duration(
+          "http.idle_timeout", [](Config& c) -> auto& { return c.http_limits.idle; },
+          kShortestTimeout, "How long a connection may be silent between two requests"),
+      duration(
+          "http.head_timeout", [](Config& c) -> auto& { return c.http_limits.head; },
+          kShortestTimeout, "How long the head of a request may take to arrive"),
+      duration(
+          "http.body_timeout", [](Config& c) -> auto& { return c.http_limits.body; },
+          kShortestTimeout, "How long the body of a request may take to arrive"),
+      duration(
+          "http.write_timeout", [](Config& c) -> auto& { return c.http_limits.write; },
+          kShortestTimeout, "How long a client may take to read a piece of an answer"),
   };
 }
 

@@ -110,6 +110,11 @@ std::string link_to_next(const Target& target, std::string_view cursor) {
 
 }  // namespace
 
+Reply target_too_long() {
+  return problem(Status::uri_too_long, "target-too-long",
+                 fmt::format("the request target is longer than {} bytes", kLongestTarget));
+}
+
 const std::vector<Api::Route>& Api::routes() {
   static const std::vector<Route> all = {
       {"/timeline", {"timeline"}, Method::post, &Api::post_timeline},
@@ -128,9 +133,7 @@ const std::vector<Api::Route>& Api::routes() {
 asio::awaitable<Routed> Api::handle(Request request) {
   const auto none = [](Reply reply) { return Routed("none", std::move(reply)); };
   if (request.target.size() > kLongestTarget) {
-    co_return none(
-        problem(Status::uri_too_long, "target-too-long",
-                fmt::format("the request target is longer than {} bytes", kLongestTarget)));
+    co_return none(target_too_long());
   }
   if (request.method == Method::options && request.target == "*") {
     Reply reply;
@@ -183,6 +186,11 @@ asio::awaitable<Reply> Api::post_timeline(const Request& request, const Target& 
   if (!is_json(request.content_type)) {
     co_return problem(Status::unsupported_media_type, "unsupported-media-type",
                       "send the events as application/json");
+  }
+  const std::string& coding = request.content_encoding;
+  if (!coding.empty() && !boost::beast::iequals(coding, "identity")) {
+    co_return problem(Status::unsupported_media_type, "unsupported-media-type",
+                      "send the body as it is, without Content-Encoding");
   }
   auto body = parse_events_body(request.body);
   if (!body) co_return problem(Status::bad_request, "invalid-body", body.error().message);

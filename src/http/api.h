@@ -21,8 +21,9 @@ using Method = boost::beast::http::verb;
 struct Request {
   Method method = Method::get;
   std::string target;
-  std::string accept;        // the header; empty: anything
-  std::string content_type;  // the header
+  std::string accept;            // the header; empty: anything
+  std::string content_type;      // the header
+  std::string content_encoding;  // the header
   std::string body;
 };
 
@@ -75,6 +76,9 @@ class Api {
 
   ApiParts parts_;
 };
+
+// The problem of a request whose target is longer than kLongestTarget.
+Reply target_too_long();
 
 // web/openapi.json, built into the binary.
 std::string_view openapi_document();

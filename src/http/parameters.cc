@@ -58,7 +58,10 @@ void Parameters::refuse(std::string_view name, std::string_view expected) {
 std::optional<Reply> Parameters::problem_found() {
   for (const auto& [name, value] : target_.parameters) {
     if (problem_) break;
-    if (std::find(known_.begin(), known_.end(), name) != known_.end()) continue;
+    if (std::find(known_.begin(), known_.end(), name) != known_.end()) {
+      if (target_.parameter(name) != &value) refuse(name, "one value, not several");
+      continue;
+    }
     std::string names;
     for (const auto known : known_) names += fmt::format("{}{}", names.empty() ? "" : ", ", known);
     problem_ = problem(Status::bad_request, "unknown-parameter",

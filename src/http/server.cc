@@ -31,6 +31,13 @@ constexpr std::chrono::hours kForEver{24 * 365};
 
 using Parser = http::request_parser<http::string_body>;
 
+// Whether a head that is too long did not even get to the end of its first line.
+bool is_in_first_line(const Parser& parser, const beast::flat_buffer& unread) {
+  const auto bytes = unread.data();
+  const std::string_view text(static_cast<const char*>(bytes.data()), bytes.size());
+  return parser.get().target().empty() && text.find('\n') == std::string_view::npos;
+}
+
 // Why a request could not even be read, as an answer; empty when there is nobody to answer.
 std::optional<Reply> refusal(const boost::system::error_code& error, const ServerLimits& limits) {
   if (error == http::error::header_limit) {
@@ -63,11 +70,22 @@ bool takes_gzip(std::string_view accept_encoding) {
   return false;
 }
 
+// A list may come in several fields of its name (RFC 9110 section 5.3).
+std::string all_of(const Parser::value_type& message, http::field name) {
+  std::string all;
+  const auto [first, last] = message.equal_range(name);
+  for (auto field = first; field != last; ++field) {
+    if (!all.empty()) all += ", ";
+    all += std::string_view(field->value());
+  }
+  return all;
+}
+
 Exchange exchange_of(const Parser::value_type& message, bool is_stopping) {
   Exchange exchange;
   exchange.is_head = message.method() == http::verb::head;
   exchange.keeps_alive = message.keep_alive() && !is_stopping;
-  exchange.takes_gzip = takes_gzip(message[http::field::accept_encoding]);
+  exchange.takes_gzip = takes_gzip(all_of(message, http::field::accept_encoding));
   exchange.takes_chunks = message.version() >= 11;
   return exchange;
 }
@@ -98,7 +116,7 @@ struct Server::Session {
   enum class Doing { waiting, receiving, answering, leaving };
 
   explicit Session(tcp::socket socket) : socket(std::move(socket)) {}
-  void start(Doing what, std::chrono::seconds time) {
+  void start(Doing what, std::chrono::milliseconds time) {
     doing = what;
     deadline.start(time);
   }
@@ -267,7 +285,9 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
   auto [head_error, head_size] =
       co_await http::async_read_header(session.socket, session.buffer, parser, kAwait);
   if (head_error) {
-    auto reply = refusal(head_error, limits_);
+    auto reply = head_error == http::error::header_limit && is_in_first_line(parser, session.buffer)
+                     ? target_too_long()
+                     : refusal(head_error, limits_);
     if (reply) co_await refuse(session, std::move(*reply));
     co_return false;
   }
@@ -306,8 +326,9 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
   Request request;
   request.method = message.method();
   request.target = std::string(message.target());
-  request.accept = std::string(message[http::field::accept]);
+  request.accept = all_of(message, http::field::accept);
   request.content_type = std::string(message[http::field::content_type]);
+  request.content_encoding = all_of(message, http::field::content_encoding);
   request.body = std::move(message.body());
   session.start(Session::Doing::answering, kForEver);
   Routed routed = co_await handle_(std::move(request));

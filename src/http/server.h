@@ -21,11 +21,11 @@ struct ServerLimits {
   std::size_t body_bytes = 16 << 20;
   std::size_t body_bytes_in_all = 256 << 20;  // being received at one time
   std::size_t connections = 20'000;
-  std::chrono::seconds idle{75};   // between requests of one connection
-  std::chrono::seconds head{15};   // for a whole head, from its first byte
-  std::chrono::seconds body{60};   // for a whole body
-  std::chrono::seconds write{60};  // for one piece of a response
-  std::chrono::seconds linger{2};  // for what a refused client still sends
+  std::chrono::milliseconds idle{75'000};   // between requests of one connection
+  std::chrono::milliseconds head{15'000};   // for a whole head, from its first byte
+  std::chrono::milliseconds body{60'000};   // for a whole body
+  std::chrono::milliseconds write{60'000};  // for one piece of a response
+  std::chrono::milliseconds linger{2'000};  // for what a refused client still sends
 };
 
 // Puts handlers (an Api's) on the wire: HTTP/1.1 with keep-alive and pipelining, bounded in every

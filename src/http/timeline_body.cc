@@ -137,7 +137,8 @@ void TimelineWriter::end(const std::optional<std::string>& next, std::string& ou
       out += next ? fmt::format("],\"next\":\"{}\"}}\n", *next) : "]}\n";
       return;
     case Representation::ndjson:
-      out += fmt::format("{{\"end\":true,\"events\":{}}}\n", count_);
+      out += fmt::format("{{\"end\":true,\"events\":{}", count_);
+      out += next ? fmt::format(",\"next\":\"{}\"}}\n", *next) : "}\n";
       return;
     case Representation::csv:
       out += fmt::format("# end,{}\r\n", count_);

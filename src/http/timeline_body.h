@@ -19,7 +19,7 @@ std::optional<Representation> negotiate(std::string_view header);
 // Writes rows of one device piece by piece. Each form ends in a mark of its own, so that a reader
 // sees when the end is missing.
 //   json    {"events":[{"deviceID":"cam-1","eventType":"device_enter","timestamp":"..."}]}\n
-//   ndjson  a line for each event, then {"end":true,"events":2}
+//   ndjson  a line for each event, then {"end":true,"events":2}, with "next" as in json
 //   csv     a head line, a line for each event, then # end,2
 class TimelineWriter {
  public:

@@ -9,6 +9,8 @@
 #include <boost/beast/http/serializer.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <ctime>
+#include <fmt/chrono.h>
 #include <optional>
 #include <tuple>
 
@@ -27,6 +29,8 @@ constexpr std::size_t kSmallestGzip = 1'024;  // bytes; below, headers outweigh 
 template <typename Body>
 http::response<Body> head_of(const Reply& reply, const Exchange& exchange) {
   http::response<Body> response(reply.status, exchange.takes_chunks ? 11 : 10);
+  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  response.set(http::field::date, fmt::format("{:%a, %d %b %Y %H:%M:%S GMT}", fmt::gmtime(now)));
   response.set(http::field::server, "dwell");
   if (!reply.content_type.empty()) response.set(http::field::content_type, reply.content_type);
   for (const auto& [name, value] : reply.headers) response.set(name, value);
@@ -36,7 +40,11 @@ http::response<Body> head_of(const Reply& reply, const Exchange& exchange) {
 
 asio::awaitable<bool> write_whole(tcp::socket& socket, Reply reply, const Exchange& exchange) {
   auto response = head_of<http::string_body>(reply, exchange);
-  if (exchange.takes_gzip && reply.body.size() >= kSmallestGzip) {
+  const bool is_worth_it = reply.body.size() >= kSmallestGzip;
+  if (is_worth_it && response.count(http::field::vary) == 0) {
+    response.set(http::field::vary, "Accept-Encoding");
+  }
+  if (exchange.takes_gzip && is_worth_it) {
     std::string compressed;
     Gzip().add(reply.body, true, compressed);
     reply.body = std::move(compressed);

@@ -19,7 +19,7 @@ struct Exchange {
 // When what a connection is doing must be over. Only kept here; somebody else looks at it.
 class Deadline {
  public:
-  void start(std::chrono::seconds time) {
+  void start(std::chrono::milliseconds time) {
     time_ = time;
     restart();
   }
@@ -28,7 +28,7 @@ class Deadline {
   bool is_over(std::chrono::steady_clock::time_point now) const { return end_ < now; }
 
  private:
-  std::chrono::seconds time_{0};
+  std::chrono::milliseconds time_{0};
   std::chrono::steady_clock::time_point end_;
 };
 

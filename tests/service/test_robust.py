@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from dwell_service import post_event
+from dwell_service import post_event, wait_until
 
 BASE = 1_751_932_800_000
 MIB = 1 << 20
@@ -81,14 +81,37 @@ def test_half_heads_half_bodies_and_half_closed_connections(service, crowd):
     assert wire.raw().endswith(b"OK")
 
 
-def test_a_slow_head_costs_a_connection_for_a_bounded_time(service, crowd):
-    """15 s for a head, to within a second or so."""
-    wire = crowd(service).send("GET /health HTTP/1.1\r\n")
-    assert_others_are_served(service)
+def test_a_slow_request_costs_a_connection_for_a_bounded_time(serving, crowd):
+    service = serving("--http-head-timeout", "1s", "--http-body-timeout", "1s")
     start = time.monotonic()
-    answer = wire.raw()  # ends by itself
-    assert answer.startswith(b"HTTP/1.1 408 ") and b"too-slow" in answer
-    assert 5 < time.monotonic() - start < 25
+    for beginning in ("GET /health HTTP/1.1\r\n",
+                      "POST /timeline HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{"):
+        wire = crowd(service).send(beginning)
+        assert_others_are_served(service)
+        answer = wire.raw()  # ends by itself
+        assert answer.startswith(b"HTTP/1.1 408 ") and b"urn:dwell:too-slow" in answer
+        assert b"\r\nConnection: close\r\n" in answer
+    assert 2 < time.monotonic() - start < 20
+
+
+def test_a_silent_connection_ends(serving, crowd):
+    service = serving("--http-idle-timeout", "1s")
+    wires = [crowd(service), crowd(service)]
+    wires[0].send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n").reply()
+    assert all(wire.is_closed(10) for wire in wires)
+
+
+def test_a_client_that_does_not_read_is_given_up(serving, crowd):
+    service = serving("--http-write-timeout", "1s")
+    for start in range(0, 90_000, 30_000):
+        service.store(*[("big", ("enter", "exit")[n % 2], BASE + n)
+                        for n in range(start, start + 30_000)])
+    for _ in range(20):
+        wire = crowd(service)
+        wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        wire.send("GET /timeline/big HTTP/1.1\r\nHost: x\r\n\r\n")
+    wait_until(lambda: service.sockets() == 1, 20, "connections that are not read stay open")
+    assert_others_are_served(service)
 
 
 def test_readers_that_do_not_read(service, crowd):
