@@ -3,12 +3,15 @@
 BINARY := build/release/dwell
 EXAMPLES := examples/2025-07-08-morning.ndjson examples/2025-07-08-afternoon.ndjson
 DATABASE := var/examples.db
+LISTEN ?= 127.0.0.1:8080
+URL ?= http://$(LISTEN)
+DATA_SECONDS ?= 60
 CHAOS_ROUNDS ?= 200
 FUZZ_SECONDS ?= 600
 JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-test build run test soak bench format check-format clean
+.PHONY: help deps deps-client deps-test build run client data test soak bench format check-format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -16,16 +19,25 @@ help: ## List the targets
 deps: ## Install the packages to build and run
 	@scripts/install-packages build
 
+deps-client: ## Install the packages to talk to the service
+	@scripts/install-packages client
+
 deps-test: ## Install the packages to test as well
-	@scripts/install-packages build test
+	@scripts/install-packages build client test
 
 build: deps ## Build build/release/dwell
 	@cmake --preset release -DBUILD_TESTING=OFF --log-level=WARNING >/dev/null
 	@cmake --build build/release --target dwell -j $(JOBS)
 
-run: build ## Replay the examples and show who is in
+run: build ## Replay the examples, show them and serve them on LISTEN until Ctrl-C
 	@mkdir -p $(dir $(DATABASE))
-	@scripts/show-examples $(BINARY) $(DATABASE) $(EXAMPLES)
+	@scripts/serve-examples $(BINARY) $(DATABASE) $(LISTEN) $(EXAMPLES)
+
+client: deps-client ## Post to the running service at URL and ask it with curl
+	@scripts/show-client $(URL)
+
+data: deps-client ## Play the examples to the service at URL as of now, in DATA_SECONDS
+	@scripts/stream-examples --seconds $(DATA_SECONDS) $(URL) $(EXAMPLES)
 
 test: deps-test ## Build and run every test, with and without sanitizers
 	@scripts/run-tests $(JOBS)
