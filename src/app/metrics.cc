@@ -47,6 +47,10 @@ Metrics::Metrics()
   }
 }
 
+void Metrics::restored(std::size_t devices) {
+  devices_.Set(static_cast<double>(devices));
+}
+
 void Metrics::committed(const Unit& unit, std::size_t devices) {
   std::array<std::uint64_t, kOutcomeCount> counts{};
   for (const Outcome outcome : unit.outcomes) ++counts[static_cast<std::size_t>(outcome)];

@@ -21,6 +21,7 @@ class Metrics {
  public:
   Metrics();
 
+  void restored(std::size_t devices);
   void committed(const Unit& unit, std::size_t devices);
   void commit_took(std::chrono::nanoseconds duration);
   void commit_failed();

@@ -6,6 +6,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+#include <cstdlib>
 #include <mutex>
 #include <new>
 #include <spdlog/sinks/stdout_color_sinks.h>
@@ -150,10 +152,12 @@ void raise_descriptor_limit() {
 asio::awaitable<void> stop_on_signal(asio::io_context& context, Server& server) {
   asio::signal_set signals(context, SIGINT, SIGTERM);
   const int signal = co_await signals.async_wait(asio::use_awaitable);
+  // By the system from here on: it also ends a thread that waits for the disk.
+  signals.clear();
+  for (const int number : {SIGINT, SIGTERM}) {
+    std::signal(number, [](int second) { std::_Exit(128 + second); });
+  }
   spdlog::info("signal {}: stopping", signal);
-  signals.async_wait([](const boost::system::error_code& error, int second) {
-    if (!error) std::_Exit(128 + second);
-  });
   server.stop();
   asio::steady_timer timer(context);
   const auto deadline = std::chrono::steady_clock::now() + kDrain;
@@ -214,6 +218,7 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
     try {
       outcome = pipeline.restore(stop);
       if (outcome) {
+        metrics.restored(pipeline.fold().device_count());
         observer.become_well();
         spdlog::info("ready: {} devices", pipeline.fold().device_count());
         outcome = pipeline.run(source, stop);

@@ -45,6 +45,12 @@ TEST(Metrics, CommittedRecordsAreCountedByOutcome) {
   EXPECT_THAT(text, HasSubstr("\ndwell_devices 3\n"));
 }
 
+TEST(Metrics, DevicesOfThePastAreThereBeforeTheFirstCommit) {
+  Metrics metrics;
+  metrics.restored(7);
+  EXPECT_THAT(metrics.text(), HasSubstr("\ndwell_devices 7\n"));
+}
+
 TEST(Metrics, CommitsAreTimedAndFailuresAndGapsCounted) {
   Metrics metrics;
   metrics.commit_took(std::chrono::milliseconds(2));

@@ -68,6 +68,8 @@ def test_outcomes_batches_devices_and_commit_latency_add_up(serving, tmp_path):
                if name.startswith("dwell_commit_seconds_bucket")]
     assert buckets == sorted(buckets) and len(buckets) > 5
     assert service.dwell.totals()["accepted"] == counted["accepted"]
+    service.stop().start()
+    assert service.metrics()["dwell_devices"] == posts + 1  # also before the first commit
 
 
 def test_http_by_route_and_status_adds_up(service):

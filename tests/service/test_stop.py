@@ -128,6 +128,26 @@ def test_a_second_signal_exits_at_once(service):
     assert len(service.timeline("cam")) in (1, 2)
 
 
+def test_a_second_signal_ends_a_commit_that_waits(serving, tmp_path):
+    """No request is in flight, only a line of the file: nothing but the commit holds up the stop."""
+    log = tmp_path / "events.log"
+    log.write_bytes(event("cam", "enter", BASE))
+    service = serving("--from", "events.log")
+    wait_until(lambda: service.timeline("cam"))
+    other = sqlite3.connect(service.folder / "dwell.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with open(log, "ab") as file:
+        file.write(event("cam", "exit", BASE + 1))
+    wait_until(lambda: "trying again" in service.log)
+    service.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: "stopping" in service.log)
+    service.process.send_signal(signal.SIGTERM)
+    service.wait(128 + signal.SIGTERM, seconds=1)
+    other.close()
+    service.start()
+    wait_until(lambda: len(service.timeline("cam")) == 2)
+
+
 def test_a_stop_while_another_program_holds_the_file(service):
     other = sqlite3.connect(service.folder / "dwell.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
