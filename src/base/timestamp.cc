@@ -1,7 +1,5 @@
 #include "base/timestamp.h"
 
-#include <fmt/format.h>
-
 namespace dwell {
 namespace {
 
@@ -68,6 +66,16 @@ bool offset_minutes(Cursor& cursor, int& minutes) {
   return true;
 }
 
+// A number of exactly kDigits decimal digits. A format library takes ten times as long, and a
+// timeline is little else than times.
+template <int kDigits>
+void put_digits(char* to, unsigned value) {
+  for (int i = kDigits - 1; i >= 0; --i) {
+    to[i] = static_cast<char>('0' + value % 10);
+    value /= 10;
+  }
+}
+
 }  // namespace
 
 std::optional<Timestamp> parse_rfc3339(std::string_view text) {
@@ -92,17 +100,33 @@ std::optional<Timestamp> parse_rfc3339(std::string_view text) {
 }
 
 std::string format_rfc3339(Timestamp t) {
+  std::string text;
+  append_rfc3339(text, t);
+  return text;
+}
+
+void append_rfc3339(std::string& out, Timestamp t) {
   using namespace std::chrono;
   const auto days = floor<std::chrono::days>(t);
   const year_month_day date{days};
   const hh_mm_ss time{t - days};
-  const auto ms = time.subseconds().count();
-  std::string text =
-      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                  time.hours().count(), time.minutes().count(), time.seconds().count());
-  if (ms != 0) text += fmt::format(".{:03}", ms);
-  return text + 'Z';
+  const auto ms = static_cast<unsigned>(time.subseconds().count());
+  char text[] = "0000-00-00T00:00:00.000Z";
+  put_digits<4>(text, static_cast<unsigned>(static_cast<int>(date.year())));
+  put_digits<2>(text + 5, static_cast<unsigned>(date.month()));
+  put_digits<2>(text + 8, static_cast<unsigned>(date.day()));
+  put_digits<2>(text + 11, static_cast<unsigned>(time.hours().count()));
+  put_digits<2>(text + 14, static_cast<unsigned>(time.minutes().count()));
+  put_digits<2>(text + 17, static_cast<unsigned>(time.seconds().count()));
+  put_digits<3>(text + 20, ms);
+  constexpr std::size_t kWhole = sizeof(text) - 1;
+  constexpr std::size_t kUpToSeconds = 19;
+  if (ms != 0) {
+    out.append(text, kWhole);
+  } else {
+    text[kUpToSeconds] = 'Z';
+    out.append(text, kUpToSeconds + 1);
+  }
 }
 
 }  // namespace dwell

@@ -37,5 +37,6 @@ std::optional<Timestamp> parse_rfc3339(std::string_view text);
 
 // Writes UTC with `Z`; milliseconds only when they are not zero. `t` is in [kEarliest, kLatest].
 std::string format_rfc3339(Timestamp t);
+void append_rfc3339(std::string& out, Timestamp t);
 
 }  // namespace dwell

@@ -6,7 +6,6 @@
 #include <boost/json/serialize.hpp>
 #include <charconv>
 #include <fmt/format.h>
-#include <iterator>
 #include <utility>
 
 namespace dwell {
@@ -103,11 +102,19 @@ std::optional<Representation> negotiate(std::string_view header) {
 }
 
 TimelineWriter::TimelineWriter(Representation representation, std::string_view device)
-    : representation_(representation),
-      device_(
-          representation == Representation::csv
-              ? csv_quoted(device)
-              : boost::json::serialize(boost::json::string_view(device.data(), device.size()))) {}
+    : representation_(representation) {
+  const bool is_csv = representation == Representation::csv;
+  const std::string quoted =
+      is_csv ? csv_quoted(device)
+             : boost::json::serialize(boost::json::string_view(device.data(), device.size()));
+  for (const auto type : {EventType::enter, EventType::exit}) {
+    before_[static_cast<std::size_t>(type)] =
+        is_csv ? fmt::format("{},{},", quoted, wire_name(type))
+               : fmt::format(R"({{"deviceID":{},"eventType":"{}","timestamp":")", quoted,
+                             wire_name(type));
+  }
+  after_ = is_csv ? "\r\n" : representation == Representation::ndjson ? "\"}\n" : "\"}";
+}
 
 void TimelineWriter::begin(std::string& out) const {
   if (representation_ == Representation::json) out += "{\"events\":[";
@@ -115,19 +122,10 @@ void TimelineWriter::begin(std::string& out) const {
 }
 
 void TimelineWriter::add(const Row& row, std::string& out) {
-  const auto time = format_rfc3339(row.timestamp);
-  if (representation_ == Representation::csv) {
-    fmt::format_to(std::back_inserter(out), "{},{},{}\r\n", device_, wire_name(row.type), time);
-  } else {
-    if (representation_ == Representation::json && count_ > 0) out += ',';
-    out += "{\"deviceID\":";
-    out += device_;
-    out += ",\"eventType\":\"";
-    out += wire_name(row.type);
-    out += "\",\"timestamp\":\"";
-    out += time;
-    out += representation_ == Representation::ndjson ? "\"}\n" : "\"}";
-  }
+  if (representation_ == Representation::json && count_ > 0) out += ',';
+  out += before_[static_cast<std::size_t>(row.type)];
+  append_rfc3339(out, row.timestamp);
+  out += after_;
   ++count_;
 }
 

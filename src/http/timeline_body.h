@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,7 +33,8 @@ class TimelineWriter {
 
  private:
   Representation representation_;
-  std::string device_;  // as it stands in the output
+  std::array<std::string, 2> before_;  // what stands before the time of an enter, of an exit
+  std::string_view after_;             // and behind it
   std::size_t count_ = 0;
 };
 

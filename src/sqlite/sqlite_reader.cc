@@ -64,12 +64,18 @@ Result<std::unique_ptr<SqliteReader>> SqliteReader::open(const std::string& path
 Result<void> SqliteReader::prepare() {
   const std::pair<Statement*, std::string_view> all[] = {
       {&find_device_, "SELECT id FROM device WHERE name = ?"},
+      // The device by its name: a statement of its own would be a second read transaction.
       {&rows_up_,
        "SELECT timestamp, rank, type, seq FROM event "
-       "WHERE device = ? AND timestamp >= ? AND timestamp <= ? ORDER BY timestamp, type"},
+       "WHERE device = (SELECT id FROM device WHERE name = ?) AND timestamp >= ? AND "
+       "timestamp <= ? ORDER BY timestamp, type"},
       {&rows_down_,
-       "SELECT timestamp, rank, type, seq FROM event WHERE device = ? AND timestamp >= ? AND "
+       "SELECT timestamp, rank, type, seq FROM event "
+       "WHERE device = (SELECT id FROM device WHERE name = ?) AND timestamp >= ? AND "
        "timestamp <= ? ORDER BY timestamp DESC, type DESC"},
+      {&rows_back_from_,
+       "SELECT timestamp, rank, type, seq FROM event WHERE device = ? AND timestamp <= ? "
+       "ORDER BY timestamp DESC, type DESC"},
       {&about_device_,
        "SELECT state, (SELECT min(timestamp) FROM event WHERE device = ?1) FROM device "
        "WHERE id = ?1"},
@@ -99,18 +105,16 @@ Result<std::optional<std::int64_t>> SqliteReader::device_number(const std::strin
 Result<std::vector<Row>> SqliteReader::timeline(const TimelineQuery& query) {
   CHECK(query.limit >= 1 && query.limit <= kLargestPage);
   std::vector<Row> rows;
-  auto device = device_number(query.device);
-  if (!device) return pass(device);
   const bool is_up = query.order == RowOrder::ascending;
   const auto before = is_up ? comes_before : comes_after;
   auto start = query.start;
   auto end = query.end;
   if (query.after && is_up) start = std::max(start, query.after->timestamp);
   if (query.after && !is_up) end = std::min(end, query.after->timestamp);
-  if (!*device || end < start) return rows;
+  if (end < start) return rows;
 
   Statement& statement = is_up ? rows_up_ : rows_down_;
-  statement.bind(1, **device);
+  statement.bind_text(1, query.device);
   statement.bind(2, to_ms(start));
   statement.bind(3, to_ms(end));
   for (;;) {
@@ -130,9 +134,8 @@ Result<std::vector<Row>> SqliteReader::timeline(const TimelineQuery& query) {
 }
 
 Result<std::optional<Row>> SqliteReader::last_run(std::int64_t device, Timestamp at) {
-  rows_down_.bind(1, device);
-  rows_down_.bind(2, to_ms(kEarliest));
-  rows_down_.bind(3, to_ms(at));
+  rows_back_from_.bind(1, device);
+  rows_back_from_.bind(2, to_ms(at));
   std::optional<Row> head;
   std::vector<Row> millisecond;
   bool is_settled = false;
@@ -145,15 +148,15 @@ Result<std::optional<Row>> SqliteReader::last_run(std::int64_t device, Timestamp
     millisecond.clear();
   };
   while (!is_settled) {
-    auto more = rows_down_.step();
+    auto more = rows_back_from_.step();
     if (!more) return pass(more);
     if (!*more) break;
-    const Row row = row_of(rows_down_);
+    const Row row = row_of(rows_back_from_);
     if (!millisecond.empty() && millisecond.back().timestamp != row.timestamp) settle();
     millisecond.push_back(row);
     order_last_millisecond(millisecond, comes_after);
   }
-  rows_down_.reset();
+  rows_back_from_.reset();
   settle();
   return head;
 }

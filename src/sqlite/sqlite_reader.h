@@ -34,7 +34,7 @@ class SqliteReader final : public TimelineReader {
   Result<std::optional<DeviceReport>> read_device(const std::string& id);
 
   std::unique_ptr<Database> database_;
-  Statement find_device_, rows_up_, rows_down_, devices_, rejects_, about_device_;
+  Statement find_device_, rows_up_, rows_down_, rows_back_from_, devices_, rejects_, about_device_;
 };
 
 }  // namespace dwell
