@@ -8,7 +8,6 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <cstdlib>
-#include <mutex>
 #include <new>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -17,9 +16,9 @@
 
 #include "app/commands.h"
 #include "app/metrics.h"
+#include "app/service_observer.h"
 #include "app/store.h"
 #include "app/system_clock.h"
-#include "app/units.h"
 #include "file/file_tail.h"
 #include "http/api.h"
 #include "http/server.h"
@@ -39,88 +38,6 @@ constexpr Milliseconds kLastWords{200};    // for connections to notice that the
 constexpr Milliseconds kBusy{2'000};       // for the file's lock; a stop must not wait for longer
 constexpr Milliseconds kForEver = std::chrono::days(36'500);
 
-// Why the service cannot take events right now. Any thread.
-class Readiness {
- public:
-  void set(std::string reason) {
-    const std::lock_guard lock(mutex_);
-    reason_ = std::move(reason);
-  }
-  std::vector<std::string> reasons() const {
-    const std::lock_guard lock(mutex_);
-    return reason_.empty() ? std::vector<std::string>() : std::vector{reason_};
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::string reason_ = "restoring the committed state";
-};
-
-// Measures what it passes on.
-class TimedCommitter final : public Committer {
- public:
-  TimedCommitter(Committer& inner, Clock& clock, Metrics& metrics)
-      : inner_(inner), clock_(clock), metrics_(metrics) {}
-
-  Result<std::vector<Position>> restore(Fold& fold) override { return inner_.restore(fold); }
-
-  Result<void> commit(const Unit& unit, const Fold& after) override {
-    const auto start = clock_.monotonic();
-    auto committed = inner_.commit(unit, after);
-    if (committed) {
-      metrics_.commit_took(clock_.monotonic() - start);
-      metrics_.committed(unit, after.device_count());
-    } else {
-      metrics_.commit_failed();
-    }
-    return committed;
-  }
-
- private:
-  Committer& inner_;
-  Clock& clock_;
-  Metrics& metrics_;
-};
-
-// Hands what the pipeline did to those who wait for it: posters, readiness, the log.
-class ServiceObserver final : public Observer {
- public:
-  ServiceObserver(IntakeQueue& queue, Readiness& readiness)
-      : queue_(queue), readiness_(readiness) {}
-
-  void committed(const Unit& unit) override {
-    queue_.committed(std::span(unit.outcomes).last(queue_.polled()));
-    if (!is_well_) spdlog::info("committing again");
-    become_well();
-  }
-
-  void retrying(const Error& error, Milliseconds wait) override {
-    if (is_well_) spdlog::warn("{}; trying again every {}", error.message, format_duration(wait));
-    is_well_ = false;
-    readiness_.set(error.message);
-    const Error refusal{ErrorKind::retry_later, error.message};
-    queue_.close(refusal);
-    // These are tried again all the same, and may well be stored after their answer.
-    queue_.give_up_polled({ErrorKind::unknown_outcome, error.message});
-  }
-
-  void restored(const Error& cause) override {
-    spdlog::warn("{}; went back to the last commit", cause.message);
-    become_well();
-  }
-
-  void become_well() {
-    is_well_ = true;
-    readiness_.set("");
-    queue_.open();
-  }
-
- private:
-  IntakeQueue& queue_;
-  Readiness& readiness_;
-  bool is_well_ = true;
-};
-
 Result<std::unique_ptr<Source>> open_input(const std::string& from, const Config& config,
                                            Clock& clock, Metrics& metrics) {
   if (from.empty()) return std::unique_ptr<Source>();
@@ -138,6 +55,12 @@ Result<std::unique_ptr<Source>> open_input(const std::string& from, const Config
                              {db, db + "-wal", db + "-shm", db + ".lock"});
   if (!tail) return pass(tail);
   return std::unique_ptr<Source>(std::move(*tail));
+}
+
+void log_to_stderr() {
+  auto log = spdlog::stderr_color_mt("dwell");
+  log->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v", spdlog::pattern_time_type::utc);
+  spdlog::set_default_logger(log);
 }
 
 // Ten thousand connections need as many descriptors.
@@ -168,12 +91,28 @@ asio::awaitable<void> stop_on_signal(asio::io_context& context, Server& server) 
   context.stop();
 }
 
+PipelineOptions service_options(const Config& config) {
+  PipelineOptions options = pipeline_options(config);
+  options.longest_retry = std::chrono::seconds(1);
+  options.give_up_after = kForEver;
+  return options;
+}
+
+// Until `stop` is asked for or nothing can be folded any more.
+Result<void> fold_events(Pipeline& pipeline, Source& source, ServiceObserver& observer,
+                         const std::stop_token& stop) try {
+  if (auto restored = pipeline.restore(stop); !restored) return restored;
+  observer.become_well();
+  spdlog::info("ready: {} devices", pipeline.fold().device_count());
+  return pipeline.run(source, stop);
+} catch (const std::bad_alloc&) {
+  return fail(ErrorKind::fatal, "out of memory; what was committed is safe");
+}
+
 }  // namespace
 
 Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
-  auto log = spdlog::stderr_color_mt("dwell");
-  log->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v", spdlog::pattern_time_type::utc);
-  spdlog::set_default_logger(log);
+  log_to_stderr();
   raise_descriptor_limit();
 
   Config config;
@@ -195,10 +134,7 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   LiveSource source(input->get(), queue, kLookForInput);
   ServiceObserver observer(queue, readiness);
   TimedCommitter timed(**committer, clock, metrics);
-  PipelineOptions options = pipeline_options(config);
-  options.longest_retry = std::chrono::seconds(1);
-  options.give_up_after = kForEver;
-  Pipeline pipeline(timed, clock, observer, options);
+  Pipeline pipeline(timed, clock, observer, service_options(config));
 
   asio::thread_pool workers(1);
   Api api({**reader, **slow_reader, workers, queue, clock,
@@ -215,17 +151,7 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   Result<void> outcome;
   std::atomic<bool> has_failed = false;
   std::jthread worker([&](std::stop_token stop) {
-    try {
-      outcome = pipeline.restore(stop);
-      if (outcome) {
-        metrics.restored(pipeline.fold().device_count());
-        observer.become_well();
-        spdlog::info("ready: {} devices", pipeline.fold().device_count());
-        outcome = pipeline.run(source, stop);
-      }
-    } catch (const std::bad_alloc&) {
-      outcome = fail(ErrorKind::fatal, "out of memory; what was committed is safe");
-    }
+    outcome = fold_events(pipeline, source, observer, stop);
     if (stop.stop_requested()) return;
     has_failed = true;
     context.stop();

@@ -32,7 +32,7 @@ Reply problem(const Error& error) {
       return problem(Status::service_unavailable, "unavailable", error.message);
     case ErrorKind::unknown_outcome:
       return problem(Status::service_unavailable, "unknown-outcome",
-                     error.message + "; send it again, what is stored already is suppressed");
+                     error.message + "; send it again, no row is stored twice");
     case ErrorKind::fatal:
       return problem(Status::internal_server_error, "internal", error.message);
   }

@@ -23,7 +23,7 @@ using SubmissionResult = Result<std::vector<Outcome>>;
 //
 // Law: `done` is called exactly once, on any thread, and with a value only when the records are
 // durable. On an error they may be stored all the same (unknown_outcome) or not (retry_later);
-// sending them again is safe either way, the rule suppresses redeliveries.
+// sent again, no row is stored twice either way.
 class Intake {
  public:
   virtual ~Intake() = default;

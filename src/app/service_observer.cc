@@ -1,0 +1,65 @@
+#include "app/service_observer.h"
+
+#include <span>
+#include <spdlog/spdlog.h>
+#include <utility>
+
+#include "app/units.h"
+
+namespace dwell {
+
+void Readiness::set(std::string reason) {
+  const std::lock_guard lock(mutex_);
+  reason_ = std::move(reason);
+}
+
+std::vector<std::string> Readiness::reasons() const {
+  const std::lock_guard lock(mutex_);
+  return reason_.empty() ? std::vector<std::string>() : std::vector{reason_};
+}
+
+void ServiceObserver::committed(const Unit& unit) {
+  queue_.committed(std::span(unit.outcomes).last(queue_.polled()));
+  if (!is_well_) spdlog::info("committing again");
+  become_well();
+}
+
+void ServiceObserver::retrying(const Error& error, Milliseconds wait) {
+  if (is_well_) spdlog::warn("{}; trying again every {}", error.message, format_duration(wait));
+  is_well_ = false;
+  readiness_.set(error.message);
+  queue_.close({ErrorKind::retry_later, error.message});
+  // These are tried again all the same, and may well be stored after their answer.
+  queue_.give_up_polled({ErrorKind::unknown_outcome, error.message});
+}
+
+void ServiceObserver::restored(const Error& cause) {
+  spdlog::warn("{}; went back to the last commit", cause.message);
+  become_well();
+}
+
+void ServiceObserver::become_well() {
+  is_well_ = true;
+  readiness_.set("");
+  queue_.open();
+}
+
+Result<std::vector<Position>> TimedCommitter::restore(Fold& fold) {
+  auto positions = inner_.restore(fold);
+  if (positions) metrics_.restored(fold.device_count());
+  return positions;
+}
+
+Result<void> TimedCommitter::commit(const Unit& unit, const Fold& after) {
+  const auto start = clock_.monotonic();
+  auto committed = inner_.commit(unit, after);
+  if (committed) {
+    metrics_.commit_took(clock_.monotonic() - start);
+    metrics_.committed(unit, after.device_count());
+  } else {
+    metrics_.commit_failed();
+  }
+  return committed;
+}
+
+}  // namespace dwell
