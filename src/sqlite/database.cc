@@ -116,6 +116,10 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path,
                                    options.vfs.empty() ? nullptr : options.vfs.c_str());
   database->handle_.reset(handle);
   if (code != SQLITE_OK) return database->failure(code);
+  // SQLite opens a file it may not write all the same, and says so at the first write.
+  if (!options.is_read_only && sqlite3_db_readonly(handle, nullptr) == 1) {
+    return fail(ErrorKind::invalid, "{}: is read-only{}", path, mend_of(SQLITE_READONLY));
+  }
   sqlite3_extended_result_codes(handle, 1);
   sqlite3_busy_timeout(handle, static_cast<int>(options.busy_timeout.count()));
   // FULL: the log is flushed before COMMIT returns. A checkpoint each 20,000 pages (160 MiB) keeps

@@ -9,6 +9,7 @@ namespace dwell {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 constexpr const char* kGood =
@@ -118,6 +119,15 @@ TEST(EventsBody, OtherBodiesAreRefused) {
     ASSERT_FALSE(read) << body.substr(0, 50);
     EXPECT_EQ(read.error().kind, ErrorKind::invalid) << body.substr(0, 50);
   }
+}
+
+TEST(EventsBody, ManySmallValuesAreRefusedBeforeTheyFillTheMemory) {
+  std::string numbers = "1";
+  for (std::size_t i = 1; i < 8'000'000; ++i) numbers += ",1";
+  const auto read = parse_events_body(body_of(numbers));
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().kind, ErrorKind::invalid);
+  EXPECT_THAT(read.error().message, HasSubstr("too many values"));
 }
 
 TEST(EventsBody, HasABoundedNumberOfEvents) {

@@ -2,9 +2,11 @@
 
 import http.client
 import json
+import os
 import signal
 import socket
 import sqlite3
+import subprocess
 import threading
 
 import pytest
@@ -210,6 +212,39 @@ def test_a_corrupt_database(service, dwell_in):
     content[100:] = b"\xa5" * (len(content) - 100)
     path.write_bytes(content)
     refused(dwell_in, "dwell.db", "malformed", "backup", status=1)
+
+
+@pytest.fixture
+def read_only():
+    """read_only(path) takes the right to write a file from everybody, root included."""
+    mounts = []
+
+    def make(path):
+        path.chmod(0o444)
+        if not os.access(path, os.W_OK):
+            return
+        for command in (["--bind", path, path], ["-o", "remount,bind,ro", path]):
+            done = subprocess.run(["mount", *command], capture_output=True, text=True)
+            if done.returncode != 0:
+                pytest.skip(f"SKIP: cannot mount a file read-only: {done.stderr}")
+            if path not in mounts:
+                mounts.append(path)
+
+    yield make
+    for path in mounts:
+        subprocess.run(["umount", "-l", path], check=True)
+
+
+def test_a_read_only_database(service, dwell_in, read_only):
+    service.store(("cam", "enter", BASE))
+    service.stop()
+    before = dwell_in.rows()
+    read_only(dwell_in.folder / "dwell.db")
+    refused(dwell_in, "dwell.db", "is read-only; make the file and its folder writable")
+    answer = dwell_in.run("replay", dwell_in.write("in.ndjson", event("cam", "exit", BASE + 1)),
+                          status=2)
+    assert "make the file and its folder writable" in answer.err
+    assert dwell_in.rows() == before
 
 
 def test_a_folder_that_does_not_exist(dwell_in):
