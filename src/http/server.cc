@@ -29,6 +29,8 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::chrono::hours kForEver{24 * 365};
 
+constexpr std::size_t kIdleBuffer = 1'024;  // bytes a connection holds while it waits
+
 using Parser = http::request_parser<http::string_body>;
 
 // Whether a head that is too long did not even get to the end of its first line.
@@ -241,14 +243,17 @@ asio::awaitable<void> Server::serve(tcp::socket socket) {
   session.socket.shutdown(tcp::socket::shutdown_send, ignored);
 }
 
-// Waits for a request without holding memory for it. True: there may be another one.
+// Waits for the first bytes of a request, with little memory meanwhile. True: there may be another.
 asio::awaitable<bool> Server::serve_one(Session& session) {
   if (session.buffer.size() == 0) {
     if (is_stopping_) co_return false;
-    session.buffer.shrink_to_fit();
+    if (session.buffer.capacity() > kIdleBuffer) session.buffer.shrink_to_fit();
     session.start(Session::Doing::waiting, limits_.idle);
-    const auto [error] = co_await session.socket.async_wait(tcp::socket::wait_read, kAwait);
+    // A read and not a wait: a wait may end with nothing to read, and that is not a slow request.
+    const auto space = session.buffer.prepare(kIdleBuffer);
+    const auto [error, size] = co_await session.socket.async_read_some(space, kAwait);
     if (error) co_return false;
+    session.buffer.commit(size);
   }
   co_return co_await receive_and_reply(session);
 }

@@ -27,7 +27,9 @@ def clean_environment(**extra):
     """The environment without settings, colours and sizes that would come from the developer."""
     dropped = ("DWELL_", "NO_COLOR", "COLUMNS", "LC_", "LANG", "TERM")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
-    return {**kept, "LC_ALL": "C.UTF-8", "TERM": "xterm", **extra}
+    # What AddressSanitizer keeps back of freed memory would hide how much is in use.
+    return {**kept, "LC_ALL": "C.UTF-8", "TERM": "xterm", "ASAN_OPTIONS": "quarantine_size_mb=16",
+            **extra}
 
 
 @dataclasses.dataclass
