@@ -2,6 +2,7 @@
 #include <boost/json/object.hpp>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <random>
 
 #include "app/commands.h"
@@ -14,7 +15,6 @@
 #include "pipeline/pipeline.h"
 #include "sqlite/sqlite_committer.h"
 #include "sqlite/sqlite_reader.h"
-#include "sqlite/stored_order.h"
 
 namespace dwell {
 namespace {
@@ -90,14 +90,6 @@ boost::json::object json_of(const StoreTotals& store) {
   return object;
 }
 
-// An order nobody asked for is that of the file.
-Result<Order> order_for(const LoadedConfig& loaded) {
-  if (!loaded.is_default("order.mode")) return loaded.config.rule.order;
-  auto stored = stored_order(loaded.config.db_path);
-  if (!stored) return pass(stored);
-  return stored->value_or(loaded.config.rule.order);
-}
-
 // Before anything is made or read: a name mistyped should not leave half a job and a database
 // behind. Only looks: opening a FIFO would disturb whoever writes to it.
 Result<void> check_files(const std::vector<std::string>& files) {
@@ -126,16 +118,16 @@ Result<void> replay_file(const std::string& path, const Config& config, Clock& c
 Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments) {
   if (auto checked = check_files(arguments.files); !checked) return checked;
   Config config = loaded.config;
-  auto order = order_for(loaded);
-  if (!order) return pass(order);
-  config.rule.order = *order;
-
   SqliteCommitterOptions store_options;
   store_options.database.cache_bytes = static_cast<std::int64_t>(config.db_cache_bytes);
   store_options.rejects_max_age = config.rejects_max_age;
   store_options.rejects_max_bytes = config.rejects_max_bytes;
-  auto committer = SqliteCommitter::open(config.db_path, config.rule.order, store_options);
+  // An order nobody asked for is that of the file.
+  std::optional<Order> order;
+  if (!loaded.is_default("order.mode")) order = config.rule.order;
+  auto committer = SqliteCommitter::open(config.db_path, order, store_options);
   if (!committer) return pass(committer);
+  config.rule.order = (*committer)->order();
 
   SystemClock clock;
   Progress progress(Terminal::of(stderr), clock);

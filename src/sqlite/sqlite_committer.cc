@@ -51,14 +51,14 @@ struct SqliteCommitter::Statements {
   }
 };
 
-SqliteCommitter::SqliteCommitter(std::string path, Order order,
+SqliteCommitter::SqliteCommitter(std::string path, std::optional<Order> order,
                                  const SqliteCommitterOptions& options, FileLock lock)
     : path_(std::move(path)), order_(order), options_(options), lock_(std::move(lock)) {}
 
 SqliteCommitter::~SqliteCommitter() = default;
 
 Result<std::unique_ptr<SqliteCommitter>> SqliteCommitter::open(
-    const std::string& path, Order order, const SqliteCommitterOptions& options) {
+    const std::string& path, std::optional<Order> order, const SqliteCommitterOptions& options) {
   auto lock = FileLock::acquire(path + ".lock", "dwell");
   if (!lock) return pass(lock);
   std::unique_ptr<SqliteCommitter> committer(
@@ -86,15 +86,16 @@ Result<void> SqliteCommitter::connect() {
 Result<void> SqliteCommitter::check_order() {
   auto stored = load_order(*database_);
   if (!stored) return pass(stored);
+  if (!order_) order_ = stored->value_or(Order::arrival);
   if (!*stored) {
     return database_->execute(
-        fmt::format("INSERT INTO meta (name, value) VALUES ('order', '{}')", name(order_)));
+        fmt::format("INSERT INTO meta (name, value) VALUES ('order', '{}')", name(*order_)));
   }
-  if (**stored != order_) {
+  if (**stored != *order_) {
     return fail(ErrorKind::invalid,
                 "{}: was made with order = {} and cannot go on with order = {}; give another --db "
                 "and replay into it, or keep the order",
-                path_, name(**stored), name(order_));
+                path_, name(**stored), name(*order_));
   }
   return {};
 }

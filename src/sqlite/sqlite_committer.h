@@ -27,11 +27,15 @@ struct SqliteCommitterOptions {
 class SqliteCommitter final : public Committer {
  public:
   // Creates the file or brings its layout up to date. `order` is stored in a new file and must be
-  // the stored one in an old file. Errors: retry_later (locked; says by whom), invalid (not a
-  // database of ours, other order, not writable), fatal (damaged).
-  static Result<std::unique_ptr<SqliteCommitter>> open(const std::string& path, Order order,
+  // the stored one in an old file; without one it is the stored one, or arrival in a new file.
+  // Errors: retry_later (locked; says by whom), invalid (not a database of ours, other order, not
+  // writable), fatal (damaged).
+  static Result<std::unique_ptr<SqliteCommitter>> open(const std::string& path,
+                                                       std::optional<Order> order,
                                                        const SqliteCommitterOptions& options);
   ~SqliteCommitter() override;
+
+  Order order() const { return *order_; }
 
   Result<std::vector<Position>> restore(Fold& fold) override;
   Result<void> commit(const Unit& unit, const Fold& after) override;
@@ -39,8 +43,8 @@ class SqliteCommitter final : public Committer {
  private:
   struct Statements;
 
-  SqliteCommitter(std::string path, Order order, const SqliteCommitterOptions& options,
-                  FileLock lock);
+  SqliteCommitter(std::string path, std::optional<Order> order,
+                  const SqliteCommitterOptions& options, FileLock lock);
 
   Result<void> connect();
   Result<void> check_order();
@@ -55,7 +59,7 @@ class SqliteCommitter final : public Committer {
   Result<void> write_positions(const Unit& unit);
 
   std::string path_;
-  Order order_;
+  std::optional<Order> order_;  // empty: not asked for, and not read from the file yet
   SqliteCommitterOptions options_;
   FileLock lock_;
   std::unique_ptr<Database> database_;  // empty after unknown_outcome
