@@ -55,6 +55,7 @@ class CommandLine {
     app_.footer(
         "Settings come from a TOML file, then DWELL_* variables, then flags.\n"
         "`dwell config` shows the effective ones and where each comes from.");
+    add_run();
     add_replay();
     add_timeline();
     add_who();
@@ -148,6 +149,16 @@ class CommandLine {
             flag, [set](const std::string& text) { set(*parse_rfc3339(text)); }, help)
         ->check(CLI::Validator(check_time, "TIME"))
         ->type_name("");
+  }
+
+  void add_run() {
+    auto* command =
+        add_configured("run", "Take events from a file and over HTTP, and answer questions",
+                       {"db.", "order.", "first_exit", "duplicate.", "clock.", "input.", "batch.",
+                        "rejects.", "http."},
+                       [this](const LoadedConfig& loaded) { return dwell::run(loaded, run_); });
+    command->add_option("--from", run_.from,
+                        "Follow this file as it grows and is rotated; - is standard input");
   }
 
   void add_replay() {
@@ -265,6 +276,7 @@ class CommandLine {
   std::string check_path_;
   std::vector<Assignment> flags_;
   bool docs_ = false;
+  RunArguments run_;
   ReplayArguments replay_;
   TimelineArguments timeline_;
   WhoArguments who_;

@@ -22,6 +22,12 @@ struct ReplayArguments {
 };
 Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments);
 
+struct RunArguments {
+  std::string from;  // a file to follow, - for standard input, or empty
+};
+// Serves until a signal stops it.
+Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments);
+
 struct TimelineArguments {
   std::string device;
   Timestamp start = kEarliest;

@@ -5,6 +5,8 @@
 
 #include "core/rule.h"
 #include "file/file_source.h"
+#include "http/server.h"
+#include "live/intake_queue.h"
 
 namespace dwell {
 
@@ -16,6 +18,9 @@ struct Config {
   FileLimits limits;
   Milliseconds rejects_max_age = std::chrono::days(30);
   std::uint64_t rejects_max_bytes = 64 << 20;
+  std::string http_listen = "127.0.0.1:8080";
+  ServerLimits http_limits;
+  IntakeLimits intake_limits;
 };
 
 }  // namespace dwell

@@ -2,19 +2,16 @@
 #include <boost/json/object.hpp>
 #include <cstring>
 #include <filesystem>
-#include <random>
 
 #include "app/commands.h"
 #include "app/output.h"
 #include "app/progress.h"
+#include "app/store.h"
 #include "app/system_clock.h"
 #include "app/terminal.h"
 #include "app/units.h"
 #include "file/file_source.h"
-#include "pipeline/pipeline.h"
-#include "sqlite/sqlite_committer.h"
 #include "sqlite/sqlite_reader.h"
-#include "sqlite/stored_order.h"
 
 namespace dwell {
 namespace {
@@ -90,14 +87,6 @@ boost::json::object json_of(const StoreTotals& store) {
   return object;
 }
 
-// An order nobody asked for is that of the file.
-Result<Order> order_for(const LoadedConfig& loaded) {
-  if (!loaded.is_default("order.mode")) return loaded.config.rule.order;
-  auto stored = stored_order(loaded.config.db_path);
-  if (!stored) return pass(stored);
-  return stored->value_or(loaded.config.rule.order);
-}
-
 // Before anything is made or read: a name mistyped should not leave half a job and a database
 // behind. Only looks: opening a FIFO would disturb whoever writes to it.
 Result<void> check_files(const std::vector<std::string>& files) {
@@ -125,33 +114,22 @@ Result<void> replay_file(const std::string& path, const Config& config, Clock& c
 
 Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments) {
   if (auto checked = check_files(arguments.files); !checked) return checked;
-  Config config = loaded.config;
-  auto order = order_for(loaded);
-  if (!order) return pass(order);
-  config.rule.order = *order;
-
-  SqliteCommitterOptions store_options;
-  store_options.database.cache_bytes = static_cast<std::int64_t>(config.db_cache_bytes);
-  store_options.rejects_max_age = config.rejects_max_age;
-  store_options.rejects_max_bytes = config.rejects_max_bytes;
-  auto committer = SqliteCommitter::open(config.db_path, config.rule.order, store_options);
+  auto config = with_stored_order(loaded);
+  if (!config) return pass(config);
+  auto committer = open_committer(*config);
   if (!committer) return pass(committer);
-
   SystemClock clock;
   Progress progress(Terminal::of(stderr), clock);
-  PipelineOptions options;
-  options.rule = config.rule;
-  options.hash_seed = std::random_device{}();
-  Pipeline pipeline(**committer, clock, progress, options);
+  Pipeline pipeline(**committer, clock, progress, pipeline_options(*config));
   if (auto restored = pipeline.restore(); !restored) return restored;
   const Totals before = pipeline.fold().totals();
 
   for (const std::string& file : arguments.files) {
-    if (auto done = replay_file(file, config, clock, pipeline, progress); !done) return done;
+    if (auto done = replay_file(file, *config, clock, pipeline, progress); !done) return done;
   }
 
   const Totals run = pipeline.fold().totals() - before;
-  auto reader = SqliteReader::open(config.db_path);
+  auto reader = SqliteReader::open(config->db_path);
   if (!reader) return pass(reader);
   auto store = (*reader)->totals();
   if (!store) return pass(store);
@@ -160,7 +138,7 @@ Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments
         boost::json::object{{"run", json_of(run)}, {"database", json_of(*store)}});
   }
   return print(outcome_table(run, *store, Terminal::of(stdout)) + '\n' +
-               account(*store, config.db_path));
+               account(*store, config->db_path));
 }
 
 }  // namespace dwell

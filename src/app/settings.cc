@@ -211,6 +211,20 @@ std::vector<Setting> make_settings() {
           "rejects.max_bytes", [](Config& c) -> auto& { return c.rejects_max_bytes; }, 0,
           1ull << 40,
           "How much of rejected records is kept, 128 bytes a record on top; the oldest go first"),
+      with_flag(text(
+                    "http.listen", [](Config& c) -> auto& { return c.http_listen; },
+                    "The address to serve HTTP on, HOST:PORT; port 0 takes a free one"),
+                "--listen"),
+      bytes(
+          "http.max_body", [](Config& c) -> auto& { return c.http_limits.body_bytes; }, 1 << 10,
+          1 << 30, "The longest body of a request"),
+      count(
+          "http.max_connections", [](Config& c) -> auto& { return c.http_limits.connections; }, 1,
+          1'000'000, "The most connections at one time"),
+      bytes(
+          "http.max_queued", [](Config& c) -> auto& { return c.intake_limits.queued_bytes; },
+          1 << 10, 64ull << 30,
+          "The most bytes of posted events waiting to be committed; more is answered 503"),
   };
 }
 

@@ -24,9 +24,9 @@ Result<void> each_page(TimelineReader& reader, PresenceQuery query, F f) {
   for (;;) {
     auto page = reader.presence(query);
     if (!page) return pass(page);
-    if (Result<void> done = f(*page); !done) return done;
-    if (page->size() < query.limit) return {};
-    query.after = page->back().device;
+    if (Result<void> done = f(page->inside); !done) return done;
+    if (!page->next) return {};
+    query.after = std::move(page->next);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "core/state_record.h"
 
 #include <array>
+#include <optional>
 #include <vector>
 
 #include "base/varint.h"
@@ -58,7 +59,7 @@ void put_head(const State& state, Order order, std::string& out) {
 }
 
 template <typename State>
-Result<void> take_head(Reader& reader, Order order, State& state) {
+Result<void> take_head(Reader& reader, std::optional<Order> order, State& state) {
   const auto version = reader.byte();
   const auto stored_order = reader.byte();
   if (!reader.is_sound()) return fail(ErrorKind::fatal, "the state record is cut short");
@@ -68,8 +69,9 @@ Result<void> take_head(Reader& reader, Order order, State& state) {
                 "that wrote it",
                 version, kStateRecordVersion);
   }
-  if (stored_order != static_cast<unsigned char>(order)) {
-    return fail(ErrorKind::fatal, "the state record was not written under order = {}", name(order));
+  if (order && stored_order != static_cast<unsigned char>(*order)) {
+    return fail(ErrorKind::fatal, "the state record was not written under order = {}",
+                name(*order));
   }
   state.seq = reader.number();
   state.last_seen = reader.time_or_never();
@@ -175,6 +177,18 @@ Result<void> decode_state(std::string_view record, EventTimeState& state) {
     }
   }
   return finish(reader);
+}
+
+Result<OutcomeSummary> decode_summary(std::string_view record) {
+  Reader reader(record);
+  OutcomeSummary summary;
+  if (auto taken = take_head(reader, std::nullopt, summary); !taken) return pass(taken);
+  const bool is_event_time = static_cast<Order>(record[1]) == Order::event_time;
+  summary.accepted = is_event_time ? reader.number() : summary.seq;
+  summary.promoted = is_event_time ? reader.number() : 0;
+  summary.retracted = is_event_time ? reader.number() : 0;
+  if (!reader.is_sound()) return fail(ErrorKind::fatal, "the state record is damaged");
+  return summary;
 }
 
 // The size classes of duplicate_window; see Fold.

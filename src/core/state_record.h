@@ -25,4 +25,15 @@ template <std::size_t kCapacity>
 Result<void> decode_state(std::string_view record, ArrivalState<kCapacity>& state);
 Result<void> decode_state(std::string_view record, EventTimeState& state);
 
+// What the records of both orders tell about a device's outcomes.
+struct OutcomeSummary {
+  std::uint64_t seq = 0;
+  Timestamp last_seen = kNever;
+  SuppressedCounts suppressed;
+  std::uint64_t accepted = 0;
+  std::uint64_t promoted = 0;
+  std::uint64_t retracted = 0;
+};
+Result<OutcomeSummary> decode_summary(std::string_view record);
+
 }  // namespace dwell

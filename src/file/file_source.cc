@@ -70,7 +70,8 @@ bool is_blank(const char* start, std::size_t length) {
 }  // namespace
 
 Result<std::unique_ptr<FileSource>> FileSource::open(const std::string& path,
-                                                     const FileLimits& limits, Clock& clock) {
+                                                     const FileLimits& limits, Clock& clock,
+                                                     Reading reading) {
   CHECK(limits.record_bytes >= 1024 && limits.batch_records >= 1);
   int descriptor = STDIN_FILENO;
   std::string name = path;
@@ -92,16 +93,17 @@ Result<std::unique_ptr<FileSource>> FileSource::open(const std::string& path,
   }
   const bool is_regular = is_known && S_ISREG(status.st_mode) && path != "-";
   return std::unique_ptr<FileSource>(
-      new FileSource(std::move(name), descriptor, is_regular, limits, clock));
+      new FileSource(std::move(name), descriptor, is_regular, limits, clock, reading));
 }
 
 FileSource::FileSource(std::string name, int descriptor, bool is_regular, const FileLimits& limits,
-                       Clock& clock)
+                       Clock& clock, Reading reading)
     : name_(std::move(name)),
       descriptor_(descriptor),
       is_regular_(is_regular),
       limits_(limits),
       clock_(clock),
+      reading_(reading),
       buffer_(std::max(limits.batch_bytes, 2 * limits.record_bytes)) {}
 
 FileSource::~FileSource() {
@@ -194,6 +196,18 @@ Result<std::string> FileSource::mark() const {
                  static_cast<std::uint64_t>(take_.until)});
 }
 
+Result<Position> FileSource::position() const {
+  auto position_mark = mark();
+  if (!position_mark) return pass(position_mark);
+  return Position{name_, next_, std::move(*position_mark)};
+}
+
+FileSource::Id FileSource::id() const {
+  struct stat status {};
+  ::fstat(descriptor_, &status);
+  return {status.st_dev, status.st_ino};
+}
+
 Result<Batch> FileSource::poll() {
   const Offset before = next_;
   records_.clear();
@@ -209,21 +223,22 @@ Result<Batch> FileSource::poll() {
     split();
   } while (has_grown && records_.empty() && next_ == before && !at_end_);
   if (next_ != before) {
-    auto position_mark = mark();
-    if (!position_mark) return pass(position_mark);
-    positions_.push_back({name_, next_, std::move(*position_mark)});
+    auto reached = position();
+    if (!reached) return pass(reached);
+    positions_.push_back(std::move(*reached));
   }
   return Batch{records_, positions_, at_end_ && consumed_ == filled_};
 }
 
 // Moves what is left of the last batch to the front and reads behind it: a file until the buffer is
-// full, a stream what is there now, waiting only while no whole line is in hand.
+// full, a stream what is there now; reading to the end waits while no whole line is in hand.
 Result<void> FileSource::fill() {
   std::memmove(buffer_.data(), buffer_.data() + consumed_, filled_ - consumed_);
   buffer_offset_ += static_cast<Offset>(consumed_);
   filled_ -= consumed_;
   consumed_ = 0;
-  bool may_wait = is_regular_ || std::memchr(buffer_.data(), '\n', filled_) == nullptr;
+  bool may_wait = is_regular_ || (reading_ == Reading::to_end &&
+                                  std::memchr(buffer_.data(), '\n', filled_) == nullptr);
   while (filled_ < buffer_.size() && !at_end_) {
     if (!may_wait) {
       pollfd ready{descriptor_, POLLIN, 0};
@@ -238,6 +253,7 @@ Result<void> FileSource::fill() {
       return fail(ErrorKind::fatal, "{}: cannot be read at byte {}: {}", name_,
                   buffer_offset_ + static_cast<Offset>(filled_), std::strerror(errno));
     }
+    if (n == 0 && is_regular_ && reading_ == Reading::follow) return {};
     at_end_ = n == 0;
     may_wait = is_regular_;
     filled_ += static_cast<std::size_t>(n);

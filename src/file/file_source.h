@@ -17,20 +17,27 @@ struct FileLimits {
   std::size_t batch_bytes = 16 << 20;  // raised to hold two of the longest records
 };
 
+// How reading ends.
+enum class Reading {
+  to_end,  // at the end of the file; an unterminated last line is a record; a stream is waited for
+  follow,  // never: the file may grow and a last line without newline waits; nothing is waited for
+};
+
 // Reads newline-delimited records from a file, or from standard input as `-`.
 //
 // A record is a line without its newline; lines of white space alone are none; an unterminated last
-// line is one. A regular file has a position (a byte offset) and an identity: the hash of its first
-// min(4096, position) bytes. Its records' `now` is taken once and committed with the position, so
-// that a file read in two goes ends as if read in one; only what was appended later gets a later
-// one. Anything else (`-`, a pipe) has no position, starts anew, and takes `now` at each poll.
+// line is one, when reading to the end. A regular file has a position (a byte offset) and an
+// identity: the hash of its first min(4096, position) bytes. Its records' `now` is taken once and
+// committed with the position, so that a file read in two goes ends as if read in one; only what
+// was appended later gets a later one. Anything else (`-`, a pipe) has no position, starts anew,
+// and takes `now` at each poll.
 //
 // Owns the descriptor and one buffer of about batch_bytes. Not thread-safe.
 class FileSource final : public Source {
  public:
   // Errors: not_found, invalid (a folder, no permission).
   static Result<std::unique_ptr<FileSource>> open(const std::string& path, const FileLimits& limits,
-                                                  Clock& clock);
+                                                  Clock& clock, Reading reading = Reading::to_end);
   ~FileSource() override;
   FileSource(const FileSource&) = delete;
   FileSource& operator=(const FileSource&) = delete;
@@ -38,14 +45,32 @@ class FileSource final : public Source {
   Result<Batch> poll() override;
   Result<void> seek(std::span<const Position> committed) override;
 
-  const std::string& name() const { return name_; }  // the absolute path, or `-`
+  // The absolute path, or `-`: what positions call this input. A file that was moved goes on under
+  // the name it had.
+  const std::string& name() const { return name_; }
+  void rename(std::string name) { name_ = std::move(name); }
+
+  // From now on to the end: nothing more will be written to this file.
+  void finish() { reading_ = Reading::to_end; }
+
+  // Tells files apart whatever their names are.
+  struct Id {
+    std::uint64_t device;
+    std::uint64_t inode;
+    friend bool operator==(const Id&, const Id&) = default;
+  };
+  Id id() const;
+
+  // Where the next record begins, to be committed.
+  Result<Position> position() const;
+
   bool has_position() const { return is_regular_; }
   Offset next() const { return next_; }  // where the next record begins
   std::uint64_t size() const;            // bytes now; 0 when unknown
 
  private:
   FileSource(std::string name, int descriptor, bool is_regular, const FileLimits& limits,
-             Clock& clock);
+             Clock& clock, Reading reading);
 
   // One reading of the clock for all records that begin before `until`.
   struct Take {
@@ -68,6 +93,7 @@ class FileSource final : public Source {
   bool is_regular_;
   FileLimits limits_;
   Clock& clock_;
+  Reading reading_;
 
   // buffer_[0, filled_) are the bytes of the file from buffer_offset_ on; records of the last batch
   // end at consumed_.

@@ -29,14 +29,14 @@ Pipeline::Pipeline(Committer& committer, Clock& clock, Observer& observer,
                    const PipelineOptions& options)
     : committer_(committer), clock_(clock), observer_(observer), options_(options) {}
 
-Result<void> Pipeline::restore() {
+Result<void> Pipeline::restore(std::stop_token stop) {
   retry_wait_ = Milliseconds{0};
-  auto restored = load();
+  auto restored = load(stop);
   retry_wait_ = Milliseconds{0};
   return restored;
 }
 
-Result<void> Pipeline::load() {
+Result<void> Pipeline::load(const std::stop_token& stop) {
   for (;;) {
     fold_.emplace(options_.rule, options_.hash_seed);
     auto positions = committer_.restore(*fold_);
@@ -45,7 +45,7 @@ Result<void> Pipeline::load() {
       return {};
     }
     const bool can_retry = positions.error().kind == ErrorKind::retry_later;
-    if (!can_retry || !wait_to_retry(positions.error())) return pass(positions);
+    if (!can_retry || !wait_to_retry(stop, positions.error())) return pass(positions);
   }
 }
 
@@ -54,32 +54,32 @@ Result<void> Pipeline::run(Source& source, std::stop_token stop) {
   if (auto sought = source.seek(positions_); !sought) return sought;
   bool is_done = false;
   while (!is_done && !stop.stop_requested()) {
-    if (auto stepped = step(source, is_done); !stepped) {
+    if (auto stepped = step(source, stop, is_done); !stepped) {
       if (!needs_restore(stepped.error())) return stepped;
-      if (auto gone_back = go_back(source, stepped.error()); !gone_back) return gone_back;
+      if (auto gone_back = go_back(source, stop, stepped.error()); !gone_back) return gone_back;
       is_done = false;
     }
   }
   return {};
 }
 
-Result<void> Pipeline::step(Source& source, bool& is_done) {
+Result<void> Pipeline::step(Source& source, const std::stop_token& stop, bool& is_done) {
   auto batch = source.poll();
-  while (!batch && batch.error().kind == ErrorKind::retry_later && wait_to_retry(batch.error())) {
+  while (!batch && batch.error().kind == ErrorKind::retry_later &&
+         wait_to_retry(stop, batch.error())) {
     batch = source.poll();
   }
   if (!batch) return pass(batch);
   is_done = batch->is_last;
   if (batch->records.empty() && batch->positions.empty()) {
     retry_wait_ = Milliseconds{0};
-    if (!is_done) clock_.sleep(options_.idle_wait);
     return {};
   }
 
   const Unit& unit = fold_->fold(batch->records, batch->positions);
   auto committed = committer_.commit(unit, *fold_);
   while (!committed && committed.error().kind == ErrorKind::retry_later &&
-         wait_to_retry(committed.error())) {
+         wait_to_retry(stop, committed.error())) {
     committed = committer_.commit(unit, *fold_);
   }
   if (!committed) return committed;
@@ -90,15 +90,16 @@ Result<void> Pipeline::step(Source& source, bool& is_done) {
 }
 
 // The fold ran ahead of what is committed, or nobody knows how far the commit came.
-Result<void> Pipeline::go_back(Source& source, const Error& cause) {
-  if (!wait_to_retry(cause)) return Failure(cause);
-  if (auto loaded = load(); !loaded) return loaded;
+Result<void> Pipeline::go_back(Source& source, const std::stop_token& stop, const Error& cause) {
+  if (!wait_to_retry(stop, cause)) return Failure(cause);
+  if (auto loaded = load(stop); !loaded) return loaded;
   observer_.restored(cause);
   return source.seek(positions_);
 }
 
-// Waits before the next try; false when it has failed for too long.
-bool Pipeline::wait_to_retry(const Error& error) {
+// Waits before the next try; false when it has failed for too long or nobody wants it any more.
+bool Pipeline::wait_to_retry(const std::stop_token& stop, const Error& error) {
+  if (stop.stop_requested()) return false;
   if (retry_wait_ == Milliseconds{0}) failing_since_ = clock_.monotonic();
   if (clock_.monotonic() - failing_since_ > options_.give_up_after) return false;
   retry_wait_ = std::clamp(retry_wait_ * 2, options_.first_retry, options_.longest_retry);

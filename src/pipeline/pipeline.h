@@ -15,7 +15,6 @@ namespace dwell {
 struct PipelineOptions {
   Rule rule;
   std::uint64_t hash_seed = 0;
-  Milliseconds idle_wait{100};   // between polls that gave nothing
   Milliseconds first_retry{50};  // doubled at each further try, up to longest_retry
   Milliseconds longest_retry{5'000};
   Milliseconds give_up_after{30'000};  // of failing tries in a row: then the error is returned
@@ -34,11 +33,11 @@ class Pipeline {
   Pipeline(Committer& committer, Clock& clock, Observer& observer, const PipelineOptions& options);
 
   // Reads the committed state; patience starts anew. Errors: those of the committer.
-  Result<void> restore();
+  Result<void> restore(std::stop_token stop = {});
 
   // Runs `source` from its committed position until its last batch is committed or `stop` is asked
-  // for (then what was polled is still committed). After an error the fold may be ahead of what is
-  // committed: call restore() before anything else.
+  // for (then what was polled is still committed, unless its commit keeps failing). After an error
+  // the fold may be ahead of what is committed: call restore() before anything else.
   Result<void> run(Source& source, std::stop_token stop);
 
   const Fold& fold() const { return *fold_; }
@@ -46,10 +45,10 @@ class Pipeline {
   const std::vector<Position>& positions() const { return positions_; }
 
  private:
-  Result<void> load();
-  Result<void> step(Source& source, bool& is_done);
-  Result<void> go_back(Source& source, const Error& cause);
-  bool wait_to_retry(const Error& error);
+  Result<void> load(const std::stop_token& stop);
+  Result<void> step(Source& source, const std::stop_token& stop, bool& is_done);
+  Result<void> go_back(Source& source, const std::stop_token& stop, const Error& cause);
+  bool wait_to_retry(const std::stop_token& stop, const Error& error);
 
   Committer& committer_;
   Clock& clock_;

@@ -25,8 +25,9 @@ class Source {
  public:
   virtual ~Source() = default;
 
-  // The next records, at most as many and as large as the source's own bounds say.
-  // Errors: retry_later (the same poll may work later), fatal (reading cannot go on).
+  // The next records, at most as many and as large as the source's own bounds say. With none there
+  // it waits a moment for some before it returns an empty batch, so that polling in a loop is
+  // cheap. Errors: retry_later (the same poll may work later), fatal (reading cannot go on).
   virtual Result<Batch> poll() = 0;
 
   // Goes to the committed position of this source's own inputs, or to their start where

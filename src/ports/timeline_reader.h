@@ -8,16 +8,20 @@
 #include "base/result.h"
 #include "core/record.h"
 #include "core/rule.h"
+#include "core/state_record.h"
 #include "core/timeline.h"
 #include "core/totals.h"
 
 namespace dwell {
+
+enum class RowOrder { ascending, descending };
 
 // A page of a device's rows with start <= timestamp <= end.
 struct TimelineQuery {
   std::string device;
   Timestamp start = kEarliest;
   Timestamp end = kLatest;
+  RowOrder order = RowOrder::ascending;
   std::optional<Row> after = {};  // the last row of the page before
   std::size_t limit = 1000;       // rows, 1 to kLargestPage
 };
@@ -34,6 +38,19 @@ struct Presence {
   Timestamp since;  // the head of the run of enters
 
   friend bool operator==(const Presence&, const Presence&) = default;
+};
+
+// A page ends at its limit, or early when too many devices outside had to be passed over.
+struct PresencePage {
+  std::vector<Presence> inside;
+  std::optional<std::string> next;  // what to ask for `after`; empty: this was the last page
+};
+
+// What is known of one device. Presence is folded from its rows, as everywhere.
+struct DeviceReport {
+  std::optional<Row> last_run;  // the head of its last run of rows; empty without rows
+  Timestamp first_seen;         // the first row, or last_seen without rows
+  OutcomeSummary outcomes;      // last_seen included
 };
 
 struct RejectedQuery {
@@ -75,9 +92,11 @@ class TimelineReader {
  public:
   virtual ~TimelineReader() = default;
 
-  // In row order; empty for an unknown device and for end < start.
+  // In the order asked for; empty for an unknown device and for end < start.
   virtual Result<std::vector<Row>> timeline(const TimelineQuery& query) = 0;
-  virtual Result<std::vector<Presence>> presence(const PresenceQuery& query) = 0;
+  virtual Result<PresencePage> presence(const PresenceQuery& query) = 0;
+  // Empty for a device never seen.
+  virtual Result<std::optional<DeviceReport>> device(const std::string& id) = 0;
   // In order of id.
   virtual Result<std::vector<RejectedRecord>> rejected(const RejectedQuery& query) = 0;
   virtual Result<StoreTotals> totals() = 0;

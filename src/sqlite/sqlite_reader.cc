@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/check.h"
+#include "core/state_record.h"
 #include "sqlite/migrations.h"
 #include "sqlite/stored_order.h"
 #include "sqlite/stored_totals.h"
@@ -17,13 +18,30 @@ Row row_of(const Statement& statement) {
           static_cast<std::uint64_t>(statement.integer(3))};
 }
 
-// Puts rows read in key order (timestamp, type) into row order: only those of one millisecond, two
-// at most, can stand wrong.
-void order_last_millisecond(std::vector<Row>& rows) {
+// Puts rows read in key order (timestamp, type), up or down, into row order: only those of one
+// millisecond, two at most, can stand wrong.
+template <typename Before>
+void order_last_millisecond(std::vector<Row>& rows, Before before) {
   for (auto i = rows.size(); i > 1 && rows[i - 1].timestamp == rows[i - 2].timestamp; --i) {
-    if (comes_before(rows[i - 1], rows[i - 2])) std::swap(rows[i - 1], rows[i - 2]);
+    if (before(rows[i - 1], rows[i - 2])) std::swap(rows[i - 1], rows[i - 2]);
   }
 }
+
+bool comes_after(const Row& a, const Row& b) {
+  return comes_before(b, a);
+}
+
+// Runs `read` in one read transaction, so that all it sees is of one moment.
+template <typename Read>
+auto in_one_view(Database& database, Read read) -> decltype(read()) {
+  if (auto begun = database.execute("BEGIN"); !begun) return pass(begun);
+  auto answer = read();
+  if (auto ended = database.execute("COMMIT"); !ended && answer) return pass(ended);
+  return answer;
+}
+
+// The devices one page of presence may look at: what bounds the time it takes.
+constexpr std::size_t kMostDevicesLookedAt = 20'000;
 
 }  // namespace
 
@@ -46,12 +64,15 @@ Result<std::unique_ptr<SqliteReader>> SqliteReader::open(const std::string& path
 Result<void> SqliteReader::prepare() {
   const std::pair<Statement*, std::string_view> all[] = {
       {&find_device_, "SELECT id FROM device WHERE name = ?"},
-      {&rows_from_,
+      {&rows_up_,
        "SELECT timestamp, rank, type, seq FROM event "
        "WHERE device = ? AND timestamp >= ? AND timestamp <= ? ORDER BY timestamp, type"},
-      {&rows_back_,
-       "SELECT timestamp, rank, type, seq FROM event "
-       "WHERE device = ? AND timestamp <= ? ORDER BY timestamp DESC, type DESC"},
+      {&rows_down_,
+       "SELECT timestamp, rank, type, seq FROM event WHERE device = ? AND timestamp >= ? AND "
+       "timestamp <= ? ORDER BY timestamp DESC, type DESC"},
+      {&about_device_,
+       "SELECT state, (SELECT min(timestamp) FROM event WHERE device = ?1) FROM device "
+       "WHERE id = ?1"},
       {&devices_, "SELECT id, name FROM device WHERE name > ? ORDER BY name"},
       {&rejects_,
        "SELECT id, reason, source, offset, received, bytes, truncated_from FROM reject "
@@ -80,83 +101,110 @@ Result<std::vector<Row>> SqliteReader::timeline(const TimelineQuery& query) {
   std::vector<Row> rows;
   auto device = device_number(query.device);
   if (!device) return pass(device);
-  const Timestamp start = query.after ? std::max(query.start, query.after->timestamp) : query.start;
-  if (!*device || query.end < start) return rows;
+  const bool is_up = query.order == RowOrder::ascending;
+  const auto before = is_up ? comes_before : comes_after;
+  auto start = query.start;
+  auto end = query.end;
+  if (query.after && is_up) start = std::max(start, query.after->timestamp);
+  if (query.after && !is_up) end = std::min(end, query.after->timestamp);
+  if (!*device || end < start) return rows;
 
-  rows_from_.bind(1, **device);
-  rows_from_.bind(2, to_ms(start));
-  rows_from_.bind(3, to_ms(query.end));
+  Statement& statement = is_up ? rows_up_ : rows_down_;
+  statement.bind(1, **device);
+  statement.bind(2, to_ms(start));
+  statement.bind(3, to_ms(end));
   for (;;) {
-    auto more = rows_from_.step();
+    auto more = statement.step();
     if (!more) return pass(more);
     if (!*more) break;
-    const Row row = row_of(rows_from_);
+    const Row row = row_of(statement);
     // A page ends only where a millisecond does, or its rows could be put in order too late.
     if (rows.size() >= query.limit && row.timestamp != rows.back().timestamp) break;
-    if (query.after && !comes_before(*query.after, row)) continue;
+    if (query.after && !before(*query.after, row)) continue;
     rows.push_back(row);
-    order_last_millisecond(rows);
+    order_last_millisecond(rows, before);
   }
-  rows_from_.reset();
+  statement.reset();
   if (rows.size() > query.limit) rows.resize(query.limit);
   return rows;
 }
 
-// Walks back from `at` to the head of the run that the last row belongs to.
-Result<std::optional<Timestamp>> SqliteReader::inside_since(std::int64_t device, Timestamp at) {
-  rows_back_.bind(1, device);
-  rows_back_.bind(2, to_ms(at));
-  std::optional<Timestamp> since;
+Result<std::optional<Row>> SqliteReader::last_run(std::int64_t device, Timestamp at) {
+  rows_down_.bind(1, device);
+  rows_down_.bind(2, to_ms(kEarliest));
+  rows_down_.bind(3, to_ms(at));
+  std::optional<Row> head;
   std::vector<Row> millisecond;
-  bool has_more = true;
   bool is_settled = false;
   // Judges the collected rows of one millisecond, last row first.
   const auto settle = [&] {
-    std::sort(millisecond.begin(), millisecond.end(), comes_before);
-    for (auto row = millisecond.rbegin(); row != millisecond.rend() && !is_settled; ++row) {
-      is_settled = row->type == EventType::exit;
-      if (!is_settled) since = row->timestamp;
+    for (const Row& row : millisecond) {
+      is_settled = is_settled || (head && head->type != row.type);
+      if (!is_settled) head = row;
     }
     millisecond.clear();
   };
-  while (has_more && !is_settled) {
-    auto more = rows_back_.step();
+  while (!is_settled) {
+    auto more = rows_down_.step();
     if (!more) return pass(more);
-    has_more = *more;
-    if (!has_more) break;
-    const Row row = row_of(rows_back_);
+    if (!*more) break;
+    const Row row = row_of(rows_down_);
     if (!millisecond.empty() && millisecond.back().timestamp != row.timestamp) settle();
     millisecond.push_back(row);
+    order_last_millisecond(millisecond, comes_after);
   }
-  rows_back_.reset();
-  if (!is_settled) settle();
-  return since;
+  rows_down_.reset();
+  settle();
+  return head;
 }
 
-Result<std::vector<Presence>> SqliteReader::presence(const PresenceQuery& query) {
+Result<PresencePage> SqliteReader::presence(const PresenceQuery& query) {
+  return in_one_view(*database_, [&] { return read_presence(query); });
+}
+
+Result<PresencePage> SqliteReader::read_presence(const PresenceQuery& query) {
   CHECK(query.limit >= 1 && query.limit <= kLargestPage);
-  auto view = database_->execute("BEGIN");
-  if (!view) return pass(view);
-  auto present = [&]() -> Result<std::vector<Presence>> {
-    std::vector<Presence> inside;
-    const std::string after = query.after.value_or("");
-    devices_.bind_text(1, after);
-    while (inside.size() < query.limit) {
-      auto more = devices_.step();
-      if (!more) return pass(more);
-      if (!*more) break;
-      auto since = inside_since(devices_.integer(0), query.at);
-      if (!since) {
-        devices_.reset();
-        return pass(since);
-      }
-      if (*since) inside.push_back({std::string(devices_.bytes(1)), **since});
+  PresencePage page;
+  const std::string after = query.after.value_or("");
+  devices_.bind_text(1, after);
+  for (std::size_t looked_at = 1;; ++looked_at) {
+    auto more = devices_.step();
+    if (!more) return pass(more);
+    if (!*more) return page;
+    std::string name(devices_.bytes(1));
+    auto run = last_run(devices_.integer(0), query.at);
+    if (!run) {
+      devices_.reset();
+      return pass(run);
     }
-    devices_.reset();
-    return inside;
-  }();
-  if (auto ended = database_->execute("COMMIT"); !ended && present) return pass(ended);
-  return present;
+    if (*run && (*run)->type == EventType::enter) page.inside.push_back({name, (*run)->timestamp});
+    if (page.inside.size() == query.limit || looked_at == kMostDevicesLookedAt) {
+      page.next = std::move(name);
+      devices_.reset();
+      return page;
+    }
+  }
+}
+
+Result<std::optional<DeviceReport>> SqliteReader::device(const std::string& id) {
+  return in_one_view(*database_, [&] { return read_device(id); });
+}
+
+Result<std::optional<DeviceReport>> SqliteReader::read_device(const std::string& id) {
+  auto number = device_number(id);
+  if (!number) return pass(number);
+  if (!*number) return std::optional<DeviceReport>();
+  auto run = last_run(**number, kLatest);
+  if (!run) return pass(run);
+  about_device_.bind(1, **number);
+  auto row = about_device_.step();
+  if (!row) return pass(row);
+  CHECK(*row);
+  auto outcomes = decode_summary(about_device_.bytes(0));
+  const auto first_row = from_ms(about_device_.integer(1));
+  about_device_.reset();
+  if (!outcomes) return fail(ErrorKind::fatal, "device {}: {}", id, outcomes.error().message);
+  return std::optional(DeviceReport{*run, *run ? first_row : outcomes->last_seen, *outcomes});
 }
 
 Result<std::vector<RejectedRecord>> SqliteReader::rejected(const RejectedQuery& query) {
@@ -179,8 +227,7 @@ Result<std::vector<RejectedRecord>> SqliteReader::rejected(const RejectedQuery& 
 }
 
 Result<StoreTotals> SqliteReader::totals() {
-  if (auto view = database_->execute("BEGIN"); !view) return pass(view);
-  auto answer = [&]() -> Result<StoreTotals> {
+  return in_one_view(*database_, [&]() -> Result<StoreTotals> {
     StoreTotals totals{};
     StoreCounts counts;
     if (auto loaded = load_totals(*database_, totals.totals, counts); !loaded) return pass(loaded);
@@ -198,9 +245,7 @@ Result<StoreTotals> SqliteReader::totals() {
     totals.rejects_kept = static_cast<std::uint64_t>(*rejects);
     totals.rejects_dropped = counts.rejects_dropped;
     return totals;
-  }();
-  if (auto ended = database_->execute("COMMIT"); !ended && answer) return pass(ended);
-  return answer;
+  });
 }
 
 }  // namespace dwell

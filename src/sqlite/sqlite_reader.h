@@ -17,7 +17,8 @@ class SqliteReader final : public TimelineReader {
                                                     DatabaseOptions options = {});
 
   Result<std::vector<Row>> timeline(const TimelineQuery& query) override;
-  Result<std::vector<Presence>> presence(const PresenceQuery& query) override;
+  Result<PresencePage> presence(const PresenceQuery& query) override;
+  Result<std::optional<DeviceReport>> device(const std::string& id) override;
   Result<std::vector<RejectedRecord>> rejected(const RejectedQuery& query) override;
   Result<StoreTotals> totals() override;
 
@@ -26,10 +27,14 @@ class SqliteReader final : public TimelineReader {
 
   Result<void> prepare();
   Result<std::optional<std::int64_t>> device_number(const std::string& name);
-  Result<std::optional<Timestamp>> inside_since(std::int64_t device, Timestamp at);
+
+  // The head of the run that a device's last row up to `at` belongs to; empty without rows.
+  Result<std::optional<Row>> last_run(std::int64_t device, Timestamp at);
+  Result<PresencePage> read_presence(const PresenceQuery& query);
+  Result<std::optional<DeviceReport>> read_device(const std::string& id);
 
   std::unique_ptr<Database> database_;
-  Statement find_device_, rows_from_, rows_back_, devices_, rejects_;
+  Statement find_device_, rows_up_, rows_down_, devices_, rejects_, about_device_;
 };
 
 }  // namespace dwell

@@ -1,0 +1,345 @@
+#include "http/api.h"
+
+#include <algorithm>
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <memory>
+
+#include "http/cursor.h"
+#include "http/events_body.h"
+#include "http/parameters.h"
+#include "http/timeline_body.h"
+
+namespace dwell {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+constexpr std::size_t kStreamPage = 1'000;  // rows read at a time for a stream
+constexpr std::size_t kPresencePage = 1'000;
+
+// Submits and suspends until the records are durable or refused; resumes on the caller's executor.
+asio::awaitable<SubmissionResult> submit(Intake& intake, Submission submission) {
+  const auto executor = co_await asio::this_coro::executor;
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(SubmissionResult)>(
+      [&intake, &submission, executor](auto handler) {
+        auto resume = std::make_shared<decltype(handler)>(std::move(handler));
+        intake.submit(std::move(submission), [resume, executor](SubmissionResult result) {
+          asio::post(executor, [resume, result = std::move(result)]() mutable {
+            (std::move(*resume))(std::move(result));
+          });
+        });
+      },
+      asio::use_awaitable);
+}
+
+Reply json_reply(const json::value& value, Status status = Status::ok) {
+  Reply reply;
+  reply.status = status;
+  reply.body = json::serialize(value) + '\n';
+  return reply;
+}
+
+Reply text_reply(std::string body, std::string content_type) {
+  Reply reply;
+  reply.content_type = std::move(content_type);
+  reply.body = std::move(body);
+  return reply;
+}
+
+json::array bad_events(const std::vector<BadEvent>& bad) {
+  constexpr std::size_t kMostListed = 100;
+  json::array list;
+  for (const BadEvent& event : bad) {
+    if (list.size() == kMostListed) break;
+    list.push_back({{"index", event.index}, {"member", event.member}, {"detail", event.detail}});
+  }
+  return list;
+}
+
+Reply bad_events_problem(const std::vector<BadEvent>& bad) {
+  json::object body{
+      {"type", "urn:dwell:invalid-event"},
+      {"title", "Bad Request"},
+      {"status", 400},
+      {"detail", fmt::format("event {}: {}: {}; nothing was stored; mend it or send the request "
+                             "with ?partial=true",
+                             bad.front().index, bad.front().member, bad.front().detail)},
+      {"errors", bad_events(bad)}};
+  Reply reply = json_reply(body, Status::bad_request);
+  reply.content_type = "application/problem+json";
+  return reply;
+}
+
+bool is_json(std::string_view content_type) {
+  const auto type = content_type.substr(0, content_type.find(';'));
+  const auto last = type.find_last_not_of(' ');
+  return content_type.empty() || type.substr(0, last + 1) == "application/json";
+}
+
+std::string percent_encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool is_plain = std::isalnum(static_cast<unsigned char>(c)) || std::strchr("-._~", c);
+    out += is_plain && c != '\0' ? std::string(1, c)
+                                 : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
+// The rest of the query that a `next` link repeats.
+std::string link_to_next(const Target& target, std::string_view cursor) {
+  std::string url;
+  for (const std::string& segment : target.segments) url += '/' + percent_encoded(segment);
+  url += '?';
+  for (const auto& [name, value] : target.parameters) {
+    if (name != "cursor") url += percent_encoded(name) + '=' + percent_encoded(value) + '&';
+  }
+  return fmt::format("<{}cursor={}>; rel=\"next\"", url, cursor);
+}
+
+}  // namespace
+
+const std::vector<Api::Route>& Api::routes() {
+  static const std::vector<Route> all = {
+      {"/timeline", {"timeline"}, Method::post, &Api::post_timeline},
+      {"/timeline/{device}", {"timeline", ""}, Method::get, &Api::get_timeline},
+      {"/presence", {"presence"}, Method::get, &Api::get_presence},
+      {"/devices/{device}", {"devices", ""}, Method::get, &Api::get_device},
+      {"/health", {"health"}, Method::get, &Api::get_health},
+      {"/livez", {"livez"}, Method::get, &Api::get_livez},
+      {"/readyz", {"readyz"}, Method::get, &Api::get_readyz},
+      {"/metrics", {"metrics"}, Method::get, &Api::get_metrics},
+      {"/openapi.json", {"openapi.json"}, Method::get, &Api::get_openapi},
+  };
+  return all;
+}
+
+asio::awaitable<Routed> Api::handle(Request request) {
+  const auto none = [](Reply reply) { return Routed("none", std::move(reply)); };
+  if (request.target.size() > kLongestTarget) {
+    co_return none(
+        problem(Status::uri_too_long, "target-too-long",
+                fmt::format("the request target is longer than {} bytes", kLongestTarget)));
+  }
+  const auto target = parse_target(request.target);
+  if (!target)
+    co_return none(problem(Status::bad_request, "invalid-target", target.error().message));
+
+  const auto fits = [&](const Route& route) {
+    return std::equal(route.pattern.begin(), route.pattern.end(), target->segments.begin(),
+                      target->segments.end(), [](std::string_view pattern, const auto& segment) {
+                        return pattern.empty() ? !segment.empty() : pattern == segment;
+                      });
+  };
+  const auto method = request.method == Method::head ? Method::get : request.method;
+  std::string_view name = "none";
+  std::string allowed;
+  for (const Route& route : routes()) {
+    if (!fits(route)) continue;
+    if (route.method == method) {
+      Reply reply = co_await (this->*route.handler)(request, *target);
+      co_return Routed(route.name, std::move(reply));
+    }
+    name = route.name;
+    allowed = route.method == Method::get ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
+  }
+  if (allowed.empty()) {
+    co_return none(problem(Status::not_found, "no-such-resource",
+                           "there is nothing here; GET /openapi.json lists what there is"));
+  }
+  Reply reply;
+  if (request.method == Method::options) {
+    reply.status = Status::no_content;
+    reply.content_type.clear();
+  } else {
+    reply = problem(Status::method_not_allowed, "method-not-allowed", "use " + allowed);
+  }
+  reply.headers.emplace_back("Allow", allowed);
+  co_return Routed(name, std::move(reply));
+}
+
+asio::awaitable<Reply> Api::post_timeline(const Request& request, const Target& target) {
+  Parameters parameters(target);
+  const bool is_partial = parameters.is_true("partial");
+  if (auto wrong = parameters.problem_found()) co_return *wrong;
+  if (!is_json(request.content_type)) {
+    co_return problem(Status::unsupported_media_type, "unsupported-media-type",
+                      "send the events as application/json");
+  }
+  auto body = parse_events_body(request.body);
+  if (!body) co_return problem(Status::bad_request, "invalid-body", body.error().message);
+  if (!body->bad.empty() && !is_partial) co_return bad_events_problem(body->bad);
+
+  std::vector<Outcome> outcomes;
+  if (!body->good.empty()) {
+    auto stored = co_await submit(parts_.intake, std::move(body->submission));
+    if (!stored) co_return problem(stored.error());
+    outcomes = std::move(*stored);
+  }
+  json::array names(body->count, nullptr);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) names[body->good[i]] = name(outcomes[i]);
+  json::object answer{{"outcomes", std::move(names)}};
+  if (is_partial) answer["errors"] = bad_events(body->bad);
+  co_return json_reply(answer, Status::created);
+}
+
+asio::awaitable<Reply> Api::get_timeline(const Request& request, const Target& target) {
+  Parameters parameters(target);
+  TimelineQuery query;
+  query.device = target.segments[1];
+  query.start = parameters.time("start", kEarliest);
+  query.end = parameters.time("end", kLatest);
+  const bool is_descending = parameters.choice("order", "asc", "desc");
+  query.order = is_descending ? RowOrder::descending : RowOrder::ascending;
+  const auto limit = parameters.limit();
+  const auto filter = fmt::format("{}\n{}\n{}\n{}", query.device, to_ms(query.start),
+                                  to_ms(query.end), is_descending);
+  if (const std::string* cursor = parameters.text("cursor")) {
+    query.after = parse_row_cursor(*cursor, filter);
+    if (!query.after) {
+      parameters.refuse("cursor",
+                        "the `next` of a page of the same query, with its other "
+                        "parameters unchanged");
+    }
+  }
+  if (auto wrong = parameters.problem_found()) co_return *wrong;
+  const auto representation = negotiate(request.accept);
+  if (!representation) {
+    co_return problem(Status::not_acceptable, "not-acceptable",
+                      "there are application/json, application/x-ndjson and text/csv");
+  }
+
+  // One row more than asked for tells whether there is a next page.
+  query.limit = limit ? *limit + 1 : kStreamPage;
+  auto rows = parts_.reader.timeline(query);
+  if (!rows) co_return problem(rows.error());
+  Reply reply;
+  reply.content_type = content_type(*representation);
+  reply.headers.emplace_back("Vary", "Accept, Accept-Encoding");
+  TimelineWriter writer(*representation, query.device);
+  writer.begin(reply.body);
+  std::optional<std::string> next;
+  if (limit && rows->size() > *limit) {
+    rows->pop_back();
+    next = row_cursor(rows->back(), filter);
+    reply.headers.emplace_back("Link", link_to_next(target, *next));
+  }
+  for (const Row& row : *rows) writer.add(row, reply.body);
+  if (limit || rows->size() < kStreamPage) {
+    writer.end(next, reply.body);
+    co_return reply;
+  }
+  query.after = rows->back();
+  reply.more = [&reader = parts_.reader, writer, query](std::string& out) mutable -> Result<bool> {
+    auto page = reader.timeline(query);
+    if (!page) return pass(page);
+    for (const Row& row : *page) writer.add(row, out);
+    const bool has_more = page->size() == kStreamPage;
+    if (has_more) {
+      query.after = page->back();
+    } else {
+      writer.end(std::nullopt, out);
+    }
+    return has_more;
+  };
+  co_return reply;
+}
+
+asio::awaitable<Result<PresencePage>> Api::on_worker(const PresenceQuery& query) {
+  auto ask = [this, &query]() -> asio::awaitable<Result<PresencePage>> {
+    co_return parts_.slow_reader.presence(query);
+  };
+  co_return co_await asio::co_spawn(parts_.workers, ask, asio::use_awaitable);
+}
+
+asio::awaitable<Reply> Api::get_presence(const Request&, const Target& target) {
+  Parameters parameters(target);
+  PresenceQuery query;
+  query.at = parameters.time("at", parts_.clock.wall());
+  query.limit = parameters.limit().value_or(kPresencePage);
+  // A page goes on at the moment its first one asked about, which the cursor carries.
+  if (const std::string* cursor = parameters.text("cursor")) {
+    query.after = parse_device_cursor(*cursor, "presence");
+    if (!query.after) parameters.refuse("cursor", "the `next` of an earlier page");
+    if (!target.parameter("at"))
+      parameters.refuse("at", "the `at` of the page before, with a cursor");
+  }
+  if (auto wrong = parameters.problem_found()) co_return *wrong;
+
+  const auto page = co_await on_worker(query);
+  if (!page) co_return problem(page.error());
+  json::array devices;
+  for (const Presence& presence : page->inside) {
+    devices.push_back({{"deviceID", presence.device}, {"since", format_rfc3339(presence.since)}});
+  }
+  json::object body{{"at", format_rfc3339(query.at)}, {"devices", std::move(devices)}};
+  Reply reply;
+  if (page->next) {
+    const auto next = device_cursor(*page->next, "presence");
+    body["next"] = next;
+    Target with_at = target;
+    if (!target.parameter("at")) with_at.parameters.emplace_back("at", format_rfc3339(query.at));
+    reply.headers.emplace_back("Link", link_to_next(with_at, next));
+  }
+  reply.body = json::serialize(body) + '\n';
+  co_return reply;
+}
+
+asio::awaitable<Reply> Api::get_device(const Request&, const Target& target) {
+  Parameters parameters(target);
+  if (auto wrong = parameters.problem_found()) co_return *wrong;
+  const std::string& id = target.segments[1];
+  const auto found = parts_.reader.device(id);
+  if (!found) co_return problem(found.error());
+  if (!*found) co_return problem(Status::not_found, "no-such-device", "the device was never seen");
+  const DeviceReport& device = **found;
+  const SuppressedCounts& suppressed = device.outcomes.suppressed;
+  json::object body{{"deviceID", id}, {"state", "unknown"}};
+  if (device.last_run) {
+    body["state"] = device.last_run->type == EventType::enter ? "inside" : "outside";
+    body["since"] = format_rfc3339(device.last_run->timestamp);
+  }
+  body["firstSeen"] = format_rfc3339(device.first_seen);
+  body["lastSeen"] = format_rfc3339(device.outcomes.last_seen);
+  body["outcomes"] = {
+      {"accepted", device.outcomes.accepted},      {"repeated_enter", suppressed.repeated_enter},
+      {"repeated_exit", suppressed.repeated_exit}, {"duplicate", suppressed.duplicate},
+      {"initial_exit", suppressed.initial_exit},   {"promoted", device.outcomes.promoted},
+      {"retracted", device.outcomes.retracted}};
+  co_return json_reply(body);
+}
+
+asio::awaitable<Reply> Api::get_health(const Request&, const Target&) {
+  co_return text_reply("OK", "text/plain; charset=utf-8");
+}
+
+asio::awaitable<Reply> Api::get_livez(const Request&, const Target&) {
+  co_return json_reply({{"live", true}});
+}
+
+asio::awaitable<Reply> Api::get_readyz(const Request&, const Target&) {
+  json::array reasons;
+  for (const std::string& reason : parts_.not_ready_because()) reasons.emplace_back(reason);
+  const bool is_ready = reasons.empty();
+  co_return json_reply({{"ready", is_ready}, {"reasons", std::move(reasons)}},
+                       is_ready ? Status::ok : Status::service_unavailable);
+}
+
+asio::awaitable<Reply> Api::get_metrics(const Request&, const Target&) {
+  co_return text_reply(parts_.metrics(), "text/plain; version=0.0.4; charset=utf-8");
+}
+
+asio::awaitable<Reply> Api::get_openapi(const Request&, const Target&) {
+  co_return text_reply(std::string(openapi_document()), "application/json");
+}
+
+}  // namespace dwell

@@ -1,0 +1,96 @@
+#include "http/cursor.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/varint.h"
+
+namespace dwell {
+namespace {
+
+constexpr std::size_t kLongestCursor = 512;
+constexpr char kVersion = 1;
+constexpr std::string_view kAlphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+// RFC 4648 section 5, without padding.
+std::string base64url(std::string_view bytes) {
+  std::string out;
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char c : bytes) {
+    bits = bits << 8 | static_cast<unsigned char>(c);
+    for (count += 8; count >= 6; count -= 6) out += kAlphabet[bits >> (count - 6) & 63];
+  }
+  if (count > 0) out += kAlphabet[bits << (6 - count) & 63];
+  return out;
+}
+
+std::optional<std::string> from_base64url(std::string_view text) {
+  std::string out;
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char c : text) {
+    const auto value = kAlphabet.find(c);
+    if (value == std::string_view::npos) return std::nullopt;
+    bits = bits << 6 | static_cast<std::uint32_t>(value);
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      out += static_cast<char>(bits >> count & 255);
+    }
+  }
+  return out;
+}
+
+std::string head(std::string_view filter) {
+  std::string out(1, kVersion);
+  const auto hash = XXH3_64bits(filter.data(), filter.size());
+  for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(hash >> shift & 255);
+  return out;
+}
+
+// The fields behind the head, if the head is the right one.
+std::optional<std::string> fields(std::string_view text, std::string_view filter) {
+  if (text.size() > kLongestCursor) return std::nullopt;
+  const auto bytes = from_base64url(text);
+  const auto expected = head(filter);
+  if (!bytes || !bytes->starts_with(expected)) return std::nullopt;
+  return bytes->substr(expected.size());
+}
+
+}  // namespace
+
+std::string row_cursor(const Row& last, std::string_view filter) {
+  std::string out = head(filter);
+  put_varint(out, static_cast<std::uint64_t>(to_ms(last.timestamp)));
+  put_varint(out, last.rank);
+  put_varint(out, static_cast<std::uint64_t>(last.type));
+  return base64url(out);
+}
+
+std::optional<Row> parse_row_cursor(std::string_view text, std::string_view filter) {
+  const auto bytes = fields(text, filter);
+  if (!bytes) return std::nullopt;
+  std::string_view rest = *bytes;
+  const auto ms = take_varint(rest);
+  const auto rank = take_varint(rest);
+  const auto type = take_varint(rest);
+  if (!type || !rank || !ms || *ms > static_cast<std::uint64_t>(to_ms(kLatest)) || *type > 1 ||
+      !rest.empty()) {
+    return std::nullopt;
+  }
+  return Row{from_ms(static_cast<std::int64_t>(*ms)), *rank, static_cast<EventType>(*type), 0};
+}
+
+std::string device_cursor(std::string_view last, std::string_view filter) {
+  return base64url(head(filter).append(last));
+}
+
+std::optional<std::string> parse_device_cursor(std::string_view text, std::string_view filter) {
+  auto name = fields(text, filter);
+  if (!name || name->empty() || name->size() > kLongestDeviceId) return std::nullopt;
+  return name;
+}
+
+}  // namespace dwell

@@ -1,0 +1,42 @@
+#include "http/reply.h"
+
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+namespace dwell {
+
+Reply problem(Status status, std::string_view type, std::string_view detail,
+              std::string_view parameter) {
+  boost::json::object body{{"type", "urn:dwell:" + std::string(type)},
+                           {"title", std::string(boost::beast::http::obsolete_reason(status))},
+                           {"status", static_cast<unsigned>(status)},
+                           {"detail", detail}};
+  if (!parameter.empty()) body["parameter"] = parameter;
+  Reply reply;
+  reply.status = status;
+  reply.content_type = "application/problem+json";
+  reply.body = boost::json::serialize(body) + '\n';
+  if (status == Status::service_unavailable) reply.headers.emplace_back("Retry-After", "1");
+  return reply;
+}
+
+Reply problem(const Error& error) {
+  switch (error.kind) {
+    case ErrorKind::invalid:
+      return problem(Status::bad_request, "invalid", error.message);
+    case ErrorKind::not_found:
+      return problem(Status::not_found, "not-found", error.message);
+    case ErrorKind::retry_later:
+    case ErrorKind::aborted:
+    case ErrorKind::lost_ownership:
+      return problem(Status::service_unavailable, "unavailable", error.message);
+    case ErrorKind::unknown_outcome:
+      return problem(Status::service_unavailable, "unknown-outcome",
+                     error.message + "; send it again, what is stored already is suppressed");
+    case ErrorKind::fatal:
+      return problem(Status::internal_server_error, "internal", error.message);
+  }
+  return problem(Status::internal_server_error, "internal", error.message);
+}
+
+}  // namespace dwell

@@ -1,0 +1,133 @@
+#include "http/timeline_body.h"
+
+#include <array>
+#include <boost/json/serialize.hpp>
+#include <charconv>
+#include <fmt/format.h>
+#include <iterator>
+#include <utility>
+
+namespace dwell {
+namespace {
+
+std::string_view trim(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+// The weight of a media range, 1 unless a q parameter says less.
+double weight(std::string_view parameters) {
+  const auto q = parameters.find("q=");
+  if (q == std::string_view::npos) return 1;
+  double value = 0;
+  const auto text = parameters.substr(q + 2);
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+// RFC 4180.
+std::string csv_quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + '"';
+}
+
+}  // namespace
+
+std::string_view content_type(Representation representation) {
+  switch (representation) {
+    case Representation::json:
+      return "application/json";
+    case Representation::ndjson:
+      return "application/x-ndjson";
+    case Representation::csv:
+      return "text/csv; charset=utf-8";
+  }
+  return "";
+}
+
+std::optional<Representation> negotiate(std::string_view accept) {
+  if (trim(accept).empty()) return Representation::json;
+  constexpr std::array<std::pair<std::string_view, Representation>, 3> kOffers = {
+      {{"application/json", Representation::json},
+       {"application/x-ndjson", Representation::ndjson},
+       {"text/csv", Representation::csv}}};
+  // For each offer the weight of the most specific range that covers it.
+  std::array<double, kOffers.size()> weights{};
+  std::array<std::size_t, kOffers.size()> specificity{};
+  for (std::string_view rest = accept; !rest.empty();) {
+    const auto comma = std::min(rest.find(','), rest.size());
+    const auto item = rest.substr(0, comma);
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+    const auto semicolon = std::min(item.find(';'), item.size());
+    const auto range = trim(item.substr(0, semicolon));
+    for (std::size_t i = 0; i < kOffers.size(); ++i) {
+      const auto offer = kOffers[i].first;
+      const auto family = offer.substr(0, offer.find('/') + 1);
+      const std::size_t fits = range == offer                                       ? 3
+                               : range.starts_with(family) && range.ends_with("/*") ? 2
+                               : range == "*/*"                                     ? 1
+                                                                                    : 0;
+      if (fits < specificity[i] || fits == 0) continue;
+      specificity[i] = fits;
+      weights[i] = weight(item.substr(semicolon));
+    }
+  }
+  std::optional<Representation> best;
+  double best_weight = 0;
+  for (std::size_t i = 0; i < kOffers.size(); ++i) {
+    if (weights[i] <= best_weight) continue;
+    best = kOffers[i].second;
+    best_weight = weights[i];
+  }
+  return best;
+}
+
+TimelineWriter::TimelineWriter(Representation representation, std::string_view device)
+    : representation_(representation),
+      device_(
+          representation == Representation::csv
+              ? csv_quoted(device)
+              : boost::json::serialize(boost::json::string_view(device.data(), device.size()))) {}
+
+void TimelineWriter::begin(std::string& out) const {
+  if (representation_ == Representation::json) out += "{\"events\":[";
+  if (representation_ == Representation::csv) out += "deviceID,eventType,timestamp\r\n";
+}
+
+void TimelineWriter::add(const Row& row, std::string& out) {
+  const auto time = format_rfc3339(row.timestamp);
+  if (representation_ == Representation::csv) {
+    fmt::format_to(std::back_inserter(out), "{},{},{}\r\n", device_, wire_name(row.type), time);
+  } else {
+    if (representation_ == Representation::json && count_ > 0) out += ',';
+    out += "{\"deviceID\":";
+    out += device_;
+    out += ",\"eventType\":\"";
+    out += wire_name(row.type);
+    out += "\",\"timestamp\":\"";
+    out += time;
+    out += representation_ == Representation::ndjson ? "\"}\n" : "\"}";
+  }
+  ++count_;
+}
+
+void TimelineWriter::end(const std::optional<std::string>& next, std::string& out) const {
+  switch (representation_) {
+    case Representation::json:
+      out += next ? fmt::format("],\"next\":\"{}\"}}\n", *next) : "]}\n";
+      return;
+    case Representation::ndjson:
+      out += fmt::format("{{\"end\":true,\"events\":{}}}\n", count_);
+      return;
+    case Representation::csv:
+      out += fmt::format("# end,{}\r\n", count_);
+      return;
+  }
+}
+
+}  // namespace dwell

@@ -1,0 +1,105 @@
+#include "http/wire.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http/chunk_encode.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/serializer.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+#include <optional>
+
+#include "http/gzip.h"
+
+namespace dwell {
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kSmallestGzip = 1'024;  // bytes; below, headers outweigh the gain
+
+template <typename Body>
+http::response<Body> head_of(const Reply& reply, const Exchange& exchange) {
+  http::response<Body> response(reply.status, exchange.takes_chunks ? 11 : 10);
+  response.set(http::field::server, "dwell");
+  if (!reply.content_type.empty()) response.set(http::field::content_type, reply.content_type);
+  for (const auto& [name, value] : reply.headers) response.set(name, value);
+  response.keep_alive(exchange.keeps_alive);
+  return response;
+}
+
+asio::awaitable<bool> write_whole(boost::beast::tcp_stream& stream, Reply reply,
+                                  const Exchange& exchange) {
+  auto response = head_of<http::string_body>(reply, exchange);
+  if (exchange.takes_gzip && reply.body.size() >= kSmallestGzip) {
+    std::string compressed;
+    Gzip().add(reply.body, true, compressed);
+    reply.body = std::move(compressed);
+    response.set(http::field::content_encoding, "gzip");
+  }
+  response.body() = std::move(reply.body);
+  if (reply.status != Status::no_content) response.prepare_payload();
+  if (exchange.is_head) {
+    http::response<http::empty_body> head(std::move(response.base()));
+    const auto [error, size] = co_await http::async_write(stream, head, kAwait);
+    co_return !error && exchange.keeps_alive;
+  }
+  const auto [error, size] = co_await http::async_write(stream, response, kAwait);
+  co_return !error && exchange.keeps_alive;
+}
+
+// The body in chunks as it is made; to an HTTP/1.0 client as bytes up to the end of the connection.
+asio::awaitable<bool> write_stream(boost::beast::tcp_stream& stream, Reply reply, Exchange exchange,
+                                   std::chrono::seconds timeout) {
+  if (!exchange.takes_chunks) exchange.keeps_alive = false;
+  auto response = head_of<http::empty_body>(reply, exchange);
+  if (exchange.takes_chunks) response.chunked(true);
+  if (exchange.takes_gzip) response.set(http::field::content_encoding, "gzip");
+  http::response_serializer<http::empty_body> serializer(response);
+  auto [head_error, head_size] = co_await http::async_write_header(stream, serializer, kAwait);
+  if (head_error) co_return false;
+  if (exchange.is_head) co_return exchange.keeps_alive;
+
+  std::optional<Gzip> gzip;
+  if (exchange.takes_gzip) gzip.emplace();
+  std::string piece = std::move(reply.body);
+  std::string compressed;
+  for (bool has_more = true; has_more;) {
+    auto more = reply.more(piece);
+    if (!more) co_return false;
+    has_more = *more;
+    if (gzip) {
+      compressed.clear();
+      gzip->add(piece, !has_more, compressed);
+      piece.swap(compressed);
+    }
+    stream.expires_after(timeout);
+    if (!piece.empty()) {
+      const auto buffer = asio::buffer(piece);
+      const auto [error, size] =
+          exchange.takes_chunks
+              ? co_await asio::async_write(stream, http::make_chunk(buffer), kAwait)
+              : co_await asio::async_write(stream, buffer, kAwait);
+      if (error) co_return false;
+    }
+    piece.clear();
+  }
+  if (!exchange.takes_chunks) co_return false;
+  const auto [error, size] = co_await asio::async_write(stream, http::make_chunk_last(), kAwait);
+  co_return !error && exchange.keeps_alive;
+}
+
+}  // namespace
+
+asio::awaitable<bool> write_reply(boost::beast::tcp_stream& stream, Reply reply,
+                                  const Exchange& exchange, std::chrono::seconds timeout) {
+  stream.expires_after(timeout);
+  if (reply.more) co_return co_await write_stream(stream, std::move(reply), exchange, timeout);
+  co_return co_await write_whole(stream, std::move(reply), exchange);
+}
+
+}  // namespace dwell

@@ -1,0 +1,142 @@
+#include "live/intake_queue.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/check.h"
+
+namespace dwell {
+namespace {
+
+constexpr std::string_view kSourceName = "http";
+
+template <typename All>
+std::size_t bytes_of(const All& all) {
+  std::size_t bytes = 0;
+  for (const auto& waiting : all) bytes += waiting.submission.bytes.size();
+  return bytes;
+}
+
+}  // namespace
+
+IntakeQueue::~IntakeQueue() {
+  close({ErrorKind::retry_later, "the service is stopping"});
+  give_up_polled({ErrorKind::unknown_outcome, "the service stopped"});
+}
+
+void IntakeQueue::submit(Submission submission, std::function<void(SubmissionResult)> done) {
+  std::optional<Error> refusal;
+  {
+    const std::lock_guard lock(mutex_);
+    const std::size_t size = submission.bytes.size();
+    if (!is_open_) {
+      refusal = closed_because_;
+    } else if (held_bytes_ > 0 && held_bytes_ + size > limits_.queued_bytes) {
+      refusal = {ErrorKind::retry_later, "too many events are waiting to be committed"};
+    } else {
+      held_bytes_ += size;
+      waiting_.push_back({std::move(submission), std::move(done)});
+    }
+  }
+  if (refusal) {
+    done(Failure(*refusal));
+  } else {
+    arrived_.notify_one();
+  }
+}
+
+Result<Batch> IntakeQueue::poll() {
+  records_.clear();
+  positions_.clear();
+  // What an aborted commit left in flight comes first and alone.
+  if (in_flight_.empty()) {
+    const std::lock_guard lock(mutex_);
+    std::size_t count = 0;
+    while (!waiting_.empty() && (count == 0 || count + waiting_.front().submission.ends.size() <=
+                                                   limits_.batch_records)) {
+      count += waiting_.front().submission.ends.size();
+      in_flight_.push_back(std::move(waiting_.front()));
+      waiting_.pop_front();
+    }
+  }
+  const Timestamp now = clock_.wall();
+  Offset offset = next_;
+  for (const Waiting& waiting : in_flight_) {
+    std::size_t start = 0;
+    for (const std::size_t end : waiting.submission.ends) {
+      const auto bytes = std::string_view(waiting.submission.bytes).substr(start, end - start);
+      records_.push_back({bytes, 0, offset++, now, 0});
+      start = end;
+    }
+  }
+  if (!records_.empty()) positions_.push_back({std::string(kSourceName), offset, ""});
+  return Batch{records_, positions_, false};
+}
+
+Result<void> IntakeQueue::seek(std::span<const Position> committed) {
+  const auto known = std::find_if(committed.begin(), committed.end(), [](const Position& position) {
+    return position.source == kSourceName;
+  });
+  const Offset next = known == committed.end() ? 0 : known->next;
+  if (next != next_ && !in_flight_.empty()) {
+    // The commit nobody could vouch for did happen; its outcomes are lost with the answer.
+    give_up_polled({ErrorKind::unknown_outcome,
+                    "the events are stored, but what became of each is not known"});
+    release(bytes_of(in_flight_));
+    in_flight_.clear();
+  }
+  next_ = next;
+  return {};
+}
+
+void IntakeQueue::wait_for_submission(Milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  arrived_.wait_for(lock, patience, [&] { return !waiting_.empty(); });
+}
+
+void IntakeQueue::committed(std::span<const Outcome> outcomes) {
+  CHECK(outcomes.size() == records_.size());
+  std::size_t start = 0;
+  for (Waiting& waiting : in_flight_) {
+    const auto mine = outcomes.subspan(start, waiting.submission.ends.size());
+    start += mine.size();
+    if (waiting.done) waiting.done(std::vector<Outcome>(mine.begin(), mine.end()));
+  }
+  next_ += static_cast<Offset>(start);
+  release(bytes_of(in_flight_));
+  in_flight_.clear();
+}
+
+void IntakeQueue::close(const Error& reason) {
+  std::deque<Waiting> refused;
+  {
+    const std::lock_guard lock(mutex_);
+    is_open_ = false;
+    closed_because_ = reason;
+    refused.swap(waiting_);
+  }
+  answer(refused, reason);
+  release(bytes_of(refused));
+}
+
+void IntakeQueue::open() {
+  const std::lock_guard lock(mutex_);
+  is_open_ = true;
+}
+
+void IntakeQueue::give_up_polled(const Error& reason) {
+  answer(in_flight_, reason);
+}
+
+void IntakeQueue::answer(std::deque<Waiting>& all, const Error& error) {
+  for (Waiting& waiting : all) {
+    if (waiting.done) std::exchange(waiting.done, nullptr)(Failure(error));
+  }
+}
+
+void IntakeQueue::release(std::size_t bytes) {
+  const std::lock_guard lock(mutex_);
+  held_bytes_ -= bytes;
+}
+
+}  // namespace dwell

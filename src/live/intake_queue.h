@@ -1,0 +1,80 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "ports/clock.h"
+#include "ports/intake.h"
+#include "ports/source.h"
+
+namespace dwell {
+
+struct IntakeLimits {
+  std::size_t queued_bytes = 64 << 20;  // waiting or in commit; more is refused
+  std::size_t batch_records = 10'000;   // committed together, at least one submission
+};
+
+// The way of a client's records into the pipeline: submitted on any thread, polled as a Source by
+// the pipeline's, answered when their unit is committed. What waits while a commit runs goes into
+// the next one together (group commit).
+//
+// Its position is (`http`, n), n the count of records ever committed. Nothing resumes from it, but
+// after an unknown outcome it tells whether the polled submissions were committed.
+class IntakeQueue final : public Intake, public Source {
+ public:
+  IntakeQueue(const IntakeLimits& limits, Clock& clock) : limits_(limits), clock_(clock) {}
+  ~IntakeQueue() override;
+
+  void submit(Submission submission, std::function<void(SubmissionResult)> done) override;
+
+  // Never waits; see wait_for_submission().
+  Result<Batch> poll() override;
+  Result<void> seek(std::span<const Position> committed) override;
+
+  // Returns when something is queued, or after `patience`.
+  void wait_for_submission(Milliseconds patience);
+
+  // The last polled batch is durable; `outcomes` are those of its records.
+  void committed(std::span<const Outcome> outcomes);
+
+  // How many records the last polled batch had.
+  std::size_t polled() const { return records_.size(); }
+
+  // Refuses all that waits and, until open() is called, all that comes, with `reason`.
+  void close(const Error& reason);
+  void open();
+
+  // Answers those in the polled batch with `reason` now, though it may still be committed later.
+  void give_up_polled(const Error& reason);
+
+ private:
+  struct Waiting {
+    Submission submission;
+    std::function<void(SubmissionResult)> done;  // empty once answered
+  };
+
+  static void answer(std::deque<Waiting>& all, const Error& error);
+  void release(std::size_t bytes);
+
+  const IntakeLimits limits_;
+  Clock& clock_;
+
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<Waiting> waiting_;  // guarded by mutex_
+  std::size_t held_bytes_ = 0;   // guarded by mutex_: waiting and in flight
+  Error closed_because_{ErrorKind::retry_later, "not started yet"};  // guarded by mutex_
+  bool is_open_ = false;                                             // guarded by mutex_
+
+  // The pipeline's thread alone.
+  std::deque<Waiting> in_flight_;
+  std::vector<Record> records_;
+  std::vector<Position> positions_;
+  Offset next_ = 0;
+};
+
+}  // namespace dwell
