@@ -37,8 +37,16 @@ class ReaderContract : public ::testing::TestWithParam<StoreKind> {
   }
 
   std::vector<Row> timeline(const TimelineQuery& query) { return reader_->timeline(query).value(); }
-  std::vector<Presence> presence(const PresenceQuery& query) {
-    return reader_->presence(query).value();
+  std::vector<Presence> presence(PresenceQuery query) {
+    std::vector<Presence> all;
+    for (;;) {
+      const auto page = reader_->presence(query).value();
+      EXPECT_LE(page.inside.size(), query.limit);
+      all.insert(all.end(), page.inside.begin(), page.inside.end());
+      if (!page.next) return all;
+      EXPECT_GT(*page.next, query.after.value_or("")) << "pages move on";
+      query.after = page.next;
+    }
   }
   std::vector<RejectedRecord> rejected(const RejectedQuery& query) {
     return reader_->rejected(query).value();
@@ -118,6 +126,40 @@ TEST_P(ReaderContract, PagesOfEverySizeGiveTheWholeList) {
   }
 }
 
+TEST_P(ReaderContract, NewestFirstIsTheSameListTurnedAround) {
+  write(crowded_script());
+  TimelineQuery query{.device = "cam-1", .start = from_ms(3), .end = from_ms(35)};
+  auto whole = timeline(query);
+  ASSERT_GT(whole.size(), 20u);
+  std::reverse(whole.begin(), whole.end());
+  query.order = RowOrder::descending;
+  for (query.limit = 1; query.limit <= whole.size() + 1; ++query.limit) {
+    std::vector<Row> rows;
+    query.after = std::nullopt;
+    for (auto page = timeline(query); !page.empty(); page = timeline(query)) {
+      rows.insert(rows.end(), page.begin(), page.end());
+      ASSERT_LE(rows.size(), whole.size()) << "limit " << query.limit;
+      query.after = rows.back();
+    }
+    EXPECT_EQ(rows, whole) << "limit " << query.limit;
+  }
+}
+
+TEST_P(ReaderContract, ADeviceIsReportedFromItsRowsAndItsState) {
+  write({event_record("cam-1", kEnter, 1000, 9000), event_record("cam-1", kEnter, 2000, 9000),
+         event_record("cam-1", kExit, 3000, 9000), event_record("cam-1", kExit, 4000, 9000),
+         event_record("cam-2", kEnter, 1500, 9000)});
+  const auto device = reader_->device("cam-1").value();
+  ASSERT_TRUE(device);
+  EXPECT_EQ(device->last_run, row(3000, kExit, 2));
+  EXPECT_EQ(device->first_seen, from_ms(1000));
+  EXPECT_EQ(device->outcomes.last_seen, from_ms(4000));
+  EXPECT_EQ(device->outcomes.accepted, 2u);
+  EXPECT_EQ(device->outcomes.suppressed.repeated_enter, 1u);
+  EXPECT_EQ(device->outcomes.suppressed.repeated_exit, 1u);
+  EXPECT_FALSE(reader_->device("cam-3").value());
+}
+
 TEST_P(ReaderContract, PresenceIsWhatTheRowsFoldTo) {
   write(crowded_script());
   for (std::int64_t at = 0; at <= 41; ++at) {
@@ -145,14 +187,8 @@ TEST_P(ReaderContract, PresencePagesFollowTheBytesOfTheIds) {
   for (const Presence& inside : presence({})) all.push_back(inside.device);
   EXPECT_THAT(all, ElementsAre("B", "a", "aa", "b", "ü"));
   for (std::size_t limit = 1; limit <= 6; ++limit) {
-    PresenceQuery query{.limit = limit};
     std::vector<std::string> devices;
-    for (auto page = presence(query); !page.empty(); page = presence(query)) {
-      ASSERT_LE(page.size(), limit);
-      for (const Presence& inside : page) devices.push_back(inside.device);
-      ASSERT_LE(devices.size(), all.size()) << "limit " << limit;
-      query.after = devices.back();
-    }
+    for (const Presence& inside : presence({.limit = limit})) devices.push_back(inside.device);
     EXPECT_EQ(devices, all) << "limit " << limit;
   }
 }
@@ -292,7 +328,7 @@ TEST_P(ReaderContract, SeesWhatIsCommittedWhileItIsOpen) {
   auto earlier = std::move(reader_);
   write({event_record("cam-1", kExit, 2000, 9000)});
   EXPECT_THAT(earlier->timeline({.device = "cam-1"}).value(), SizeIs(2));
-  EXPECT_THAT(earlier->presence({}).value(), IsEmpty());
+  EXPECT_THAT(earlier->presence({}).value().inside, IsEmpty());
 }
 
 // Every store gives the same answers, down to the line.

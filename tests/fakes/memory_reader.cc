@@ -6,38 +6,64 @@
 namespace dwell {
 
 Result<std::vector<Row>> MemoryReader::timeline(const TimelineQuery& query) {
+  const bool is_up = query.order == RowOrder::ascending;
+  const auto precedes = [&](const Row& a, const Row& b) {
+    return is_up ? comes_before(a, b) : comes_before(b, a);
+  };
   std::vector<Row> page;
   for (const MemoryStore::Device& device : store_.devices) {
     if (device.id != query.device) continue;
     for (const Row& row : device.rows) {
       const bool is_asked_for = row.timestamp >= query.start && row.timestamp <= query.end &&
-                                (!query.after || comes_before(*query.after, row));
-      if (is_asked_for && page.size() < query.limit) page.push_back(row);
+                                (!query.after || precedes(*query.after, row));
+      if (is_asked_for) page.push_back(row);
     }
+  }
+  if (!is_up) std::reverse(page.begin(), page.end());
+  page.resize(std::min(page.size(), query.limit));
+  return page;
+}
+
+namespace {
+
+// The head of the run that the last row up to `at` belongs to.
+std::optional<Row> last_run(const std::vector<Row>& rows, Timestamp at) {
+  std::optional<Row> head;
+  for (const Row& row : rows) {
+    if (row.timestamp > at) break;
+    if (!head || head->type != row.type) head = row;
+  }
+  return head;
+}
+
+}  // namespace
+
+Result<PresencePage> MemoryReader::presence(const PresenceQuery& query) {
+  std::map<std::string, Timestamp> inside;
+  for (const MemoryStore::Device& device : store_.devices) {
+    const auto run = last_run(device.rows, query.at);
+    if (run && run->type == EventType::enter) inside[device.id] = run->timestamp;
+  }
+  PresencePage page;
+  for (const auto& [device, since] : inside) {
+    if (query.after && device <= *query.after) continue;
+    page.inside.push_back({device, since});
+    if (page.inside.size() < query.limit) continue;
+    page.next = device;
+    break;
   }
   return page;
 }
 
-Result<std::vector<Presence>> MemoryReader::presence(const PresenceQuery& query) {
-  std::map<std::string, Timestamp> inside;
+Result<std::optional<DeviceReport>> MemoryReader::device(const std::string& id) {
   for (const MemoryStore::Device& device : store_.devices) {
-    std::optional<Timestamp> since;
-    for (const Row& row : device.rows) {
-      if (row.timestamp > query.at) break;
-      if (row.type == EventType::exit) {
-        since.reset();
-      } else if (!since) {
-        since = row.timestamp;
-      }
-    }
-    if (since) inside[device.id] = *since;
+    if (device.id != id) continue;
+    auto outcomes = decode_summary(device.state);
+    if (!outcomes) return pass(outcomes);
+    const auto first = device.rows.empty() ? outcomes->last_seen : device.rows.front().timestamp;
+    return std::optional(DeviceReport{last_run(device.rows, kLatest), first, *outcomes});
   }
-  std::vector<Presence> page;
-  for (const auto& [device, since] : inside) {
-    const bool is_asked_for = !query.after || device > *query.after;
-    if (is_asked_for && page.size() < query.limit) page.push_back({device, since});
-  }
-  return page;
+  return std::optional<DeviceReport>();
 }
 
 Result<std::vector<RejectedRecord>> MemoryReader::rejected(const RejectedQuery& query) {

@@ -11,7 +11,8 @@ class MemoryReader final : public TimelineReader {
   explicit MemoryReader(const MemoryStore& store) : store_(store) {}
 
   Result<std::vector<Row>> timeline(const TimelineQuery& query) override;
-  Result<std::vector<Presence>> presence(const PresenceQuery& query) override;
+  Result<PresencePage> presence(const PresenceQuery& query) override;
+  Result<std::optional<DeviceReport>> device(const std::string& id) override;
   Result<std::vector<RejectedRecord>> rejected(const RejectedQuery& query) override;
   Result<StoreTotals> totals() override;
 

@@ -252,7 +252,7 @@ class Sqlite : public GoldenTest {
     }
     const auto inside = reader.presence({.after = {}});
     ASSERT_TRUE(inside);
-    for (const auto& [device, since] : *inside) {
+    for (const auto& [device, since] : inside->inside) {
       actual[device] = fmt::format("inside since {}", to_ms(since));
     }
     EXPECT_EQ(actual, expected);
