@@ -67,6 +67,8 @@ class FileSource final : public Source {
   bool has_position() const { return is_regular_; }
   Offset next() const { return next_; }  // where the next record begins
   std::uint64_t size() const;            // bytes now; 0 when unknown
+  // Up to where it was read, an unterminated line included.
+  std::uint64_t read_to() const { return static_cast<std::uint64_t>(known_to()); }
 
  private:
   FileSource(std::string name, int descriptor, bool is_regular, const FileLimits& limits,

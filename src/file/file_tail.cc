@@ -8,10 +8,15 @@
 namespace dwell {
 namespace {
 
-std::optional<FileSource::Id> id_of(const std::string& path) {
+struct Found {
+  FileSource::Id id;
+  bool is_empty;
+};
+
+std::optional<Found> look_at(const std::string& path) {
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-  return FileSource::Id{status.st_dev, status.st_ino};
+  return Found{{status.st_dev, status.st_ino}, status.st_size == 0};
 }
 
 bool is_empty(const Batch& batch) {
@@ -51,29 +56,28 @@ Result<void> FileTail::seek(std::span<const Position> committed) {
     auto sought = current_->seek(committed);
     if (sought || sought.error().kind != ErrorKind::invalid) return sought;
   }
-  const bool was_read = std::any_of(committed.begin(), committed.end(),
-                                    [&](const Position& p) { return p.source == path_; });
-  if (!was_read) return {};
-  auto found = find_moved(committed);
+  const auto known = std::find_if(committed.begin(), committed.end(),
+                                  [&](const Position& p) { return p.source == path_; });
+  if (known == committed.end()) return {};
+  auto found = find_moved(*known);
   if (!found) return pass(found);
   if (*found) return {};
   on_gap_(
       fmt::format("{}: was rotated or cut while nothing read it, and the old file is not in its "
                   "folder: what it held after byte {} is lost",
-                  path_, std::find_if(committed.begin(), committed.end(), [&](const Position& p) {
-                           return p.source == path_;
-                         })->next));
+                  path_, known->next));
   return current_ ? current_->seek({}) : Result<void>();
 }
 
 // Looks for the file the committed position belongs to and goes there; it is read to its end.
-Result<bool> FileTail::find_moved(std::span<const Position> committed) {
+Result<bool> FileTail::find_moved(const Position& committed) {
+  if (committed.next == 0) return false;  // of which nothing was read: any file would do
   std::error_code error;
   const auto folder = std::filesystem::path(path_).parent_path();
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     if (!entry.is_regular_file(error) || entry.path() == path_) continue;
     auto file = open_file(entry.path().string());
-    if (!file || !(*file)->seek(committed)) continue;
+    if (!file || !(*file)->seek({&committed, 1})) continue;
     current_ = std::move(*file);
     current_->finish();
     is_finishing_ = true;
@@ -93,17 +97,26 @@ Result<Batch> FileTail::poll() {
     return batch;
   }
   if (is_finishing_) return start_over();
-  const auto now_there = id_of(path_);
-  if (now_there && !(*now_there == current_->id())) {
+  const auto now_there = look_at(path_);
+  if (now_there && !(now_there->id == current_->id())) {
+    // Whoever rotates makes the new file first and tells the writer then: as long as the new one is
+    // empty, the old one may still grow.
+    if (now_there->is_empty) return Batch{};
     current_->finish();
     is_finishing_ = true;
-  } else if (now_there && current_->size() < static_cast<std::uint64_t>(current_->next())) {
-    on_gap_(
-        fmt::format("{}: was cut in place at byte {}: what was written and cut before it could "
-                    "be read is lost",
-                    path_, current_->next()));
-    return start_over();
+    return Batch{};
   }
+  const bool was_cut = current_->has_position() && current_->size() < current_->read_to();
+  if (!now_there || !was_cut) return Batch{};
+  on_gap_(
+      fmt::format("{}: was cut in place at byte {}: what was written and cut before it could "
+                  "be read is lost",
+                  path_, current_->next()));
+  if (current_->size() < static_cast<std::uint64_t>(current_->next())) return start_over();
+  // Only a line that had not ended was cut: the part of it in hand is no beginning any more.
+  const auto position = current_->position();
+  if (!position) return Failure(position.error());
+  if (auto sought = current_->seek({&*position, 1}); !sought) return pass(sought);
   return Batch{};
 }
 

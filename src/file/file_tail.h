@@ -33,7 +33,7 @@ class FileTail final : public Source {
 
   Result<std::unique_ptr<FileSource>> open_file(const std::string& path);
   Result<Batch> start_over();
-  Result<bool> find_moved(std::span<const Position> committed);
+  Result<bool> find_moved(const Position& committed);
 
   std::string path_;  // absolute
   FileLimits limits_;

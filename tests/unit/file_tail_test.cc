@@ -1,0 +1,257 @@
+#include "file/file_tail.h"
+
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+#include <gmock/gmock.h>
+#include <map>
+
+namespace dwell {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+// Time stands still: a tail never waits.
+class NoClock final : public Clock {
+ public:
+  Timestamp wall() override { return from_ms(1'000); }
+  std::chrono::nanoseconds monotonic() override { return {}; }
+  void sleep(Milliseconds) override { FAIL() << "a source does not sleep"; }
+};
+
+// A folder with a log in it, somebody who writes it, and a reader that can be restarted.
+class FileTailTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string folder = testing::TempDir() + "dwell_tail_XXXXXX";
+    ASSERT_NE(mkdtemp(folder.data()), nullptr);
+    folder_ = std::filesystem::canonical(folder);
+    start();
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string path(const std::string& name = "log") const { return folder_ / name; }
+  void append(std::string_view text, const std::string& name = "log") const {
+    std::ofstream(path(name), std::ios::binary | std::ios::app) << text;
+  }
+  void rotate(const std::string& name = "log.1") const {
+    std::filesystem::rename(path(), path(name));
+  }
+
+  // A new process: it knows what was committed and nothing else.
+  void start() {
+    auto tail = FileTail::open(path(), kLimits, clock_,
+                               [this](const std::string& what) { gaps_.push_back(what); });
+    ASSERT_TRUE(tail) << tail.error().message;
+    tail_ = std::move(*tail);
+    std::vector<Position> committed;
+    for (const auto& [source, position] : committed_) committed.push_back(position);
+    const auto sought = tail_->seek(committed);
+    ASSERT_TRUE(sought) << sought.error().message;
+  }
+
+  // What the next polls give, until several in a row give nothing; all of it is committed.
+  std::vector<std::string> read() {
+    std::vector<std::string> lines;
+    for (int empty = 0; empty < 4;) {
+      const auto batch = tail_->poll();
+      EXPECT_TRUE(batch) << batch.error().message;
+      if (!batch) return lines;
+      EXPECT_FALSE(batch->is_last);
+      for (const Record& record : batch->records) lines.emplace_back(record.bytes);
+      for (const Position& position : batch->positions) {
+        EXPECT_EQ(position.source, path());
+        committed_[position.source] = position;
+      }
+      empty = batch->records.empty() && batch->positions.empty() ? empty + 1 : 0;
+    }
+    return lines;
+  }
+
+  static constexpr FileLimits kLimits{
+      .record_bytes = 1024, .batch_records = 100, .batch_bytes = 2048};
+  NoClock clock_;
+  std::filesystem::path folder_;
+  std::map<std::string, Position> committed_;
+  std::vector<std::string> gaps_;
+  std::unique_ptr<FileTail> tail_;
+};
+
+TEST_F(FileTailTest, GivesWhatIsAppended) {
+  append("a\nb\n");
+  EXPECT_THAT(read(), ElementsAre("a", "b"));
+  EXPECT_THAT(read(), IsEmpty());
+  append("c\n");
+  EXPECT_THAT(read(), ElementsAre("c"));
+  EXPECT_THAT(gaps_, IsEmpty());
+}
+
+TEST_F(FileTailTest, ALineWithoutItsEndWaits) {
+  append("a\nhal");
+  EXPECT_THAT(read(), ElementsAre("a"));
+  append("f\n");
+  EXPECT_THAT(read(), ElementsAre("half"));
+}
+
+TEST_F(FileTailTest, TheFileMayComeLater) {
+  EXPECT_THAT(read(), IsEmpty());
+  append("a\n");
+  EXPECT_THAT(read(), ElementsAre("a"));
+  EXPECT_THAT(gaps_, IsEmpty());
+}
+
+TEST_F(FileTailTest, GoesOnWhereTheLastProcessCommitted) {
+  append("a\nb\nha");
+  read();
+  append("lf\nc\n");
+  start();
+  EXPECT_THAT(read(), ElementsAre("half", "c"));
+}
+
+TEST_F(FileTailTest, GoesBackToWhatWasCommitted) {
+  append("a\nb\n");
+  ASSERT_TRUE(tail_->poll());  // not committed
+  const auto sought = tail_->seek({});
+  ASSERT_TRUE(sought);
+  EXPECT_THAT(read(), ElementsAre("a", "b"));
+}
+
+TEST_F(FileTailTest, ARotatedFileIsReadToItsEndThenTheNewOne) {
+  append("a\nb\n");
+  EXPECT_THAT(read(), ElementsAre("a", "b"));
+  append("c\nlast");
+  rotate();
+  append("d\n");
+  EXPECT_THAT(read(), ElementsAre("c", "last", "d"));
+  append("e\n");
+  start();
+  EXPECT_THAT(read(), ElementsAre("e"));
+  EXPECT_THAT(gaps_, IsEmpty());
+}
+
+TEST_F(FileTailTest, ARotatedFileWaitsForTheNewOne) {
+  append("a\n");
+  read();
+  append("b\n");
+  rotate();
+  EXPECT_THAT(read(), ElementsAre("b"));
+  append("c\n", "log.1");  // the writer has not noticed yet
+  EXPECT_THAT(read(), ElementsAre("c"));
+  append("d\n");
+  EXPECT_THAT(read(), ElementsAre("d"));
+  EXPECT_THAT(gaps_, IsEmpty());
+}
+
+TEST_F(FileTailTest, ARotationWhileDownIsFoundUnderItsNewName) {
+  append("a\nb\n");
+  read();
+  append("c\n");
+  rotate("log.2025-07-08");
+  append("x\n", "other");
+  append("d\n");
+  start();
+  EXPECT_THAT(read(), ElementsAre("c", "d"));
+  EXPECT_THAT(gaps_, IsEmpty());
+}
+
+TEST_F(FileTailTest, ARotationWhileDownIsFoundBeforeThereIsANewFile) {
+  append("a\nb\n");
+  read();
+  append("c\n");
+  rotate();
+  start();
+  EXPECT_THAT(read(), ElementsAre("c"));
+  append("d\n");
+  EXPECT_THAT(read(), ElementsAre("d"));
+  EXPECT_THAT(gaps_, IsEmpty());
+}
+
+TEST_F(FileTailTest, AProcessThatDiesInARotatedFileFinishesItLater) {
+  append("a\nb\n");
+  read();
+  append("c\n");
+  rotate();
+  append("d\n");
+  ASSERT_TRUE(tail_->poll());  // read c and not committed
+  start();
+  EXPECT_THAT(read(), ElementsAre("c", "d"));
+  EXPECT_THAT(gaps_, IsEmpty());
+}
+
+TEST_F(FileTailTest, AFileThatIsGoneIsAGap) {
+  append("a\nb\n");
+  read();
+  std::filesystem::remove(path());
+  append("d\n");
+  start();
+  EXPECT_THAT(gaps_, SizeIs(1));
+  EXPECT_THAT(read(), ElementsAre("d"));
+  start();
+  EXPECT_THAT(read(), IsEmpty());
+  EXPECT_THAT(gaps_, SizeIs(1));
+}
+
+TEST_F(FileTailTest, AFileThatWasCutIsAGap) {
+  append("aaaa\nbbbb\n");
+  read();
+  std::filesystem::resize_file(path(), 0);
+  append("c\n");
+  EXPECT_THAT(read(), ElementsAre("c"));
+  EXPECT_THAT(gaps_, SizeIs(1));
+  append("d\n");
+  EXPECT_THAT(read(), ElementsAre("d"));
+  start();
+  EXPECT_THAT(read(), IsEmpty());
+  EXPECT_THAT(gaps_, SizeIs(1));
+}
+
+TEST_F(FileTailTest, AFileThatWasCutWithinALineIsNoMixtureOfTwo) {
+  append("aaaa\nhalf");
+  EXPECT_THAT(read(), ElementsAre("aaaa"));
+  std::filesystem::resize_file(path(), 5);
+  EXPECT_THAT(read(), IsEmpty());
+  append("whole line\n");
+  EXPECT_THAT(read(), ElementsAre("whole line"));
+}
+
+TEST_F(FileTailTest, TheOldFileIsReadOnWhileTheNewOneIsEmpty) {
+  append("a\n");
+  read();
+  rotate();
+  append("");
+  append("b\n", "log.1");
+  EXPECT_THAT(read(), ElementsAre("b"));
+  append("c\n", "log.1");
+  append("d\n");
+  EXPECT_THAT(read(), ElementsAre("c", "d"));
+}
+
+TEST_F(FileTailTest, NoOtherFileIsTakenForOneOfWhichNothingWasRead) {
+  append("a\n");
+  read();
+  rotate();
+  append("b\n");
+  while (committed_[path()].next != 0) {
+    const auto batch = tail_->poll();
+    ASSERT_TRUE(batch);
+    for (const Position& position : batch->positions) committed_[position.source] = position;
+  }
+  std::filesystem::remove(path());
+  append("not a log\n", "neighbour");
+  start();
+  EXPECT_THAT(gaps_, SizeIs(1));
+  EXPECT_THAT(read(), IsEmpty());
+  append("c\n");
+  EXPECT_THAT(read(), ElementsAre("c"));
+}
+
+TEST_F(FileTailTest, AFolderIsRefused) {
+  const auto tail = FileTail::open(folder_, kLimits, clock_, [](const std::string&) {});
+  ASSERT_FALSE(tail);
+  EXPECT_EQ(tail.error().kind, ErrorKind::invalid);
+}
+
+}  // namespace
+}  // namespace dwell
