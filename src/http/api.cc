@@ -7,6 +7,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/string.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -81,8 +82,9 @@ Reply bad_events_problem(const std::vector<BadEvent>& bad) {
 
 bool is_json(std::string_view content_type) {
   const auto type = content_type.substr(0, content_type.find(';'));
-  const auto last = type.find_last_not_of(' ');
-  return content_type.empty() || type.substr(0, last + 1) == "application/json";
+  const auto last = type.find_last_not_of(" \t");
+  return content_type.empty() ||
+         boost::beast::iequals(type.substr(0, last + 1), "application/json");
 }
 
 std::string percent_encoded(std::string_view text) {

@@ -40,6 +40,8 @@ std::optional<std::string> from_base64url(std::string_view text) {
       out += static_cast<char>(bits >> count & 255);
     }
   }
+  // A whole letter too many, or bits that base64url() does not write: one value has one text.
+  if (count >= 6 || (bits & ((1u << count) - 1)) != 0) return std::nullopt;
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include "http/timeline_body.h"
 
+#include <algorithm>
 #include <array>
 #include <boost/json/serialize.hpp>
 #include <charconv>
@@ -16,14 +17,26 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
+std::string lower_case(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
 // The weight of a media range, 1 unless a q parameter says less.
 double weight(std::string_view parameters) {
-  const auto q = parameters.find("q=");
-  if (q == std::string_view::npos) return 1;
-  double value = 0;
-  const auto text = parameters.substr(q + 2);
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
+  while (!parameters.empty()) {
+    const auto semicolon = std::min(parameters.find(';'), parameters.size());
+    const auto parameter = trim(parameters.substr(0, semicolon));
+    parameters.remove_prefix(std::min(semicolon + 1, parameters.size()));
+    if (!parameter.starts_with("q=")) continue;
+    double value = 0;
+    std::from_chars(parameter.data() + 2, parameter.data() + parameter.size(), value);
+    return value > 0 ? std::min(value, 1.0) : 0;  // 0 for what is no number, too
+  }
+  return 1;
 }
 
 // RFC 4180.
@@ -50,7 +63,8 @@ std::string_view content_type(Representation representation) {
   return "";
 }
 
-std::optional<Representation> negotiate(std::string_view accept) {
+std::optional<Representation> negotiate(std::string_view header) {
+  const std::string accept = lower_case(header);
   if (trim(accept).empty()) return Representation::json;
   constexpr std::array<std::pair<std::string_view, Representation>, 3> kOffers = {
       {{"application/json", Representation::json},

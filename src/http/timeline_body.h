@@ -12,9 +12,9 @@ enum class Representation { json, ndjson, csv };
 
 std::string_view content_type(Representation representation);
 
-// The best of application/json, application/x-ndjson and text/csv for an Accept header (RFC 9110
+// The best of application/json, application/x-ndjson and text/csv for an Accept `header` (RFC 9110
 // section 12.5.1); empty when none is acceptable.
-std::optional<Representation> negotiate(std::string_view accept);
+std::optional<Representation> negotiate(std::string_view header);
 
 // Writes rows of one device piece by piece. Each form ends in a mark of its own, so that a reader
 // sees when the end is missing.

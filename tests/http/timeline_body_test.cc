@@ -1,0 +1,127 @@
+#include "http/timeline_body.h"
+
+#include <gtest/gtest.h>
+
+namespace dwell {
+namespace {
+
+constexpr auto kJson = Representation::json;
+constexpr auto kNdjson = Representation::ndjson;
+constexpr auto kCsv = Representation::csv;
+
+TEST(Negotiate, TakesTheBestOffer) {
+  const std::pair<const char*, std::optional<Representation>> expectations[] = {
+      {"", kJson},
+      {" ", kJson},
+      {"*/*", kJson},
+      {"application/*", kJson},
+      {"application/json", kJson},
+      {"application/x-ndjson", kNdjson},
+      {"text/csv", kCsv},
+      {"text/*", kCsv},
+      {"Text/CSV", kCsv},
+      {"text/csv, application/json", kJson},
+      {"text/csv, application/json;q=0.5", kCsv},
+      {"text/csv;q=0.2,application/x-ndjson;q=0.3", kNdjson},
+      {"text/csv;header=present;q=0.9, */*;q=0.1", kCsv},
+      {"text/csv; Q=0.5, application/x-ndjson;q=0.4", kCsv},
+      {"*/*, application/json;q=0", kNdjson},
+      {"application/json;q=0, */*", kNdjson},
+      {"text/html,application/xhtml+xml,*/*;q=0.8", kJson},
+      {"text/html", std::nullopt},
+      {"*/*;q=0", std::nullopt},
+      {"application/json;q=0", std::nullopt},
+      {"text/csv;q=nan, application/json;q=0.1", kJson},
+      {"application/jsonx", std::nullopt},
+      {",,,", std::nullopt},
+      {";;;=,q=", std::nullopt},
+  };
+  for (const auto& [accept, expected] : expectations) {
+    EXPECT_EQ(negotiate(accept), expected) << accept;
+  }
+}
+
+const std::vector<Row> kRows = {{from_ms(1'000), 1, EventType::enter, 1},
+                                {from_ms(2'250), 2, EventType::exit, 2}};
+
+std::string written(Representation representation, std::string_view device,
+                    const std::vector<Row>& rows, const std::optional<std::string>& next = {}) {
+  TimelineWriter writer(representation, device);
+  std::string out;
+  writer.begin(out);
+  for (const Row& row : rows) writer.add(row, out);
+  writer.end(next, out);
+  return out;
+}
+
+TEST(TimelineBody, Json) {
+  EXPECT_EQ(written(kJson, "cam", {}), "{\"events\":[]}\n");
+  EXPECT_EQ(written(kJson, "cam", kRows),
+            R"({"events":[)"
+            R"({"deviceID":"cam","eventType":"device_enter","timestamp":"1970-01-01T00:00:01Z"},)"
+            R"({"deviceID":"cam","eventType":"device_exit","timestamp":"1970-01-01T00:00:02.250Z"})"
+            "]}\n");
+  EXPECT_EQ(written(kJson, "cam", {}, "abc"), "{\"events\":[],\"next\":\"abc\"}\n");
+}
+
+TEST(TimelineBody, Ndjson) {
+  EXPECT_EQ(written(kNdjson, "cam", {}), "{\"end\":true,\"events\":0}\n");
+  EXPECT_EQ(written(kNdjson, "cam", kRows),
+            R"({"deviceID":"cam","eventType":"device_enter","timestamp":"1970-01-01T00:00:01Z"})"
+            "\n"
+            R"({"deviceID":"cam","eventType":"device_exit","timestamp":"1970-01-01T00:00:02.250Z"})"
+            "\n"
+            R"({"end":true,"events":2})"
+            "\n");
+}
+
+TEST(TimelineBody, Csv) {
+  EXPECT_EQ(written(kCsv, "cam", {}), "deviceID,eventType,timestamp\r\n# end,0\r\n");
+  EXPECT_EQ(written(kCsv, "cam", kRows),
+            "deviceID,eventType,timestamp\r\n"
+            "\"cam\",device_enter,1970-01-01T00:00:01Z\r\n"
+            "\"cam\",device_exit,1970-01-01T00:00:02.250Z\r\n"
+            "# end,2\r\n");
+}
+
+TEST(TimelineBody, AnOddDeviceIsQuotedAsItsFormWants) {
+  struct Expectation {
+    const char* device;
+    const char* json;
+    const char* csv;
+  };
+  const Expectation expectations[] = {
+      {"a\"b", R"("a\"b")", "\"a\"\"b\""},
+      {"a\\b", R"("a\\b")", "\"a\\b\""},
+      {"a,b", R"("a,b")", "\"a,b\""},
+      {"T\u00fcr", "\"T\u00fcr\"", "\"T\u00fcr\""},
+      {"# end,1", R"("# end,1")", "\"# end,1\""},
+  };
+  for (const auto& [device, json, csv] : expectations) {
+    EXPECT_NE(written(kJson, device, kRows).find(json), std::string::npos) << device;
+    EXPECT_NE(written(kNdjson, device, kRows).find(json), std::string::npos) << device;
+    EXPECT_NE(written(kCsv, device, kRows).find(csv), std::string::npos) << device;
+  }
+}
+
+// No beginning of a body may pass for a whole one.
+TEST(TimelineBody, OnlyTheWholeEndsWithTheMark) {
+  const std::pair<Representation, const char*> marks[] = {
+      {kJson, "]}\n"}, {kNdjson, "{\"end\":true,\"events\":2}\n"}, {kCsv, "\r\n# end,2\r\n"}};
+  for (const auto& [representation, mark] : marks) {
+    const auto whole = written(representation, "a]}\n# end,2", kRows);
+    EXPECT_TRUE(whole.ends_with(mark)) << mark;
+    for (std::size_t length = 0; length < whole.size(); ++length) {
+      EXPECT_FALSE(whole.substr(0, length).ends_with(mark)) << mark << length;
+    }
+  }
+}
+
+TEST(TimelineBody, NamesItsContentType) {
+  EXPECT_EQ(content_type(kJson), "application/json");
+  EXPECT_EQ(content_type(kNdjson), "application/x-ndjson");
+  EXPECT_EQ(content_type(kCsv), "text/csv; charset=utf-8");
+}
+
+}  // namespace
+}  // namespace dwell
