@@ -25,6 +25,10 @@ IntakeQueue::~IntakeQueue() {
 }
 
 void IntakeQueue::submit(Submission submission, std::function<void(SubmissionResult)> done) {
+  if (submission.ends.empty()) {
+    done(std::vector<Outcome>());  // nothing to commit, so no commit would ever answer it
+    return;
+  }
   std::optional<Error> refusal;
   {
     const std::lock_guard lock(mutex_);
@@ -34,8 +38,8 @@ void IntakeQueue::submit(Submission submission, std::function<void(SubmissionRes
     } else if (held_bytes_ > 0 && held_bytes_ + size > limits_.queued_bytes) {
       refusal = {ErrorKind::retry_later, "too many events are waiting to be committed"};
     } else {
-      held_bytes_ += size;
       waiting_.push_back({std::move(submission), std::move(done)});
+      held_bytes_ += size;
     }
   }
   if (refusal) {

@@ -29,6 +29,7 @@ Result<Batch> LiveSource::poll() {
 Result<void> LiveSource::seek(std::span<const Position> committed) {
   if (file_) {
     if (auto sought = file_->seek(committed); !sought) return sought;
+    file_ended_ = false;
   }
   return queue_.seek(committed);
 }

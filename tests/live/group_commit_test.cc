@@ -1,0 +1,152 @@
+// Submitters on threads of their own, while the pipeline commits what they submit.
+#include <future>
+#include <gmock/gmock.h>
+#include <thread>
+
+#include "live/live_source.h"
+#include "pipeline/pipeline.h"
+#include "sqlite/sqlite_committer.h"
+#include "sqlite/sqlite_reader.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/fakes/memory_committer.h"
+#include "tests/fakes/memory_reader.h"
+#include "tests/fakes/scripted_source.h"
+#include "tests/fakes/temp_folder.h"
+#include "tests/live/answers.h"
+
+namespace dwell {
+namespace {
+
+using ::testing::Each;
+
+constexpr int kSubmitters = 4;
+constexpr int kSubmissions = 25;  // of each
+constexpr int kRecords = 4;       // of a submission; as many as a device's window of duplicates
+
+// Hands outcomes to those who submitted, and refuses them while commits fail, as the service does.
+class Forwarder final : public Observer {
+ public:
+  explicit Forwarder(IntakeQueue& queue) : queue_(queue) {}
+
+  void committed(const Unit& unit) override {
+    queue_.committed(std::span(unit.outcomes).last(queue_.polled()));
+    queue_.open();
+  }
+  void retrying(const Error& error, Milliseconds) override {
+    queue_.close({ErrorKind::retry_later, error.message});
+    queue_.give_up_polled({ErrorKind::unknown_outcome, error.message});
+  }
+  void restored(const Error&) override { queue_.open(); }
+
+ private:
+  IntakeQueue& queue_;
+};
+
+std::string device_of(int submitter) {
+  return "cam-" + std::to_string(submitter);
+}
+
+Submission events_of(int submitter, int number) {
+  std::vector<std::string> records;
+  for (int i = 0; i < kRecords; ++i) {
+    const int n = number * kRecords + i;
+    const auto type = n % 2 == 0 ? EventType::enter : EventType::exit;
+    records.push_back(event_record(device_of(submitter), type, 1'000 + n, 0).bytes);
+  }
+  return submission(records);
+}
+
+// Sends one submission until it is taken; its outcomes.
+std::vector<Outcome> send(Intake& intake, int submitter, int number) {
+  for (;;) {
+    const auto promise = std::make_shared<std::promise<SubmissionResult>>();
+    auto answer = promise->get_future();
+    intake.submit(events_of(submitter, number),
+                  [promise](SubmissionResult result) { promise->set_value(std::move(result)); });
+    auto result = answer.get();
+    if (result) return *result;
+    std::this_thread::yield();
+  }
+}
+
+// Runs the pipeline over what the submitters send; all their outcomes.
+std::vector<Outcome> run_with_submitters(Committer& committer) {
+  FakeClock clock;
+  IntakeQueue queue({}, clock);
+  LiveSource source(nullptr, queue, Milliseconds{1});
+  Forwarder forwarder(queue);
+  PipelineOptions options;
+  options.give_up_after = std::chrono::hours(24);
+  Pipeline pipeline(committer, clock, forwarder, options);
+  std::jthread worker([&](std::stop_token stop) {
+    ASSERT_TRUE(pipeline.restore());
+    queue.open();
+    const auto ran = pipeline.run(source, stop);
+    EXPECT_TRUE(ran) << ran.error().message;
+  });
+
+  std::vector<std::future<std::vector<Outcome>>> submitters;
+  for (int submitter = 0; submitter < kSubmitters; ++submitter) {
+    submitters.push_back(std::async(std::launch::async, [&queue, submitter] {
+      std::vector<Outcome> all;
+      for (int number = 0; number < kSubmissions; ++number) {
+        const auto outcomes = send(queue, submitter, number);
+        all.insert(all.end(), outcomes.begin(), outcomes.end());
+      }
+      return all;
+    }));
+  }
+  std::vector<Outcome> all;
+  for (auto& submitter : submitters) {
+    const auto outcomes = submitter.get();
+    all.insert(all.end(), outcomes.begin(), outcomes.end());
+  }
+  return all;
+}
+
+// Every event of every submitter is a row, once and in order.
+void expect_all_rows(TimelineReader& reader) {
+  for (int submitter = 0; submitter < kSubmitters; ++submitter) {
+    TimelineQuery query;
+    query.device = device_of(submitter);
+    const auto rows = reader.timeline(query);
+    ASSERT_TRUE(rows);
+    ASSERT_EQ(rows->size(), static_cast<std::size_t>(kSubmissions * kRecords));
+    for (std::size_t i = 0; i < rows->size(); ++i) {
+      EXPECT_EQ(to_ms((*rows)[i].timestamp), 1'000 + static_cast<std::int64_t>(i));
+    }
+  }
+}
+
+TEST(GroupCommit, EachSubmitterGetsItsOutcomesFromTheFile) {
+  const TempFolder folder;
+  const auto path = folder.file("dwell.db");
+  auto committer = SqliteCommitter::open(path, Order::arrival, {});
+  ASSERT_TRUE(committer) << committer.error().message;
+  const auto outcomes = run_with_submitters(**committer);
+  EXPECT_EQ(outcomes.size(), static_cast<std::size_t>(kSubmitters * kSubmissions * kRecords));
+  EXPECT_THAT(outcomes, Each(Outcome::accepted));
+
+  auto reader = SqliteReader::open(path);
+  ASSERT_TRUE(reader) << reader.error().message;
+  expect_all_rows(**reader);
+}
+
+TEST(GroupCommit, NothingIsLostOrDoubledWhenCommitsFail) {
+  for (const auto kind : {ErrorKind::retry_later, ErrorKind::aborted, ErrorKind::unknown_outcome}) {
+    for (const bool happened : {false, true}) {
+      if (happened && kind != ErrorKind::unknown_outcome) continue;
+      MemoryStore store;
+      store.commits.set({3, kind, 5, happened});
+      auto committer = MemoryCommitter::open(store, Order::arrival);
+      ASSERT_TRUE(committer);
+      const auto outcomes = run_with_submitters(**committer);
+      EXPECT_EQ(outcomes.size(), static_cast<std::size_t>(kSubmitters * kSubmissions * kRecords));
+      MemoryReader reader(store);
+      expect_all_rows(reader);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace dwell
