@@ -1,6 +1,7 @@
 #include "http/server.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -66,6 +67,23 @@ Exchange exchange_of(const Parser::value_type& message, bool is_stopping) {
   exchange.takes_chunks = message.version() >= 11;
   return exchange;
 }
+
+// A part of a sum, while it lives. Shares the sum: a request cut off when the service stops is
+// destroyed with the io_context, after the server.
+class Reservation {
+ public:
+  Reservation(std::shared_ptr<std::size_t> sum, std::size_t size)
+      : sum_(std::move(sum)), size_(size) {
+    *sum_ += size_;
+  }
+  ~Reservation() { *sum_ -= size_; }
+  Reservation(const Reservation&) = delete;
+  Reservation& operator=(const Reservation&) = delete;
+
+ private:
+  std::shared_ptr<std::size_t> sum_;
+  std::size_t size_;
+};
 
 }  // namespace
 
@@ -139,7 +157,11 @@ asio::awaitable<void> Server::accept() {
     }
     boost::system::error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
-    asio::co_spawn(context_, serve(std::move(socket)), asio::detached);
+    try {
+      asio::co_spawn(context_, serve(std::move(socket)), asio::detached);
+    } catch (const std::bad_alloc&) {
+      // This connection ends; the next one may find room.
+    }
   }
 }
 
@@ -184,12 +206,27 @@ asio::awaitable<bool> Server::serve_one(Session& session) {
   co_return co_await receive_and_reply(session);
 }
 
+// Reads what a refused client still sends, for a short time: closing with bytes unread resets the
+// connection, and a reset may overtake the answer.
+asio::awaitable<void> Server::read_away(Session& session) {
+  boost::system::error_code ignored;
+  session.stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  session.stream.expires_after(limits_.linger);
+  std::array<char, 16 * 1024> bytes;
+  for (std::size_t left = limits_.body_bytes; left > 0;) {
+    const auto [error, size] = co_await session.stream.async_read_some(asio::buffer(bytes), kAwait);
+    if (error) co_return;
+    left -= std::min(left, size);
+  }
+}
+
 // Answers a request that could not be read; the connection ends.
 asio::awaitable<void> Server::refuse(Session& session, Reply reply) {
   on_reply_("none", reply.status, std::chrono::nanoseconds(0));
   Exchange exchange;
   exchange.keeps_alive = false;
   co_await write_reply(session.stream, std::move(reply), exchange, limits_.write);
+  co_await read_away(session);
 }
 
 asio::awaitable<bool> Server::receive_and_reply(Session& session) {
@@ -211,7 +248,7 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
                                : parser.content_length()
                                    ? static_cast<std::size_t>(*parser.content_length())
                                    : limits_.body_bytes;
-  if (body_bytes_ + reserved > limits_.body_bytes_in_all) {
+  if (*body_bytes_ + reserved > limits_.body_bytes_in_all) {
     Reply busy = problem(Status::service_unavailable, "too-many-bodies",
                          "too many large requests at one time");
     co_await refuse(session, std::move(busy));
@@ -221,12 +258,7 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
     http::response<http::empty_body> go_on(Status::continue_, 11);
     co_await http::async_write(session.stream, go_on, kAwait);
   }
-  body_bytes_ += reserved;
-  struct Release {
-    std::size_t& sum;
-    std::size_t size;
-    ~Release() { sum -= size; }
-  } release{body_bytes_, reserved};
+  const Reservation reservation(body_bytes_, reserved);
   session.stream.expires_after(limits_.body);
   auto [body_error, body_size] =
       co_await http::async_read(session.stream, session.buffer, parser, kAwait);

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <functional>
 #include <list>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,7 @@ struct ServerLimits {
   std::chrono::seconds head{15};   // for a whole head, from its first byte
   std::chrono::seconds body{60};   // for a whole body
   std::chrono::seconds write{60};  // for one piece of a response
+  std::chrono::seconds linger{2};  // for what a refused client still sends
 };
 
 // Puts an Api on the wire: HTTP/1.1 with keep-alive and pipelining, bounded in every direction.
@@ -53,6 +55,7 @@ class Server {
   boost::asio::awaitable<void> close_idle();
   boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket);
   boost::asio::awaitable<bool> serve_one(Session& session);
+  boost::asio::awaitable<void> read_away(Session& session);
   boost::asio::awaitable<void> refuse(Session& session, Reply reply);
   boost::asio::awaitable<bool> receive_and_reply(Session& session);
 
@@ -64,7 +67,7 @@ class Server {
   boost::asio::steady_timer sweep_;
   std::string address_;
   std::list<Session*> sessions_;
-  std::size_t body_bytes_ = 0;
+  std::shared_ptr<std::size_t> body_bytes_ = std::make_shared<std::size_t>(0);
   bool is_stopping_ = false;
 };
 
