@@ -10,6 +10,7 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <optional>
+#include <tuple>
 
 #include "http/gzip.h"
 
@@ -80,10 +81,13 @@ asio::awaitable<bool> write_stream(boost::beast::tcp_stream& stream, Reply reply
     stream.expires_after(timeout);
     if (!piece.empty()) {
       const auto buffer = asio::buffer(piece);
-      const auto [error, size] =
-          exchange.takes_chunks
-              ? co_await asio::async_write(stream, http::make_chunk(buffer), kAwait)
-              : co_await asio::async_write(stream, buffer, kAwait);
+      boost::system::error_code error;
+      if (exchange.takes_chunks) {
+        const auto chunk = http::make_chunk(buffer);
+        std::tie(error, std::ignore) = co_await asio::async_write(stream, chunk, kAwait);
+      } else {
+        std::tie(error, std::ignore) = co_await asio::async_write(stream, buffer, kAwait);
+      }
       if (error) co_return false;
     }
     piece.clear();
