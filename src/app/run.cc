@@ -94,7 +94,8 @@ class ServiceObserver final : public Observer {
     readiness_.set(error.message);
     const Error refusal{ErrorKind::retry_later, error.message};
     queue_.close(refusal);
-    queue_.give_up_polled(refusal);
+    // These are tried again all the same, and may well be stored after their answer.
+    queue_.give_up_polled({ErrorKind::unknown_outcome, error.message});
   }
 
   void restored(const Error& cause) override {
@@ -178,6 +179,8 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   Readiness readiness;
   auto input = open_input(arguments.from, *config, clock, metrics);
   if (!input) return pass(input);
+  // Lives longer than the queue, whose end answers requests that were cut off.
+  asio::io_context context(1);
   IntakeQueue queue(config->intake_limits, clock);
   LiveSource source(input->get(), queue, kLookForInput);
   ServiceObserver observer(queue, readiness);
@@ -187,7 +190,6 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   options.give_up_after = kForEver;
   Pipeline pipeline(timed, clock, observer, options);
 
-  asio::io_context context(1);
   asio::thread_pool workers(1);
   Api api({**reader, **slow_reader, workers, queue, clock,
            [&readiness] { return readiness.reasons(); }, [&metrics] { return metrics.text(); }});
