@@ -268,12 +268,14 @@ asio::awaitable<Reply> Api::get_presence(const Request&, const Target& target) {
   PresenceQuery query;
   query.at = parameters.time("at", parts_.clock.wall());
   query.limit = parameters.limit().value_or(kPresencePage);
-  // A page goes on at the moment its first one asked about, which the cursor carries.
+  // A page goes on at the moment its first one asked about; the cursor is good for that one alone.
+  const auto filter = fmt::format("presence\n{}", to_ms(query.at));
   if (const std::string* cursor = parameters.text("cursor")) {
-    query.after = parse_device_cursor(*cursor, "presence");
-    if (!query.after) parameters.refuse("cursor", "the `next` of an earlier page");
-    if (!target.parameter("at"))
+    if (!target.parameter("at")) {
       parameters.refuse("at", "the `at` of the page before, with a cursor");
+    }
+    query.after = parse_device_cursor(*cursor, filter);
+    if (!query.after) parameters.refuse("cursor", "the `next` of a page of the same `at`");
   }
   if (auto wrong = parameters.problem_found()) co_return *wrong;
 
@@ -286,7 +288,7 @@ asio::awaitable<Reply> Api::get_presence(const Request&, const Target& target) {
   json::object body{{"at", format_rfc3339(query.at)}, {"devices", std::move(devices)}};
   Reply reply;
   if (page->next) {
-    const auto next = device_cursor(*page->next, "presence");
+    const auto next = device_cursor(*page->next, filter);
     body["next"] = next;
     Target with_at = target;
     if (!target.parameter("at")) with_at.parameters.emplace_back("at", format_rfc3339(query.at));
