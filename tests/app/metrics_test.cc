@@ -1,0 +1,81 @@
+#include "app/metrics.h"
+
+#include <gmock/gmock.h>
+
+namespace dwell {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+Unit unit_of(const std::vector<Outcome>& outcomes) {
+  Unit unit;
+  unit.outcomes = outcomes;
+  return unit;
+}
+
+std::size_t lines_with(const std::string& text, const std::string& part) {
+  std::size_t count = 0;
+  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST(Metrics, EveryOutcomeIsThereFromTheStart) {
+  const auto text = Metrics().text();
+  for (const auto outcome : kOutcomeNames) {
+    EXPECT_THAT(text, HasSubstr(fmt::format("dwell_records_total{{outcome=\"{}\"}} 0\n", outcome)));
+  }
+  for (const char* name :
+       {"dwell_batches_total", "dwell_commit_failures_total", "dwell_input_gaps_total",
+        "dwell_devices", "dwell_commit_seconds_count"}) {
+    EXPECT_THAT(text, HasSubstr(fmt::format("\n{} 0\n", name)));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("dwell_http_requests_total{")));
+}
+
+TEST(Metrics, CommittedRecordsAreCountedByOutcome) {
+  Metrics metrics;
+  metrics.committed(unit_of({Outcome::accepted, Outcome::accepted, Outcome::too_large}), 2);
+  metrics.committed(unit_of({Outcome::accepted}), 3);
+  const auto text = metrics.text();
+  EXPECT_THAT(text, HasSubstr("dwell_records_total{outcome=\"accepted\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("dwell_records_total{outcome=\"too_large\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("dwell_records_total{outcome=\"duplicate\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("\ndwell_batches_total 2\n"));
+  EXPECT_THAT(text, HasSubstr("\ndwell_devices 3\n"));
+}
+
+TEST(Metrics, CommitsAreTimedAndFailuresAndGapsCounted) {
+  Metrics metrics;
+  metrics.commit_took(std::chrono::milliseconds(2));
+  metrics.commit_failed();
+  metrics.gap();
+  metrics.gap();
+  const auto text = metrics.text();
+  EXPECT_THAT(text, HasSubstr("\ndwell_commit_seconds_count 1\n"));
+  EXPECT_THAT(text, HasSubstr("dwell_commit_seconds_bucket{le=\"0.001\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("dwell_commit_seconds_bucket{le=\"0.0025\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("\ndwell_commit_failures_total 1\n"));
+  EXPECT_THAT(text, HasSubstr("\ndwell_input_gaps_total 2\n"));
+}
+
+TEST(Metrics, RequestsAreCountedByRouteAndStatusAlone) {
+  Metrics metrics;
+  for (int i = 0; i < 100; ++i) {
+    metrics.replied("/timeline/{device}", 200, std::chrono::milliseconds(i));
+    metrics.replied("none", 404, std::chrono::milliseconds(i));
+  }
+  metrics.replied("/timeline/{device}", 400, std::chrono::milliseconds(1));
+  const auto text = metrics.text();
+  const std::string name = "dwell_http_requests_total{";
+  EXPECT_THAT(text, HasSubstr(name + "route=\"/timeline/{device}\",status=\"200\"} 100\n"));
+  EXPECT_THAT(text, HasSubstr(name + "route=\"/timeline/{device}\",status=\"400\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr(name + "route=\"none\",status=\"404\"} 100\n"));
+  EXPECT_EQ(lines_with(text, name), 3u);
+  EXPECT_THAT(text,
+              HasSubstr("dwell_http_request_seconds_count{route=\"/timeline/{device}\"} 101\n"));
+  EXPECT_EQ(lines_with(text, "dwell_http_request_seconds_count{"), 2u);
+}
+
+}  // namespace
+}  // namespace dwell
