@@ -1,0 +1,86 @@
+// Any bytes as a request target: refused, or taken apart in a way that can be put together again;
+// and as a cursor: refused, or the only text of what it says.
+#include <fmt/format.h>
+#include <string>
+
+#include "base/check.h"
+#include "http/cursor.h"
+#include "http/parameters.h"
+#include "http/target.h"
+#include "http/timeline_body.h"
+
+namespace dwell {
+namespace {
+
+std::string encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+  return out;
+}
+
+std::string encoded(const Target& target) {
+  std::string out;
+  for (const auto& segment : target.segments) out += '/' + encoded(segment);
+  char separator = '?';
+  for (const auto& [name, value] : target.parameters) {
+    out += separator + encoded(name) + '=' + encoded(value);
+    separator = '&';
+  }
+  return out;
+}
+
+void check_parameters(const Target& target) {
+  Parameters parameters(target);
+  const auto start = parameters.time("start", kEarliest);
+  CHECK(in_range(start));
+  const auto limit = parameters.limit();
+  CHECK(!limit || (*limit >= 1 && *limit <= 10'000));
+  parameters.choice("order", "asc", "desc");
+  parameters.text("cursor");
+  const auto problem = parameters.problem_found();
+  CHECK(!problem || problem->status == Status::bad_request);
+}
+
+// A cursor's head is a hash, which random bytes never meet: `text` goes behind the head of a true
+// one as well.
+void check_cursor(const std::string& text) {
+  constexpr std::string_view kFilter = "filter";
+  const auto true_one = row_cursor({kEarliest, 0, EventType::enter, 0}, kFilter);
+  constexpr std::size_t kHeadLetters = 12;  // whole bytes of version and hash
+  for (const std::string& cursor : {text, true_one.substr(0, kHeadLetters) + text}) {
+    if (const auto row = parse_row_cursor(cursor, kFilter)) {
+      CHECK(in_range(row->timestamp));
+      CHECK(row_cursor(*row, kFilter) == cursor);
+      CHECK(!parse_row_cursor(cursor, "another"));
+    }
+    if (const auto device = parse_device_cursor(cursor, kFilter)) {
+      CHECK(!device->empty() && device->size() <= kLongestDeviceId);
+      CHECK(device_cursor(*device, kFilter) == cursor);
+    }
+  }
+}
+
+void fuzz(const std::string& bytes) {
+  check_cursor(bytes);
+  negotiate(bytes);
+  const auto target = parse_target(bytes);
+  if (!target) {
+    CHECK(target.error().kind == ErrorKind::invalid);
+    return;
+  }
+  CHECK(!target->segments.empty() && target->parameters.size() <= kMostParameters);
+  const auto again = parse_target(encoded(*target));
+  CHECK(again);
+  CHECK(again->segments == target->segments);
+  CHECK(again->parameters == target->parameters);
+  check_parameters(*target);
+  if (const auto* cursor = target->parameter("cursor")) check_cursor(*cursor);
+}
+
+}  // namespace
+}  // namespace dwell
+
+extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
+  dwell::fuzz(std::string(reinterpret_cast<const char*>(data), size));
+  return 0;
+}
