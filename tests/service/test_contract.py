@@ -1,0 +1,267 @@
+"""Each line of design 4.5 has a test of its name."""
+
+import json
+import urllib.parse
+
+import pytest
+
+from dwell_service import path_of, post_event, rfc3339, wait_until
+
+BASE = 1_751_932_800_000  # 2025-07-08T00:00:00Z
+MINUTE = 60_000
+
+
+def visits(device, count, start=0):
+    return [(device, ("enter", "exit")[n % 2], BASE + (start + n) * MINUTE) for n in range(count)]
+
+
+def listed(events):
+    return [(kind, rfc3339(timestamp)) for _, kind, timestamp in events]
+
+
+def test_post_answers_201_once_durable(service):
+    """What was answered is there after the hardest stop there is."""
+    reply = service.post([post_event(*event) for event in visits("cam", 3)])
+    service.kill()
+    assert reply.status == 201
+    assert [(row.device, row.timestamp) for row in service.dwell.rows()] == [
+        (device, timestamp) for device, _, timestamp in visits("cam", 3)]
+    service.start()
+    assert service.timeline("cam") == listed(visits("cam", 3))
+
+
+def test_post_answers_an_outcome_per_event(shared):
+    outcomes = shared.store(("per-event", "enter", BASE), ("per-event", "enter", BASE),
+                            ("per-event", "enter", BASE + 1), ("per-event", "heartbeat", BASE),
+                            ("per-event", "exit", BASE + 2), ("per-event", "exit", BASE + 3),
+                            ("per-event", "exit", 4_102_444_800_000), ("other", "exit", BASE))
+    assert outcomes == ["accepted", "duplicate", "repeated_enter", "ignored", "accepted",
+                        "repeated_exit", "future_timestamp", "accepted"]
+    assert shared.post([]).json == {"outcomes": []}
+
+
+BAD_EVENTS = {
+    "no object": 7,
+    "no deviceID": {"eventType": "device_enter", "timestamp": "2025-07-08T12:00:00Z"},
+    "empty deviceID": post_event("", "enter", BASE),
+    "long deviceID": post_event("x" * 257, "enter", BASE),
+    "control in deviceID": post_event("a\nb", "enter", BASE),
+    "deviceID a number": post_event(5, "enter", BASE),
+    "no eventType": {"deviceID": "a", "timestamp": "2025-07-08T12:00:00Z"},
+    "no timestamp": {"deviceID": "a", "eventType": "device_enter"},
+    "timestamp a number": {"deviceID": "a", "eventType": "device_enter", "timestamp": BASE},
+    "timestamp no RFC 3339": post_event("a", "enter", "yesterday"),
+    "timestamp without zone": post_event("a", "enter", "2025-07-08T12:00:00"),
+    "leap second": post_event("a", "enter", "2025-07-08T12:00:60Z"),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_EVENTS.values(), ids=BAD_EVENTS)
+def test_an_undecodable_event_refuses_the_whole_request_with_400_and_nothing_stored(shared, bad):
+    before = shared.metrics()
+    reply = shared.post([post_event("whole", "enter", BASE), bad,
+                         post_event("whole", "exit", BASE + 1)])
+    assert reply.status == 400 and reply.json["type"] == "urn:dwell:invalid-event"
+    assert [error["index"] for error in reply.json["errors"]] == [1]
+    assert shared.timeline("whole") == []
+    assert shared.get(path_of("whole", resource="devices")).status == 404
+    records = [name for name in before if name.startswith("dwell_records_total")]
+    after = shared.metrics()
+    assert len(records) > 5 and all(before[name] == after[name] for name in records)
+
+
+BODIES = [b"", b"{", b"[]", b"null", b"{}", b'{"events":1}', b'{"events":null}', b"\xff\xfe\0",
+          b'{"events":[]} x', b'{"events":[],"events":5}', b"[" * 100_000,
+          b'{"events":[{"deviceID":"\xff","eventType":"device_enter",'
+          b'"timestamp":"2025-07-08T12:00:00Z"}]}']
+
+
+@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
+def test_a_body_that_is_no_list_of_events_is_refused_with_400(shared, body):
+    reply = shared.post(body)
+    assert reply.status == 400 and reply.json["type"] == "urn:dwell:invalid-body"
+    assert reply.json["detail"]
+
+
+def test_partial_stores_the_good_events_and_names_the_others(shared):
+    reply = shared.post([post_event("partial", "enter", BASE), *BAD_EVENTS.values(),
+                         post_event("partial", "exit", BASE + 1)], "?partial=true")
+    assert reply.status == 201
+    assert reply.json["outcomes"] == ["accepted", *[None] * len(BAD_EVENTS), "accepted"]
+    assert [e["index"] for e in reply.json["errors"]] == list(range(1, len(BAD_EVENTS) + 1))
+    assert all(e["detail"] for e in reply.json["errors"])
+    members = [e["member"] for e in reply.json["errors"]]
+    assert members[0] == "" and set(members[1:]) == {"deviceID", "eventType", "timestamp"}
+    assert shared.timeline("partial") == [("enter", rfc3339(BASE)), ("exit", rfc3339(BASE + 1))]
+
+
+def test_partial_false_is_as_without_it(shared):
+    assert shared.post([post_event("", "enter", BASE)], "?partial=false").status == 400
+    reply = shared.post([], "?partial=yes")
+    assert reply.status == 400 and reply.json["parameter"] == "partial"
+
+
+def test_post_goes_through_the_rule(serving):
+    """As `dwell replay` of the same events, in the order of the service."""
+    events = [("cam", "exit", BASE), ("cam", "enter", BASE + 5), ("cam", "exit", BASE + 9),
+              ("cam", "exit", BASE + 7), ("cam", "enter", BASE + 8)]
+    service = serving("--order", "event_time", "--first-exit", "suppress")
+    assert service.store(*events) == ["initial_exit", "accepted", "accepted", "accepted",
+                                      "accepted"]
+    assert service.timeline("cam") == listed([events[1], events[3], events[4], events[2]])
+
+
+def test_post_and_the_file_go_through_one_rule(serving, tmp_path):
+    (tmp_path / "in.ndjson").write_text(
+        '{"device_id":"both","event_type":"device_enter","timestamp":%d}\n' % BASE)
+    service = serving("--from", "in.ndjson")
+    wait_until(lambda: service.timeline("both"))
+    assert service.store(("both", "enter", BASE))[0] == "duplicate"
+
+
+@pytest.mark.parametrize("query, expected", [
+    ("", [0, 1, 2, 3]), ("?start={1}", [1, 2, 3]), ("?end={1}", [0, 1]),
+    ("?start={1}&end={2}", [1, 2]), ("?start={2}&end={2}", [2]),
+    ("?start=2025-07-08T00:01:00.001Z", [2, 3]), ("?end=2025-07-08T00:00:59.999Z", [0]),
+    ("?", [0, 1, 2, 3]), ("?start=1970-01-01T00:00:00Z&end=9999-12-31T23:59:59.999Z",
+                          [0, 1, 2, 3])])
+def test_get_start_and_end_are_inclusive_and_optional(shared, query, expected):
+    events = visits("inclusive", 4)
+    shared.store(*events)
+    query = query.format(*[rfc3339(timestamp) for _, _, timestamp in events])
+    assert shared.timeline("inclusive", query) == listed([events[n] for n in expected])
+
+
+def test_get_answers_in_row_order(shared):
+    """(timestamp, rank, type): late events stand where their time puts them; at one millisecond
+    the order of acceptance counts, not that of the types' names."""
+    shared.store(("order", "exit", BASE + 7), ("order", "enter", BASE + 3),
+                 ("order", "exit", BASE + 3), ("order", "enter", BASE + 9),
+                 ("order", "exit", BASE + 5), ("order", "enter", BASE + 5))
+    expected = [("enter", 3), ("exit", 3), ("exit", 5), ("enter", 5), ("exit", 7), ("enter", 9)]
+    expected = [(kind, rfc3339(BASE + ms)) for kind, ms in expected]
+    assert shared.timeline("order") == expected
+    assert shared.timeline("order", "?order=asc") == expected
+    assert shared.timeline("order", "?order=desc") == expected[::-1]
+
+
+def test_get_answers_exactly_these_members_and_a_newline_at_the_end(shared):
+    shared.store(("members", "enter", BASE))
+    reply = shared.get("/timeline/members")
+    assert reply.headers["Content-Type"] == "application/json"
+    assert reply.body == (b'{"events":[{"deviceID":"members","eventType":"device_enter",'
+                          b'"timestamp":"2025-07-08T00:00:00Z"}]}\n')
+
+
+def test_get_answers_an_empty_list_for_an_unknown_device(shared):
+    assert shared.get("/timeline/never-seen").body == b'{"events":[]}\n'
+    assert shared.get("/timeline/never-seen").status == 200
+
+
+def test_get_answers_an_empty_list_for_an_end_before_the_start(shared):
+    shared.store(*visits("backwards", 4))
+    reply = shared.get(f"/timeline/backwards?start={rfc3339(BASE + 1)}&end={rfc3339(BASE)}")
+    assert (reply.status, reply.body) == (200, b'{"events":[]}\n')
+
+
+def test_milliseconds_are_kept_when_not_zero(shared):
+    given = ["2025-07-08T12:00:00.007Z", "2025-07-08T12:00:01.000Z", "2025-07-08T12:00:02.1Z",
+             "2025-07-08t12:00:03.1239z", "2025-07-08T14:00:04.500+02:00"]
+    shared.store(*[("ms", ("enter", "exit")[n % 2], text) for n, text in enumerate(given)])
+    assert [text for _, text in shared.timeline("ms")] == [
+        "2025-07-08T12:00:00.007Z", "2025-07-08T12:00:01Z", "2025-07-08T12:00:02.100Z",
+        "2025-07-08T12:00:03.123Z", "2025-07-08T12:00:04.500Z"]
+
+
+@pytest.mark.parametrize("offset", ["%2B02:00", "%252B02:00", "+02:00", "%2b02%3A00",
+                                    "%252B02%253A00"])
+def test_an_offset_is_understood_escaped_once_twice_and_not_at_all(shared, offset):
+    shared.store(*visits("offset", 4))
+    at = "2025-07-08T02:01:00" + offset
+    assert shared.timeline("offset", f"?start={at}&end={at}") == listed(visits("offset", 4)[1:2])
+
+
+IDS = ["a/b", "a%b", "a%2Fb", "a+b", "a b", ".", "..", "a.b", "../timeline", "日本/ü", "😀", "a?b", "a#b",
+       "a&b=c", "a;b", "a\\b", 'a"b', "%", "%%", "/", "//", " ", "'", "~", "x" * 256, "ü" * 128,
+       "timeline", "a:b@c", "a\u2028b", "<a>"]
+
+
+@pytest.mark.parametrize("device", IDS, ids=[urllib.parse.quote(i, "")[:30] for i in IDS])
+def test_paths_are_split_on_raw_slashes_then_decoded_once(shared, device):
+    assert shared.store((device, "enter", BASE)) == ["accepted"]
+    assert shared.timeline(device) == [("enter", rfc3339(BASE))]
+    shared.store((device, "exit", BASE + 1))
+    page = shared.get(path_of(device) + "?limit=1")
+    link = page.headers["Link"]
+    rest = shared.get(link[1:link.index(">")])
+    assert [e["deviceID"] for e in page.json["events"] + rest.json["events"]] == [device] * 2
+    known = shared.get(path_of(device, resource="devices"))
+    assert known.status == 200 and known.json["deviceID"] == device
+    csv = shared.get(path_of(device), Accept="text/csv").text.split("\r\n")
+    assert csv[1] == '"%s",device_enter,%s' % (device.replace('"', '""'), rfc3339(BASE))
+
+
+def test_a_raw_slash_separates_and_an_escaped_one_does_not(shared):
+    shared.store(("s/t", "enter", BASE))
+    assert len(shared.timeline("s/t")) == 1
+    assert shared.get("/timeline/s%2ft").json["events"]
+    assert shared.get("/timeline/s/t").status == 404
+    assert shared.get("/timeline/s%252Ft").json["events"] == []
+    for target in ("/timeline//", "/timeline/", "/timeline/s%2Ft/", "//timeline/s%2Ft", "/"):
+        assert shared.get(target).status in (404, 405), target
+    for target in ("/timeline/%", "/timeline/%2", "/timeline/%zz", "/timeline/a?start=%"):
+        assert shared.get(target).status == 400, target
+
+
+def test_without_limit_everything_is_streamed(shared):
+    events = [("stream", ("enter", "exit")[n % 2], BASE + n) for n in range(25_000)]
+    for start in range(0, len(events), 10_000):
+        shared.store(*events[start:start + 10_000])
+    reply = shared.get("/timeline/stream")
+    assert reply.headers["Transfer-Encoding"] == "chunked" and "Link" not in reply.headers
+    assert "next" not in reply.json and reply.text.endswith("]}\n")
+    assert shared.timeline("stream") == listed(events)
+    assert shared.timeline("stream", "?order=desc") == listed(events)[::-1]
+
+
+@pytest.mark.parametrize("rows", [999, 1000, 1001, 2000])
+def test_streams_that_end_where_a_piece_ends(shared, rows):
+    device = f"piece-{rows}"
+    shared.store(*[(device, ("enter", "exit")[n % 2], BASE + n) for n in range(rows)])
+    assert len(shared.timeline(device)) == rows
+
+
+def test_with_limit_there_is_next(shared):
+    shared.store(*visits("limit", 5))
+    seen, target, pages = [], "/timeline/limit?limit=2", 0
+    while target:
+        reply = shared.get(target)
+        seen += [(e["eventType"].removeprefix("device_"), e["timestamp"])
+                 for e in reply.json["events"]]
+        target = "/timeline/limit?limit=2&cursor=" + reply.json["next"] \
+            if "next" in reply.json else None
+        pages += 1
+    assert seen == listed(visits("limit", 5)) and pages == 3
+    assert "next" not in shared.get("/timeline/limit?limit=5").json
+    assert "next" in shared.get("/timeline/limit?limit=4").json
+
+
+def test_health_answers_ok(shared):
+    reply = shared.get("/health")
+    assert (reply.status, reply.body) == (200, b"OK")
+
+
+def test_snake_case_members_are_read(shared):
+    shared.store(("camel", "enter", BASE))
+    reply = shared.post([{"device_id": "camel", "event_type": "device_exit",
+                          "timestamp": rfc3339(BASE + 1)},
+                         {"deviceID": "camel", "event_type": "device_enter",
+                          "timestamp": rfc3339(BASE + 2), "more": [1, {"x": None}]}])
+    assert reply.json["outcomes"] == ["accepted", "accepted"]
+    assert len(shared.timeline("camel")) == 3
+
+
+def test_the_answer_is_json_whatever_is_in_an_id(shared):
+    device = 'q"\\/ü\u2028'
+    shared.store((device, "enter", BASE))
+    assert json.loads(shared.get(path_of(device)).body)["events"][0]["deviceID"] == device
