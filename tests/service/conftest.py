@@ -2,6 +2,7 @@ import contextlib
 
 import pytest
 
+from dwell_cli import Dwell
 from dwell_service import Service
 
 
@@ -26,3 +27,9 @@ def serving(tmp_path):
     with contextlib.ExitStack() as stack:
         yield lambda *flags, **options: stack.enter_context(
             Service(tmp_path, *flags, **options).start())
+
+
+@pytest.fixture
+def dwell_in(tmp_path):
+    """The binary in the test's folder, for runs that end by themselves."""
+    return Dwell(tmp_path)
