@@ -7,6 +7,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/string.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -82,7 +83,7 @@ Reply bad_events_problem(const std::vector<BadEvent>& bad) {
 bool is_json(std::string_view content_type) {
   const auto type = content_type.substr(0, content_type.find(';'));
   const auto last = type.find_last_not_of(' ');
-  return content_type.empty() || type.substr(0, last + 1) == "application/json";
+  return content_type.empty() || boost::beast::iequals(type.substr(0, last + 1), "application/json");
 }
 
 std::string percent_encoded(std::string_view text) {
@@ -129,6 +130,13 @@ asio::awaitable<Routed> Api::handle(Request request) {
     co_return none(
         problem(Status::uri_too_long, "target-too-long",
                 fmt::format("the request target is longer than {} bytes", kLongestTarget)));
+  }
+  if (request.method == Method::options && request.target == "*") {
+    Reply reply;
+    reply.status = Status::no_content;
+    reply.content_type.clear();
+    reply.headers.emplace_back("Allow", "GET, HEAD, POST, OPTIONS");
+    co_return none(std::move(reply));
   }
   const auto target = parse_target(request.target);
   if (!target)

@@ -1,6 +1,7 @@
 #include "http/server.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -27,6 +28,9 @@ using asio::ip::tcp;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
+// How long a refused client may go on sending what nobody reads.
+constexpr std::chrono::seconds kLinger{2};
+
 using Parser = http::request_parser<http::string_body>;
 
 // Why a request could not even be read, as an answer; empty when there is nobody to answer.
@@ -51,11 +55,14 @@ std::optional<Reply> refusal(const boost::system::error_code& error, const Serve
 }
 
 bool takes_gzip(std::string_view accept_encoding) {
-  const auto gzip = accept_encoding.find("gzip");
-  if (gzip == std::string_view::npos) return false;
-  const auto parameters = accept_encoding.substr(gzip, accept_encoding.find(',', gzip) - gzip);
-  return parameters.find("q=0") == std::string_view::npos ||
-         parameters.find("q=0.") != std::string_view::npos;
+  for (const auto& [coding, parameters] : http::ext_list(accept_encoding)) {
+    if (!beast::iequals(coding, "gzip")) continue;
+    for (const auto& [name, value] : parameters) {
+      if (beast::iequals(name, "q")) return value.find_first_not_of("0.") != value.npos;
+    }
+    return true;
+  }
+  return false;
 }
 
 Exchange exchange_of(const Parser::value_type& message, bool is_stopping) {
@@ -189,7 +196,17 @@ asio::awaitable<void> Server::refuse(Session& session, Reply reply) {
   on_reply_("none", reply.status, std::chrono::nanoseconds(0));
   Exchange exchange;
   exchange.keeps_alive = false;
-  co_await write_reply(session.stream, std::move(reply), exchange, limits_.write);
+  if (co_await write_reply(session.stream, std::move(reply), exchange, limits_.write)) co_return;
+  // Bytes that were sent and not read would make the close a reset, which takes the answer with it.
+  boost::system::error_code ignored;
+  session.stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+  session.stream.expires_after(kLinger);
+  std::array<char, 16 * 1024> unwanted;
+  for (;;) {
+    const auto [error, size] =
+        co_await session.stream.async_read_some(asio::buffer(unwanted), kAwait);
+    if (error) co_return;
+  }
 }
 
 asio::awaitable<bool> Server::receive_and_reply(Session& session) {
@@ -206,34 +223,38 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
     co_return false;
   }
 
-  // A body takes its place in the common budget before a byte of it is read.
-  const std::size_t reserved = parser.is_done() ? 0
-                               : parser.content_length()
-                                   ? static_cast<std::size_t>(*parser.content_length())
-                                   : limits_.body_bytes;
-  if (body_bytes_ + reserved > limits_.body_bytes_in_all) {
-    Reply busy = problem(Status::service_unavailable, "too-many-bodies",
-                         "too many large requests at one time");
-    co_await refuse(session, std::move(busy));
+  if (parser.get().version() >= 11 && parser.get().count(http::field::host) != 1) {
+    co_await refuse(session, problem(Status::bad_request, "bad-request",
+                                     "an HTTP/1.1 request needs one Host header"));
     co_return false;
   }
   if (http::token_list(parser.get()[http::field::expect]).exists("100-continue")) {
     http::response<http::empty_body> go_on(Status::continue_, 11);
     co_await http::async_write(session.stream, go_on, kAwait);
   }
-  body_bytes_ += reserved;
-  struct Release {
+  // What has come of a body counts, not what was announced: silent clients hold nobody up.
+  struct Share {
     std::size_t& sum;
-    std::size_t size;
-    ~Release() { sum -= size; }
-  } release{body_bytes_, reserved};
+    std::size_t size = 0;
+    ~Share() { sum -= size; }
+  } share{body_bytes_};
   session.stream.expires_after(limits_.body);
-  auto [body_error, body_size] =
-      co_await http::async_read(session.stream, session.buffer, parser, kAwait);
-  if (body_error) {
-    auto reply = refusal(body_error, limits_);
-    if (reply) co_await refuse(session, std::move(*reply));
-    co_return false;
+  parser.eager(true);
+  while (!parser.is_done()) {
+    const auto [body_error, body_size] =
+        co_await http::async_read_some(session.stream, session.buffer, parser, kAwait);
+    if (body_error) {
+      auto reply = refusal(body_error, limits_);
+      if (reply) co_await refuse(session, std::move(*reply));
+      co_return false;
+    }
+    body_bytes_ += parser.get().body().size() - share.size;
+    share.size = parser.get().body().size();
+    if (body_bytes_ > limits_.body_bytes_in_all) {
+      co_await refuse(session, problem(Status::service_unavailable, "too-many-bodies",
+                                       "too many large requests at one time"));
+      co_return false;
+    }
   }
 
   auto message = parser.release();

@@ -1,6 +1,7 @@
 #include "http/timeline_body.h"
 
 #include <array>
+#include <boost/beast/core/string.hpp>
 #include <boost/json/serialize.hpp>
 #include <charconv>
 #include <fmt/format.h>
@@ -67,11 +68,11 @@ std::optional<Representation> negotiate(std::string_view accept) {
     const auto range = trim(item.substr(0, semicolon));
     for (std::size_t i = 0; i < kOffers.size(); ++i) {
       const auto offer = kOffers[i].first;
-      const auto family = offer.substr(0, offer.find('/') + 1);
-      const std::size_t fits = range == offer                                       ? 3
-                               : range.starts_with(family) && range.ends_with("/*") ? 2
-                               : range == "*/*"                                     ? 1
-                                                                                    : 0;
+      const auto family = std::string(offer.substr(0, offer.find('/'))) + "/*";
+      const std::size_t fits = boost::beast::iequals(range, offer)    ? 3
+                               : boost::beast::iequals(range, family) ? 2
+                               : range == "*/*"                       ? 1
+                                                                      : 0;
       if (fits < specificity[i] || fits == 0) continue;
       specificity[i] = fits;
       weights[i] = weight(item.substr(semicolon));
