@@ -122,10 +122,13 @@ Result<std::unique_ptr<Source>> open_input(const std::string& from, const Config
     if (!stream) return pass(stream);
     return std::unique_ptr<Source>(std::move(*stream));
   }
-  auto tail = FileTail::open(from, config.limits, clock, [&metrics](const std::string& what) {
+  const auto on_gap = [&metrics](const std::string& what) {
     metrics.gap();
     spdlog::warn("{}", what);
-  });
+  };
+  const std::string& db = config.db_path;
+  auto tail = FileTail::open(from, config.limits, clock, on_gap,
+                             {db, db + "-wal", db + "-shm", db + ".lock"});
   if (!tail) return pass(tail);
   return std::unique_ptr<Source>(std::move(*tail));
 }

@@ -24,12 +24,16 @@ FileTail::FileTail(std::string path, const FileLimits& limits, Clock& clock, OnG
     : path_(std::move(path)), limits_(limits), clock_(clock), on_gap_(std::move(on_gap)) {}
 
 Result<std::unique_ptr<FileTail>> FileTail::open(const std::string& path, const FileLimits& limits,
-                                                 Clock& clock, OnGap on_gap) {
+                                                 Clock& clock, OnGap on_gap,
+                                                 std::vector<std::string> never_opened) {
   std::error_code error;
-  auto absolute = std::filesystem::weakly_canonical(path, error).string();
+  // Of a file that is not there yet, weakly_canonical() alone would keep a relative path, and the
+  // file would have another name at the next start.
+  auto absolute = std::filesystem::weakly_canonical(std::filesystem::absolute(path), error).string();
   if (error) return fail(ErrorKind::invalid, "{}: cannot be read: {}", path, error.message());
   std::unique_ptr<FileTail> tail(
       new FileTail(std::move(absolute), limits, clock, std::move(on_gap)));
+  tail->never_opened_ = std::move(never_opened);
   auto file = tail->open_file(tail->path_);
   if (!file && file.error().kind != ErrorKind::not_found) return pass(file);
   return tail;
@@ -72,6 +76,11 @@ Result<bool> FileTail::find_moved(std::span<const Position> committed) {
   const auto folder = std::filesystem::path(path_).parent_path();
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     if (!entry.is_regular_file(error) || entry.path() == path_) continue;
+    const auto id = id_of(entry.path().string());
+    if (std::any_of(never_opened_.begin(), never_opened_.end(),
+                    [&](const std::string& path) { return id && id == id_of(path); })) {
+      continue;
+    }
     auto file = open_file(entry.path().string());
     if (!file || !(*file)->seek(committed)) continue;
     current_ = std::move(*file);

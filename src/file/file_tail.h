@@ -20,9 +20,12 @@ class FileTail final : public Source {
  public:
   using OnGap = std::function<void(const std::string& what)>;
 
-  // The file need not exist yet. Errors: invalid (a folder, no permission).
+  // The file need not exist yet. Errors: invalid (a folder, no permission). `never_opened` are
+  // files that the search for an old one keeps its hands off: opening and closing a database file
+  // drops the locks that SQLite in this process has on it.
   static Result<std::unique_ptr<FileTail>> open(const std::string& path, const FileLimits& limits,
-                                                Clock& clock, OnGap on_gap);
+                                                Clock& clock, OnGap on_gap,
+                                                std::vector<std::string> never_opened = {});
 
   // Never waits.
   Result<Batch> poll() override;
@@ -40,6 +43,7 @@ class FileTail final : public Source {
   Clock& clock_;
   OnGap on_gap_;
   std::unique_ptr<FileSource> current_;  // empty: there is no file yet
+  std::vector<std::string> never_opened_;
   bool is_finishing_ = false;            // current_ no longer stands under path_
   std::vector<Position> start_;
 };
