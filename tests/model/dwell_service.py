@@ -1,7 +1,9 @@
 """Runs `dwell run` as a user would, and talks HTTP to it, nicely or not."""
 
+import contextlib
 import http.client
 import json
+import os
 import pathlib
 import re
 import signal
@@ -178,6 +180,14 @@ class Service:
         """Resident bytes."""
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", text)[1]) << 10
+
+    def sockets(self):
+        """How many it has open: the one that listens, and one for each connection."""
+        folder, count = f"/proc/{self.process.pid}/fd", 0
+        for name in os.listdir(folder):
+            with contextlib.suppress(FileNotFoundError):
+                count += os.readlink(f"{folder}/{name}").startswith("socket:")
+        return count
 
     def wire(self, **options):
         return Wire(self, **options)

@@ -112,7 +112,7 @@ class Recorder:
         kind = reply.headers["Content-Type"].split(";")[0]
         content = responses[status]["content"]
         assert kind in content, (kind, content)
-        if kind.endswith("json"):
+        if kind in ("application/json", "application/problem+json"):
             wrong = matches(content[kind]["schema"], reply.json, self.api)
             assert not wrong, (target, wrong)
         if status == "503" and route != "/readyz":

@@ -1,0 +1,84 @@
+"""A full disk, on a small file system of its own: refused, not lost, and over when space returns."""
+
+import pathlib
+import subprocess
+
+import pytest
+
+from dwell_service import Service, post_event, wait_until
+
+BASE = 1_751_932_800_000
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", folder],
+                          capture_output=True)
+    if done.returncode != 0:
+        pytest.skip(f"SKIP: cannot mount a tmpfs: {done.stderr.decode()}")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def fill(disk):
+    """Leaves nothing of the disk, to the byte."""
+    ballast = disk / "ballast"
+    with open(ballast, "ab", buffering=0) as file:
+        for size in (1 << 16, 4096, 1):
+            try:
+                while file.write(b"x" * size):
+                    pass
+            except OSError:
+                continue
+    return ballast
+
+
+def test_a_full_disk_is_answered_503_and_is_over_when_space_returns(small_disk, tmp_path):
+    service = Service(tmp_path, "--db", "disk/dwell.db")
+    answered, refused = [], []
+    with service.start():
+
+        def post(number):
+            reply = service.post([post_event(f"device-{number}-{n}", "enter", BASE)
+                                  for n in range(20)])
+            assert reply.status in (201, 503), reply
+            if reply.status == 503:
+                assert int(reply.headers["Retry-After"]) >= 1
+                assert reply.json["type"] == "urn:dwell:unavailable"
+            (answered if reply.status == 201 else refused).append(number)
+            return reply.status
+
+        for turn in range(3):
+            start = turn * 1_000
+            assert post(start) == 201
+            ballast = fill(small_disk)
+            number = start
+            while len(refused) < 3 * (turn + 1):
+                number += 1
+                post(number)
+                assert number < start + 900, "the disk is not full"
+            ready = service.get("/readyz")
+            assert ready.status == 503 and "full" in " ".join(ready.json["reasons"]), ready
+            assert service.get("/livez").status == 200
+            for known in answered:  # questions are answered all the time
+                assert len(service.timeline(f"device-{known}-19")) == 1
+            ballast.unlink()
+            wait_until(lambda: service.get("/readyz").status == 200, 20)
+            assert post(start + 999) == 201
+            for known in answered:
+                assert len(service.timeline(f"device-{known}-0")) == 1
+        assert service.process.poll() is None and len(refused) >= 9
+        assert service.metrics()["dwell_commit_failures_total"] > 0
+        service.kill()
+        service.start()
+        for known in answered:
+            for n in range(20):
+                assert len(service.timeline(f"device-{known}-{n}")) == 1
+        # Refused, and perhaps stored all the same once there was room: a request is never halved.
+        for number in refused:
+            assert len({len(service.timeline(f"device-{number}-{n}")) for n in range(20)}) == 1
+        service.stop()
+    assert service.dwell.query("PRAGMA integrity_check", db="disk/dwell.db") == [("ok",)]
+    assert pathlib.Path(small_disk / "dwell.db").stat().st_size > 0
