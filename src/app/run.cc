@@ -30,7 +30,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr Milliseconds kLookForInput{50};  // how often the file is looked at
-constexpr std::chrono::seconds kDrain{4};  // for requests in flight, once asked to stop
+constexpr std::chrono::seconds kDrain{3};  // for requests in flight, once asked to stop
 constexpr Milliseconds kForEver = std::chrono::days(36'500);
 
 // Why the service cannot take events right now. Any thread.

@@ -137,8 +137,8 @@ def test_a_stop_while_another_program_holds_the_file(service):
     other.close()
 
 
-def refused(dwell, *words, flags=()):
-    answer = dwell.run("run", "--listen", "127.0.0.1:0", *flags, status=2)
+def refused(dwell, *words, flags=(), status=2):
+    answer = dwell.run("run", "--listen", "127.0.0.1:0", *flags, status=status)
     message = answer.err.splitlines()[-1]
     for word in words:
         assert word in message, answer.err
@@ -147,7 +147,7 @@ def refused(dwell, *words, flags=()):
 
 
 def test_a_database_another_service_has(service, dwell_in):
-    refused(dwell_in, "dwell.db")
+    refused(dwell_in, "dwell.db", "locked by process", str(service.process.pid), status=1)
     assert service.store(("cam", "enter", BASE)) == ["accepted"]
     service.stop()
     service.start()
@@ -155,8 +155,8 @@ def test_a_database_another_service_has(service, dwell_in):
 
 def test_replay_into_the_database_of_a_service_is_refused(service, dwell_in):
     path = dwell_in.write("in.ndjson", event("cam", "enter", BASE))
-    answer = dwell_in.run("replay", path, status=2)
-    assert "dwell.db" in answer.err
+    answer = dwell_in.run("replay", path, status=1)
+    assert "dwell.db" in answer.err and "locked by process" in answer.err
     assert service.timeline("cam") == []
 
 
@@ -187,7 +187,7 @@ def test_a_corrupt_database(service, dwell_in):
     content = bytearray(path.read_bytes())
     content[100:] = b"\xa5" * (len(content) - 100)
     path.write_bytes(content)
-    refused(dwell_in, "dwell.db")
+    refused(dwell_in, "dwell.db", "malformed", "backup", status=1)
 
 
 def test_a_folder_that_does_not_exist(dwell_in):
