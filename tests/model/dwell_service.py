@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import io
 import json
 import os
 import pathlib
@@ -67,11 +68,19 @@ class Reply:
         return f"{self.status} {dict(self.headers)} {self.body[:500]!r}"
 
 
+class KeptOpen(io.BufferedReader):
+    """Stays open when a response ends, with what it has read of the next one."""
+
+    def close(self):
+        pass
+
+
 class Wire:
     """A connection for bytes as they are; responses are parsed by the standard library."""
 
     def __init__(self, service, timeout=PATIENCE_S):
         self.socket = socket.create_connection((service.host, service.port), timeout=timeout)
+        self.file = KeptOpen(socket.SocketIO(self.socket, "r"))
 
     def send(self, data):
         self.socket.sendall(data.encode() if isinstance(data, str) else data)
@@ -79,24 +88,20 @@ class Wire:
 
     def reply(self, method="GET"):
         response = http.client.HTTPResponse(self.socket, method=method)
-        # Unbuffered, so that the bytes of the next pipelined response stay in the socket.
         response.fp.close()
-        response.fp = self.socket.makefile("rb", 0)
+        response.fp = self.file
         response.begin()
         return Reply(response)
 
     def raw(self):
         """Everything up to the end of the connection."""
-        data = b""
-        while piece := self.socket.recv(1 << 16):
-            data += piece
-        return data
+        return self.file.read()
 
     def is_closed(self, seconds=PATIENCE_S):
         """Whether the server ends the connection without another byte."""
         self.socket.settimeout(seconds)
         try:
-            return self.socket.recv(1) == b""
+            return self.file.read(1) == b""
         except ConnectionResetError:
             return True
 
