@@ -9,9 +9,10 @@ DATA_SECONDS ?= 60
 CHAOS_ROUNDS ?= 200
 FUZZ_SECONDS ?= 600
 JOBS ?= $(shell nproc)
+PART ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-client deps-test build run client data test soak bench format check-format clean
+.PHONY: help deps deps-client deps-test deps-bench build run client data test soak bench format check-format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -24,6 +25,9 @@ deps-client: ## Install the packages to talk to the service
 
 deps-test: ## Install the packages to test as well
 	@scripts/install-packages build client test
+
+deps-bench: ## Install the packages to measure
+	@scripts/install-packages build bench
 
 build: deps ## Build build/release/dwell
 	@cmake --preset release -DBUILD_TESTING=OFF --log-level=WARNING >/dev/null
@@ -45,10 +49,10 @@ test: deps-test ## Build and run every test, with and without sanitizers
 soak: deps-test ## The long tests: CHAOS_ROUNDS kills, FUZZ_SECONDS a fuzz target
 	@DWELL_CHAOS_ROUNDS=$(CHAOS_ROUNDS) DWELL_FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/run-tests $(JOBS) 'chaos|fuzz'
 
-bench: deps-test ## Measure against the floors and print ratios
+bench: deps-bench ## Measure against the floors and print ratios; PART=core or service alone
 	@cmake --preset bench
 	@cmake --build build/bench -j $(JOBS)
-	@python3 bench/run.py build/bench
+	@python3 bench/run.py build/bench --part $(PART)
 
 format: ## Format the sources
 	@git ls-files '*.cc' '*.h' '*.c' | xargs clang-format-16 -i
