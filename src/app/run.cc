@@ -36,6 +36,7 @@ constexpr Milliseconds kLookForInput{50};  // how often the file is looked at
 constexpr std::chrono::seconds kDrain{3};  // for requests in flight, once asked to stop
 constexpr Milliseconds kLastWords{200};    // for connections to notice that they are closed
 constexpr Milliseconds kBusy{2'000};       // for the file's lock; a stop must not wait for longer
+constexpr std::int64_t kStreamCache = 2 << 20;  // bytes
 constexpr Milliseconds kForEver = std::chrono::days(36'500);
 
 Result<std::unique_ptr<Source>> open_input(const std::string& from, const Config& config,
@@ -120,6 +121,11 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   if (!committer) return pass(committer);
   auto reader = SqliteReader::open(config.db_path);
   if (!reader) return pass(reader);
+  // A stream comes by every page once: to keep them would only push out what is asked for again.
+  DatabaseOptions stream_options;
+  stream_options.cache_bytes = kStreamCache;
+  auto stream_reader = SqliteReader::open(config.db_path, stream_options);
+  if (!stream_reader) return pass(stream_reader);
   auto slow_reader = SqliteReader::open(config.db_path);
   if (!slow_reader) return pass(slow_reader);
 
@@ -137,7 +143,7 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   Pipeline pipeline(timed, clock, observer, service_options(config));
 
   asio::thread_pool workers(1);
-  Api api({**reader, **slow_reader, workers, queue, clock,
+  Api api({**reader, **stream_reader, **slow_reader, workers, queue, clock,
            [&readiness] { return readiness.reasons(); }, [&metrics] { return metrics.text(); }});
   Server server(
       context, [&api](Request request) { return api.handle(std::move(request)); },

@@ -101,32 +101,39 @@ std::optional<Timestamp> parse_rfc3339(std::string_view text) {
 
 std::string format_rfc3339(Timestamp t) {
   std::string text;
-  append_rfc3339(text, t);
+  Rfc3339Writer().append(text, t);
   return text;
 }
 
-void append_rfc3339(std::string& out, Timestamp t) {
+void Rfc3339Writer::append(std::string& out, Timestamp t) {
+  // A time before the day wraps around, to far behind it.
+  if (static_cast<std::uint64_t>(to_ms(t) - day_start_) >= kMsOfDay) start_day(t);
+  const auto ms_of_day = static_cast<std::uint64_t>(to_ms(t) - day_start_);
+  const auto seconds = static_cast<unsigned>(ms_of_day / 1'000);
+  const auto ms = static_cast<unsigned>(ms_of_day % 1'000);
+  put_digits<2>(text_ + 11, seconds / 3'600);
+  put_digits<2>(text_ + 14, seconds / 60 % 60);
+  put_digits<2>(text_ + 17, seconds % 60);
+  constexpr std::size_t kWhole = sizeof(text_) - 1;
+  constexpr std::size_t kUpToSeconds = 19;
+  if (ms != 0) {
+    text_[kUpToSeconds] = '.';
+    put_digits<3>(text_ + 20, ms);
+    out.append(text_, kWhole);
+  } else {
+    text_[kUpToSeconds] = 'Z';
+    out.append(text_, kUpToSeconds + 1);
+  }
+}
+
+void Rfc3339Writer::start_day(Timestamp t) {
   using namespace std::chrono;
   const auto days = floor<std::chrono::days>(t);
   const year_month_day date{days};
-  const hh_mm_ss time{t - days};
-  const auto ms = static_cast<unsigned>(time.subseconds().count());
-  char text[] = "0000-00-00T00:00:00.000Z";
-  put_digits<4>(text, static_cast<unsigned>(static_cast<int>(date.year())));
-  put_digits<2>(text + 5, static_cast<unsigned>(date.month()));
-  put_digits<2>(text + 8, static_cast<unsigned>(date.day()));
-  put_digits<2>(text + 11, static_cast<unsigned>(time.hours().count()));
-  put_digits<2>(text + 14, static_cast<unsigned>(time.minutes().count()));
-  put_digits<2>(text + 17, static_cast<unsigned>(time.seconds().count()));
-  put_digits<3>(text + 20, ms);
-  constexpr std::size_t kWhole = sizeof(text) - 1;
-  constexpr std::size_t kUpToSeconds = 19;
-  if (ms != 0) {
-    out.append(text, kWhole);
-  } else {
-    text[kUpToSeconds] = 'Z';
-    out.append(text, kUpToSeconds + 1);
-  }
+  day_start_ = to_ms(time_point_cast<Milliseconds>(days));
+  put_digits<4>(text_, static_cast<unsigned>(static_cast<int>(date.year())));
+  put_digits<2>(text_ + 5, static_cast<unsigned>(date.month()));
+  put_digits<2>(text_ + 8, static_cast<unsigned>(date.day()));
 }
 
 }  // namespace dwell

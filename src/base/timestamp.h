@@ -37,6 +37,17 @@ std::optional<Timestamp> parse_rfc3339(std::string_view text);
 
 // Writes UTC with `Z`; milliseconds only when they are not zero. `t` is in [kEarliest, kLatest].
 std::string format_rfc3339(Timestamp t);
-void append_rfc3339(std::string& out, Timestamp t);
+// Writes times as format_rfc3339() does; the fewer changes of the day, the quicker.
+class Rfc3339Writer {
+ public:
+  void append(std::string& out, Timestamp t);
+
+ private:
+  static constexpr std::uint64_t kMsOfDay = 86'400'000;
+  void start_day(Timestamp t);
+
+  std::int64_t day_start_ = 0;  // ms
+  char text_[25] = "1970-01-01T00:00:00.000Z";
+};
 
 }  // namespace dwell

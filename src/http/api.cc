@@ -24,6 +24,7 @@ namespace {
 namespace asio = boost::asio;
 namespace json = boost::json;
 
+constexpr std::size_t kBytesOfRow = 96;     // about, in any representation
 constexpr std::size_t kStreamPage = 1'000;  // rows read at a time for a stream
 constexpr std::size_t kPresencePage = 1'000;
 
@@ -218,10 +219,12 @@ asio::awaitable<Reply> Api::get_timeline(const Request& request, const Target& t
   const bool is_descending = parameters.choice("order", "asc", "desc");
   query.order = is_descending ? RowOrder::descending : RowOrder::ascending;
   const auto limit = parameters.limit();
-  const auto filter = fmt::format("{}\n{}\n{}\n{}", query.device, to_ms(query.start),
-                                  to_ms(query.end), is_descending);
+  const auto filter = [&] {  // a cursor is for this query alone
+    return fmt::format("{}\n{}\n{}\n{}", query.device, to_ms(query.start), to_ms(query.end),
+                       is_descending);
+  };
   if (const std::string* cursor = parameters.text("cursor")) {
-    query.after = parse_row_cursor(*cursor, filter);
+    query.after = parse_row_cursor(*cursor, filter());
     if (!query.after) {
       parameters.refuse("cursor",
                         "the `next` of a page of the same query, with its other "
@@ -243,11 +246,12 @@ asio::awaitable<Reply> Api::get_timeline(const Request& request, const Target& t
   reply.content_type = content_type(*representation);
   reply.headers.emplace_back("Vary", "Accept, Accept-Encoding");
   TimelineWriter writer(*representation, query.device);
+  reply.body.reserve(rows->size() * kBytesOfRow);
   writer.begin(reply.body);
   std::optional<std::string> next;
   if (limit && rows->size() > *limit) {
     rows->pop_back();
-    next = row_cursor(rows->back(), filter);
+    next = row_cursor(rows->back(), filter());
     reply.headers.emplace_back("Link", link_to_next(target, *next));
   }
   for (const Row& row : *rows) writer.add(row, reply.body);
@@ -256,7 +260,8 @@ asio::awaitable<Reply> Api::get_timeline(const Request& request, const Target& t
     co_return reply;
   }
   query.after = rows->back();
-  reply.more = [&reader = parts_.reader, writer, query](std::string& out) mutable -> Result<bool> {
+  reply.more = [&reader = parts_.stream_reader, writer,
+                query](std::string& out) mutable -> Result<bool> {
     auto page = reader.timeline(query);
     if (!page) return pass(page);
     for (const Row& row : *page) writer.add(row, out);

@@ -37,6 +37,7 @@ struct Routed {
 // What the API stands on. All outlive it.
 struct ApiParts {
   TimelineReader& reader;             // short questions, on the thread that calls handle()
+  TimelineReader& stream_reader;      // what follows the first page of a stream, on that thread too
   TimelineReader& slow_reader;        // long questions, on `workers` alone
   boost::asio::thread_pool& workers;  // one thread
   Intake& intake;

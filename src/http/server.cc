@@ -320,6 +320,9 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
     }
     share.grow_to(parser.get().body().size());
     if (share.sum() > limits_.body_bytes_in_all) {
+      // Given back at once, or the others would be refused for what this one had.
+      parser.get().body() = std::string();
+      share.grow_to(0);
       co_await refuse(session, problem(Status::service_unavailable, "too-many-bodies",
                                        "too many large requests at one time"));
       co_return false;

@@ -124,7 +124,7 @@ void TimelineWriter::begin(std::string& out) const {
 void TimelineWriter::add(const Row& row, std::string& out) {
   if (representation_ == Representation::json && count_ > 0) out += ',';
   out += before_[static_cast<std::size_t>(row.type)];
-  append_rfc3339(out, row.timestamp);
+  times_.append(out, row.timestamp);
   out += after_;
   ++count_;
 }

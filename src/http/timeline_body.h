@@ -36,6 +36,7 @@ class TimelineWriter {
   std::array<std::string, 2> before_;  // what stands before the time of an enter, of an exit
   std::string_view after_;             // and behind it
   std::size_t count_ = 0;
+  Rfc3339Writer times_;
 };
 
 }  // namespace dwell

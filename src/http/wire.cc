@@ -26,11 +26,22 @@ using asio::ip::tcp;
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kSmallestGzip = 1'024;  // bytes; below, headers outweigh the gain
 
+// The Date header, made once a second.
+const std::string& date_now() {
+  thread_local std::time_t second = -1;
+  thread_local std::string text;
+  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  if (now != second) {
+    second = now;
+    text = fmt::format("{:%a, %d %b %Y %H:%M:%S GMT}", fmt::gmtime(now));
+  }
+  return text;
+}
+
 template <typename Body>
 http::response<Body> head_of(const Reply& reply, const Exchange& exchange) {
   http::response<Body> response(reply.status, exchange.takes_chunks ? 11 : 10);
-  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  response.set(http::field::date, fmt::format("{:%a, %d %b %Y %H:%M:%S GMT}", fmt::gmtime(now)));
+  response.set(http::field::date, date_now());
   response.set(http::field::server, "dwell");
   if (!reply.content_type.empty()) response.set(http::field::content_type, reply.content_type);
   for (const auto& [name, value] : reply.headers) response.set(name, value);

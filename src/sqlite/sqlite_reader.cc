@@ -67,12 +67,12 @@ Result<void> SqliteReader::prepare() {
       // The device by its name: a statement of its own would be a second read transaction.
       {&rows_up_,
        "SELECT timestamp, rank, type, seq FROM event "
-       "WHERE device = (SELECT id FROM device WHERE name = ?) AND timestamp >= ? AND "
-       "timestamp <= ? ORDER BY timestamp, type"},
+       "WHERE device = (SELECT id FROM device WHERE name = ?) AND timestamp >= ? "
+       "ORDER BY timestamp, type"},
       {&rows_down_,
        "SELECT timestamp, rank, type, seq FROM event "
-       "WHERE device = (SELECT id FROM device WHERE name = ?) AND timestamp >= ? AND "
-       "timestamp <= ? ORDER BY timestamp DESC, type DESC"},
+       "WHERE device = (SELECT id FROM device WHERE name = ?) AND timestamp <= ? "
+       "ORDER BY timestamp DESC, type DESC"},
       {&rows_back_from_,
        "SELECT timestamp, rank, type, seq FROM event WHERE device = ? AND timestamp <= ? "
        "ORDER BY timestamp DESC, type DESC"},
@@ -112,16 +112,18 @@ Result<std::vector<Row>> SqliteReader::timeline(const TimelineQuery& query) {
   if (query.after && is_up) start = std::max(start, query.after->timestamp);
   if (query.after && !is_up) end = std::min(end, query.after->timestamp);
   if (end < start) return rows;
+  rows.reserve(std::min<std::size_t>(query.limit + 1, 1'024));
 
   Statement& statement = is_up ? rows_up_ : rows_down_;
   statement.bind_text(1, query.device);
-  statement.bind(2, to_ms(start));
-  statement.bind(3, to_ms(end));
+  statement.bind(2, to_ms(is_up ? start : end));
   for (;;) {
     auto more = statement.step();
     if (!more) return pass(more);
     if (!*more) break;
     const Row row = row_of(statement);
+    // The far end is looked for here: SQLite compares whole keys for it, at every row.
+    if (row.timestamp > end || row.timestamp < start) break;
     // A page ends only where a millisecond does, or its rows could be put in order too late.
     if (rows.size() >= query.limit && row.timestamp != rows.back().timestamp) break;
     if (query.after && !before(*query.after, row)) continue;
