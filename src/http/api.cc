@@ -89,11 +89,18 @@ bool is_json(std::string_view content_type) {
 }
 
 std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
   std::string out;
+  out.reserve(text.size());
   for (const char c : text) {
-    const bool is_plain = std::isalnum(static_cast<unsigned char>(c)) || std::strchr("-._~", c);
-    out += is_plain && c != '\0' ? std::string(1, c)
-                                 : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) || c == '-' || c == '.' || c == '_' || c == '~') {
+      out += c;
+    } else {
+      out += '%';
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    }
   }
   return out;
 }

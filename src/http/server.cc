@@ -342,8 +342,8 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
   session.start(Session::Doing::answering, kForEver);
   Routed routed = co_await handle_(std::move(request));
   on_reply_(routed.route, routed.reply.status, std::chrono::steady_clock::now() - start);
-  // Behind the other requests that are there: replies written in a row wake a client's machine once,
-  // and waking it costs as much as the reply.
+  // Behind the other requests that are there: replies written in a row wake a client's machine
+  // once, and waking it costs as much as the reply.
   co_await asio::post(context_, asio::use_awaitable);
   session.start(Session::Doing::answering, limits_.write);
   co_return co_await write_reply(session.socket, session.deadline, std::move(routed.reply),
