@@ -119,15 +119,17 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   Config config;
   auto committer = open_committer(loaded, config, kBusy);
   if (!committer) return pass(committer);
-  auto reader = SqliteReader::open(config.db_path);
+  DatabaseOptions cached;
+  cached.cache_bytes = static_cast<std::int64_t>(config.db_cache_bytes);
+  auto reader = SqliteReader::open(config.db_path, cached);
   if (!reader) return pass(reader);
-  // A stream comes by every page once: to keep them would only push out what is asked for again.
-  DatabaseOptions stream_options;
-  stream_options.cache_bytes = kStreamCache;
-  auto stream_reader = SqliteReader::open(config.db_path, stream_options);
-  if (!stream_reader) return pass(stream_reader);
-  auto slow_reader = SqliteReader::open(config.db_path);
+  auto slow_reader = SqliteReader::open(config.db_path, cached);
   if (!slow_reader) return pass(slow_reader);
+  // A stream comes by every page once: to keep them would only push out what is asked for again.
+  DatabaseOptions passing;
+  passing.cache_bytes = kStreamCache;
+  auto stream_reader = SqliteReader::open(config.db_path, passing);
+  if (!stream_reader) return pass(stream_reader);
 
   SystemClock clock;
   Metrics metrics;

@@ -159,7 +159,7 @@ std::vector<Setting> make_settings() {
                 "--db"),
       bytes(
           "db.cache", [](Config& c) -> auto& { return c.db_cache_bytes; }, 1 << 20, 64ull << 30,
-          "Memory for pages of the SQLite file"),
+          "Memory for pages of the SQLite file, of each connection; `run` has three"),
       with_flag(choice(
                     "order.mode", [](Config& c) -> auto& { return c.rule.order; },
                     std::vector<std::pair<std::string_view, Order>>{
