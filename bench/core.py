@@ -2,14 +2,13 @@
 
 import json
 import os
-import sqlite3
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from table import Row, output_of, span
+from table import Row, ask, output_of, span
 
 BATCH_RECORDS = 100_000  # the default of batch.records
 MEMORY_DEVICES = 1_000_000
@@ -54,14 +53,6 @@ def memory_row(build):
     )
 
 
-def event_count(database):
-    connection = sqlite3.connect(database)
-    try:
-        return connection.execute("SELECT count(*) FROM event").fetchone()[0]
-    finally:
-        connection.close()
-
-
 def replay_rows(build, folder, events, rounds):
     rows = folder / "rows.bin"
     output_of(build / "bench_accepted_rows", events, rows, str(BATCH_RECORDS))
@@ -79,30 +70,22 @@ def replay_rows(build, folder, events, rounds):
                 Path(f"{database}{suffix}").unlink(missing_ok=True)
             seconds[side].append(timed(command))
             print(f"{side}: {seconds[side][-1]:.2f} s", file=sys.stderr)
-            counts[side] = event_count(database)
+            counts[side] = ask(database, "SELECT count(*) FROM event")
     if len(set(counts.values())) != 1:
         sys.exit(f"the sides did not store the same rows: {counts}")
 
-    def ratios(side):
-        return [rival / own for rival, own in zip(seconds[side], seconds["dwell"])]
-
     work = f"`dwell replay`, durable, state and position included, {counts['dwell']:,} rows"
-    return [
-        Row(
-            work,
-            "C, text keys, transactions of 10,000 rows, only the accepted rows",
-            "at least 3",
-            span(ratios("text")),
-            statistics.median(ratios("text")) >= 3,
-        ),
-        Row(
-            work,
-            "C, the same tables, integer keys, sorted batches as large, states and position",
-            "at least 0.7",
-            span(ratios("sorted")),
-            statistics.median(ratios("sorted")) >= 0.7,
-        ),
+    rivals = [
+        ("text", 3, "C, text keys, transactions of 10,000 rows, only the accepted rows"),
+        ("sorted", 0.7,
+         "C, the same tables, integer keys, sorted batches as large, states and position"),
     ]
+    table = []
+    for side, aim, rival in rivals:
+        ratios = [other / own for other, own in zip(seconds[side], seconds["dwell"])]
+        is_met = statistics.median(ratios) >= aim
+        table.append(Row(work, rival, f"at least {aim}", span(ratios), is_met))
+    return table
 
 
 def generate_events(build, path, events, devices):

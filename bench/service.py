@@ -9,7 +9,6 @@ import http.client
 import json
 import os
 import re
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import threading
 import time
 from pathlib import Path
 
-from table import Row, output_of, span
+from table import Row, ask, output_of, span
 
 SCRIPTS = Path(__file__).parent
 SECONDS = 5  # for each load
@@ -134,11 +133,6 @@ def fill(build, database, devices, rows_each):
     if process.returncode != 0:
         sys.exit("dwell replay failed")
     os.sync()
-
-
-def ask(database, question):
-    with contextlib.closing(sqlite3.connect(database)) as connection:
-        return connection.execute(question).fetchone()[0]
 
 
 def get_rows(build, folder, rounds):

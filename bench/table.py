@@ -1,5 +1,7 @@
 """The table that `make bench` prints, and what its parts share."""
 
+import contextlib
+import sqlite3
 import statistics
 import subprocess
 from dataclasses import dataclass
@@ -22,6 +24,12 @@ class Row:
 
 def output_of(*command):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def ask(database, question):
+    """The first column of the first row of the answer."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        return connection.execute(question).fetchone()[0]
 
 
 def span(values, unit=""):

@@ -1,4 +1,5 @@
 import contextlib
+import subprocess
 
 import pytest
 
@@ -27,6 +28,23 @@ def serving(tmp_path):
     with contextlib.ExitStack() as stack:
         yield lambda *flags, **options: stack.enter_context(
             Service(tmp_path, *flags, **options).start())
+
+
+@pytest.fixture
+def mount():
+    """mount(..., where) as mount(8) does, for the time of the test; skips it where that is refused."""
+    places = []
+
+    def make(*arguments):
+        done = subprocess.run(["mount", *arguments], capture_output=True, text=True)
+        if done.returncode != 0:
+            pytest.skip(f"SKIP: cannot mount {arguments[-1]}: {done.stderr}")
+        if arguments[-1] not in places:
+            places.append(arguments[-1])
+
+    yield make
+    for place in reversed(places):
+        subprocess.run(["umount", "-l", place], check=True)
 
 
 @pytest.fixture

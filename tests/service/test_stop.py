@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import sqlite3
-import subprocess
 import threading
 
 import pytest
@@ -112,6 +111,14 @@ def test_a_stop_under_load_loses_nothing_that_was_answered(service):
     assert len(set(stored)) == len(stored) and set(answered) <= set(stored)
 
 
+def stop_twice(service):
+    """The second signal comes while the first is still being obeyed, and ends it at once."""
+    service.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: "stopping" in service.log)
+    service.process.send_signal(signal.SIGTERM)
+    service.wait(128 + signal.SIGTERM, seconds=1)
+
+
 def test_a_second_signal_exits_at_once(service):
     service.store(("cam", "enter", BASE))
     other = sqlite3.connect(service.folder / "dwell.db", isolation_level=None)
@@ -121,10 +128,7 @@ def test_a_second_signal_exits_at_once(service):
         wire.send(f"POST /timeline HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}"
                   "GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert service.get("/health").status == 200
-        service.process.send_signal(signal.SIGTERM)
-        wait_until(lambda: "stopping" in service.log)
-        service.process.send_signal(signal.SIGTERM)
-        service.wait(128 + signal.SIGTERM, seconds=1)
+        stop_twice(service)
     other.close()
     service.start()
     assert len(service.timeline("cam")) in (1, 2)
@@ -141,10 +145,7 @@ def test_a_second_signal_ends_a_commit_that_waits(serving, tmp_path):
     with open(log, "ab") as file:
         file.write(event("cam", "exit", BASE + 1))
     wait_until(lambda: "trying again" in service.log)
-    service.process.send_signal(signal.SIGTERM)
-    wait_until(lambda: "stopping" in service.log)
-    service.process.send_signal(signal.SIGTERM)
-    service.wait(128 + signal.SIGTERM, seconds=1)
+    stop_twice(service)
     other.close()
     service.start()
     wait_until(lambda: len(service.timeline("cam")) == 2)
@@ -214,32 +215,19 @@ def test_a_corrupt_database(service, dwell_in):
     refused(dwell_in, "dwell.db", "malformed", "backup", status=1)
 
 
-@pytest.fixture
-def read_only():
-    """read_only(path) takes the right to write a file from everybody, root included."""
-    mounts = []
-
-    def make(path):
-        path.chmod(0o444)
-        if not os.access(path, os.W_OK):
-            return
-        for command in (["--bind", path, path], ["-o", "remount,bind,ro", path]):
-            done = subprocess.run(["mount", *command], capture_output=True, text=True)
-            if done.returncode != 0:
-                pytest.skip(f"SKIP: cannot mount a file read-only: {done.stderr}")
-            if path not in mounts:
-                mounts.append(path)
-
-    yield make
-    for path in mounts:
-        subprocess.run(["umount", "-l", path], check=True)
+def take_writing_away(path, mount):
+    """From everybody, root included."""
+    path.chmod(0o444)
+    if os.access(path, os.W_OK):
+        mount("--bind", path, path)
+        mount("-o", "remount,bind,ro", path)
 
 
-def test_a_read_only_database(service, dwell_in, read_only):
+def test_a_read_only_database(service, dwell_in, mount):
     service.store(("cam", "enter", BASE))
     service.stop()
     before = dwell_in.rows()
-    read_only(dwell_in.folder / "dwell.db")
+    take_writing_away(dwell_in.folder / "dwell.db", mount)
     refused(dwell_in, "dwell.db", "is read-only; make the file and its folder writable")
     answer = dwell_in.run("replay", dwell_in.write("in.ndjson", event("cam", "exit", BASE + 1)),
                           status=2)
