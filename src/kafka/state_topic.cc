@@ -23,17 +23,17 @@ std::string_view bytes_of(const void* data, std::size_t size) {
 
 // A partition on its way back.
 struct StateTopic::Restoring {
-  Partition* partition;
-  std::string input;  // its name
-  Offset first = 0;   // that the input still has
-  std::optional<Offset> committed;
+  Partition* partition = nullptr;
+  std::string input = {};  // its name
+  Offset first = 0;        // that the input still has
+  std::optional<Offset> committed = {};
   Offset state_first = 0;
   Offset state_end = 0;
-  std::optional<Marker> marker;
-  std::optional<Fold> fold;  // under the marker's rule
-  std::string bytes;         // of records read together
-  std::vector<Record> records;
-  Lack lack;
+  std::optional<Marker> marker = {};
+  std::optional<Fold> fold = {};  // under the marker's rule
+  std::string bytes = {};         // of records read together
+  std::vector<Record> records = {};
+  Lack lack = {};
 };
 
 StateTopic::StateTopic(std::unique_ptr<KafkaClient> reader, const KafkaSource& source,
