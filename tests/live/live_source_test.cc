@@ -66,7 +66,7 @@ TEST_F(LiveSourceTest, GoingBackReadsBothAgain) {
   submit({"a"});
   const auto first = source_.poll();
   ASSERT_TRUE(first);
-  const std::vector<Position> committed = {first->positions[0], {"http", 0, ""}};
+  const std::vector<Position> committed = {first->only().positions[0], {"http", 0, ""}};
   poll();
   poll();
   ASSERT_TRUE(source_.seek(0, committed));
