@@ -54,6 +54,7 @@ Result<void> clean_once(const Config& config, const std::string& member, Clock& 
   source_options.topic = config.topics.input;
   source_options.group = config.group;
   source_options.member = member;
+  source_options.record_bytes = config.limits.record_bytes;
   source_options.batch_records = config.limits.batch_records;
   source_options.batch_bytes = config.limits.batch_bytes;
   auto source = KafkaSource::open(kafka, source_options);
@@ -62,6 +63,7 @@ Result<void> clean_once(const Config& config, const std::string& member, Clock& 
   committer_options.cleaned_topic = config.topics.cleaned;
   committer_options.state_topic = config.topics.state;
   committer_options.rejected_topic = config.topics.rejected;
+  committer_options.record_bytes = config.limits.record_bytes;
   committer_options.member = config.group + "-" + member;
   auto committer = KafkaCommitter::open(kafka, committer_options, **source, clock);
   if (!committer) return pass(committer);
@@ -110,7 +112,7 @@ Result<void> clean(const LoadedConfig& loaded) {
   sigaddset(&signals, SIGUSR1);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  const std::string instance = config.instance_id.empty() ? host_name() : config.instance_id;
+  const std::string instance = config.instance_id == "auto" ? host_name() : config.instance_id;
   const pthread_t waiter = pthread_self();
   std::vector<Result<void>> outcomes(config.clean_threads);
   std::vector<std::jthread> threads;

@@ -30,7 +30,7 @@ struct Config {
     std::string state = "device_events_cleaned_compacted";
     std::string rejected = "device_events_rejected";
   } topics;
-  std::string instance_id;
+  std::string instance_id = "auto";
   std::string group = "dwell-clean";
   std::size_t clean_threads = 1;
   KafkaCommitterOptions checkpoint;

@@ -260,7 +260,7 @@ std::vector<Setting> make_settings() {
           "The topic of unusable records"),
       text(
           "instance.id", [](Config& c) -> auto& { return c.instance_id; },
-          "What tells this process from others of its group, the same at every start; empty: the "
+          "What tells this process from others of its group, the same at every start; auto: the "
           "host name"),
       text(
           "clean.group", [](Config& c) -> auto& { return c.group; },

@@ -11,6 +11,9 @@
 namespace dwell {
 namespace {
 
+// What key and headers may add to a rejected record.
+constexpr std::size_t kOfHeaders = 64 << 10;
+
 // What a header says in digits.
 class Digits {
  public:
@@ -45,6 +48,7 @@ Result<KafkaCommitter::Producer> KafkaCommitter::make_producer(const KafkaOption
                          {"transaction.timeout.ms", std::to_string(timeout)},
                          {"retry.backoff.ms", "1"},
                          {"linger.ms", "1"},
+                         {"message.max.bytes", std::to_string(options.record_bytes + kOfHeaders)},
                          {"compression.codec", "lz4"},
                          {"queue.buffering.max.messages", "1000000"},
                          {"queue.buffering.max.kbytes", "1048576"},

@@ -16,6 +16,7 @@ struct KafkaCommitterOptions {
   std::string rejected_topic = "device_events_rejected";
   std::string member;  // prefix of the transactional ids: the same at every start of this process
   std::chrono::milliseconds transaction_timeout{10'000};
+  std::size_t record_bytes = 1 << 20;  // the longest of the input
 
   // A checkpoint is due after so many records, at so many changed devices, after so long a time,
   // and after so long a time without records.

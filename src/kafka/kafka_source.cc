@@ -19,6 +19,14 @@ std::string input_name(const std::string& topic, PartitionId partition) {
   return fmt::format("{}/{}", topic, partition);
 }
 
+Record record_of(const rd_kafka_message_t& message, std::size_t longest) {
+  const std::string_view bytes(static_cast<const char*>(message.payload),
+                               message.payload ? message.len : 0);
+  Record record{bytes.substr(0, longest), 0, message.offset, received_at(message), 0};
+  if (bytes.size() > longest) record.truncated_from = bytes.size();
+  return record;
+}
+
 Result<std::unique_ptr<KafkaSource>> KafkaSource::open(const KafkaOptions& kafka,
                                                        const KafkaSourceOptions& options) {
   const KafkaSettings settings{
@@ -123,8 +131,7 @@ Result<void> KafkaSource::take(KafkaEvent event) {
     const auto input = inputs_.find(message->partition);
     // What was fetched before the partition was given up or sought.
     if (input == inputs_.end() || message->offset < input->second.next) continue;
-    const std::string_view bytes(static_cast<const char*>(message->payload), message->len);
-    input->second.records.push_back({bytes, 0, message->offset, received_at(*message), 0});
+    input->second.records.push_back(record_of(*message, options_.record_bytes));
     input->second.next = message->offset + 1;
     ++record_count_;
     byte_count_ += message->len;

@@ -13,6 +13,7 @@ struct KafkaSourceOptions {
   std::string group = "dwell-clean";
   std::string member;  // group.instance.id: the same at every start of the same process
   std::chrono::milliseconds session_timeout{10'000};
+  std::size_t record_bytes = 1 << 20;  // a longer one is handed over cut
   std::size_t batch_records = 100'000;
   std::size_t batch_bytes = 16 << 20;
   Milliseconds batch_time{100};  // how long a batch may collect while more keeps coming
@@ -71,6 +72,9 @@ class KafkaSource final : public Source {
   std::size_t byte_count_ = 0;
   std::vector<Slice> slices_;
 };
+
+// A message as a record; one longer than `longest` bytes is cut.
+Record record_of(const rd_kafka_message_t& message, std::size_t longest);
 
 // What positions call a partition: `device-events/3`.
 std::string input_name(const std::string& topic, PartitionId partition);

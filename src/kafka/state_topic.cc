@@ -277,9 +277,8 @@ Result<void> StateTopic::fold_input(std::span<Restoring> all) {
     Restoring& one = *std::find_if(all.begin(), all.end(), [&](const Restoring& r) {
       return r.partition->id == message.partition;
     });
-    const auto bytes = bytes_of(message.payload, message.len);
-    one.records.push_back({bytes, 0, message.offset, received_at(message), 0});
-    one.bytes += bytes;
+    one.records.push_back(record_of(message, source_.options().record_bytes));
+    one.bytes += one.records.back().bytes;
     if (one.records.size() == kFoldedTogether) fold(one);
     return Result<void>();
   });
