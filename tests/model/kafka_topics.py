@@ -6,7 +6,7 @@ import time
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
-from kafka.errors import RetriableError
+from kafka.errors import KafkaError
 
 from dwell_cli import varint
 
@@ -78,8 +78,10 @@ class Topics:
         """The next offset of each partition that the group has one for."""
         try:
             offsets = admin.list_consumer_group_offsets(self.group)
-        except RetriableError:  # the group's coordinator is not there yet
-            return {}
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            return {}  # the group's coordinator is not there yet
         return {where.partition: value.offset for where, value in offsets.items()
                 if value.offset >= 0}
 
