@@ -126,6 +126,7 @@ Result<void> clean(const LoadedConfig& loaded) {
   sigwait(&signals, &signal);
   if (signal != SIGUSR1) spdlog::info("signal {}: stopping", signal);
   // The second signal ends the process at once.
+  sigdelset(&signals, SIGUSR1);
   for (const int number : {SIGINT, SIGTERM}) std::signal(number, SIG_DFL);
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   for (std::jthread& thread : threads) thread.request_stop();

@@ -1,10 +1,12 @@
-"""The four topics of one cleaner, as its neighbours see them: kafka-python writes and reads."""
+"""The four topics of one cleaner, as its neighbours see them: kafka-python writes as sensors do,
+confluent-kafka reads, since it can tell what is committed."""
 
 import dataclasses
 import json
 import time
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+import confluent_kafka
+from kafka import KafkaProducer
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError
 
@@ -87,19 +89,25 @@ class Topics:
 
     def read(self, topic, partitions=1):
         """Every message that a read_committed reader gets, partition by partition."""
-        consumer = KafkaConsumer(bootstrap_servers=self.broker.address, enable_auto_commit=False,
-                                 isolation_level="read_committed", auto_offset_reset="earliest")
-        all_of = [TopicPartition(topic, number) for number in range(partitions)]
-        consumer.assign(all_of)
-        consumer.seek_to_beginning()
-        ends = consumer.end_offsets(all_of)
-        messages, deadline = [], time.monotonic() + PATIENCE_S
-        while any(consumer.position(one) < ends[one] for one in all_of):
-            assert time.monotonic() < deadline, (topic, ends)
-            for batch in consumer.poll(100).values():
-                messages += batch
+        consumer = confluent_kafka.Consumer({
+            "bootstrap.servers": self.broker.address, "group.id": "reader",
+            "enable.auto.commit": False, "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest", "enable.partition.eof": True})
+        consumer.assign([confluent_kafka.TopicPartition(topic, number,
+                                                        confluent_kafka.OFFSET_BEGINNING)
+                         for number in range(partitions)])
+        messages, unread = [], set(range(partitions))
+        while unread:
+            message = consumer.poll(PATIENCE_S)
+            assert message is not None, (topic, unread)
+            if not message.error():
+                messages.append(message)
+            elif message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
+                unread.discard(message.partition())
+            else:
+                raise AssertionError(message.error())
         consumer.close()
-        return sorted(messages, key=lambda m: (m.partition, m.offset))
+        return sorted(messages, key=lambda m: (m.partition(), m.offset()))
 
     def cleaned_records(self):
         return [cleaned_of(message) for message in self.read(self.cleaned, self.partitions)]
@@ -108,22 +116,22 @@ class Topics:
         """(reason, partition, offset, value, headers) of each."""
         found = []
         for message in self.read(self.rejected):
-            headers = dict(message.headers)
+            headers = dict(message.headers())
             assert headers.pop("source.topic").decode() == self.input
             found.append((headers.pop("reason").decode(), int(headers.pop("source.partition")),
-                          int(headers.pop("source.offset")), message.value, headers))
+                          int(headers.pop("source.offset")), message.value(), headers))
         return found
 
 
 def cleaned_of(message):
     """The record of a message, held to the contract on the way."""
-    value = json.loads(message.value)
-    payload, headers = value["payload"], dict(message.headers)
+    value = json.loads(message.value())
+    payload, headers = value["payload"], dict(message.headers())
     assert list(payload) == ["timestamp", "device_id", "event_type"]
-    assert message.key.decode() == payload["device_id"]
+    assert message.key().decode() == payload["device_id"]
     partition, rest = varint(headers.pop("source"))
     offset, rest = varint(rest)
-    assert rest == b"" and partition == message.partition
+    assert rest == b"" and partition == message.partition()
     record = Cleaned(headers.pop("op", b"insert").decode(), payload["device_id"],
                      payload["event_type"], payload["timestamp"], int(headers.pop("seq")),
                      int(headers.pop("rank")), (partition, offset))
