@@ -56,6 +56,7 @@ class CommandLine {
         "Settings come from a TOML file, then DWELL_* variables, then flags.\n"
         "`dwell config` shows the effective ones and where each comes from.");
     add_run();
+    add_clean();
     add_replay();
     add_timeline();
     add_who();
@@ -159,6 +160,13 @@ class CommandLine {
                        [this](const LoadedConfig& loaded) { return dwell::run(loaded, run_); });
     command->add_option("--from", run_.from,
                         "Follow this file as it grows and is rotated; - is standard input");
+  }
+
+  void add_clean() {
+    add_configured("clean", "Clean the events of a Kafka topic into another, exactly once",
+                   {"brokers", "topics.", "instance.", "clean.", "checkpoint.", "order.",
+                    "first_exit", "duplicate.", "clock.", "input.", "batch."},
+                   [](const LoadedConfig& loaded) { return clean(loaded); });
   }
 
   void add_replay() {

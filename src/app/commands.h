@@ -28,6 +28,9 @@ struct RunArguments {
 // Serves until a signal stops it.
 Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments);
 
+// Cleans what the partitions it is given have, until a signal stops it.
+Result<void> clean(const LoadedConfig& loaded);
+
 struct TimelineArguments {
   std::string device;
   Timestamp start = kEarliest;

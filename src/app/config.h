@@ -6,6 +6,7 @@
 #include "core/rule.h"
 #include "file/file_source.h"
 #include "http/server.h"
+#include "kafka/kafka_committer.h"
 #include "live/intake_queue.h"
 
 namespace dwell {
@@ -21,6 +22,18 @@ struct Config {
   std::string http_listen = "127.0.0.1:8080";
   ServerLimits http_limits;
   IntakeLimits intake_limits;
+
+  std::string brokers = "127.0.0.1:9092";
+  struct {
+    std::string input = "device-events";
+    std::string cleaned = "device_events_cleaned";
+    std::string state = "device_events_cleaned_compacted";
+    std::string rejected = "device_events_rejected";
+  } topics;
+  std::string instance_id = "auto";
+  std::string group = "dwell-clean";
+  std::size_t clean_threads = 1;
+  KafkaCommitterOptions checkpoint;
 };
 
 }  // namespace dwell

@@ -103,7 +103,7 @@ Result<void> replay_file(const std::string& path, const Config& config, Clock& c
                          Pipeline& pipeline, Progress& progress) {
   auto source = FileSource::open(path, config.limits, clock);
   if (!source) return pass(source);
-  if (auto sought = (*source)->seek(pipeline.positions()); !sought) return sought;
+  if (auto sought = (*source)->seek(0, pipeline.partitions()[0].positions); !sought) return sought;
   progress.begin_file(path, static_cast<std::uint64_t>((*source)->next()), (*source)->size());
   auto run = pipeline.run(**source, {});
   if (run) progress.end_file();
@@ -121,13 +121,13 @@ Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments
   Progress progress(Terminal::of(stderr), clock);
   Pipeline pipeline(**committer, clock, progress, pipeline_options(config));
   if (auto restored = pipeline.restore(); !restored) return restored;
-  const Totals before = pipeline.fold().totals();
+  const Totals before = pipeline.partitions()[0].fold.totals();
 
   for (const std::string& file : arguments.files) {
     if (auto done = replay_file(file, config, clock, pipeline, progress); !done) return done;
   }
 
-  const Totals run = pipeline.fold().totals() - before;
+  const Totals run = pipeline.partitions()[0].fold.totals() - before;
   auto reader = SqliteReader::open(config.db_path);
   if (!reader) return pass(reader);
   auto store = (*reader)->totals();

@@ -9,12 +9,12 @@
 #include <csignal>
 #include <cstdlib>
 #include <new>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <thread>
 
 #include "app/commands.h"
+#include "app/log.h"
 #include "app/metrics.h"
 #include "app/service_observer.h"
 #include "app/store.h"
@@ -58,12 +58,6 @@ Result<std::unique_ptr<Source>> open_input(const std::string& from, const Config
   return std::unique_ptr<Source>(std::move(*tail));
 }
 
-void log_to_stderr() {
-  auto log = spdlog::stderr_color_mt("dwell");
-  log->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %^%l%$ %v", spdlog::pattern_time_type::utc);
-  spdlog::set_default_logger(log);
-}
-
 // Ten thousand connections need as many descriptors.
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -104,7 +98,7 @@ Result<void> fold_events(Pipeline& pipeline, Source& source, ServiceObserver& ob
                          const std::stop_token& stop) try {
   if (auto restored = pipeline.restore(stop); !restored) return restored;
   observer.become_well();
-  spdlog::info("ready: {} devices", pipeline.fold().device_count());
+  spdlog::info("ready: {} devices", pipeline.partitions()[0].fold.device_count());
   return pipeline.run(source, stop);
 } catch (const std::bad_alloc&) {
   return fail(ErrorKind::fatal, "out of memory; what was committed is safe");

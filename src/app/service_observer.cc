@@ -44,18 +44,20 @@ void ServiceObserver::become_well() {
   queue_.open();
 }
 
-Result<std::vector<Position>> TimedCommitter::restore(Fold& fold) {
-  auto positions = inner_.restore(fold);
-  if (positions) metrics_.restored(fold.device_count());
-  return positions;
+Result<void> TimedCommitter::restore(std::span<Partition> partitions) {
+  auto restored = inner_.restore(partitions);
+  if (restored) metrics_.restored(partitions[0].fold.device_count());
+  return restored;
 }
 
-Result<void> TimedCommitter::commit(const Unit& unit, const Fold& after) {
+Result<void> TimedCommitter::commit(std::span<const Partition> partitions) {
+  const auto& [id, fold, positions, unit] = partitions[0];
+  if (!unit) return inner_.commit(partitions);
   const auto start = clock_.monotonic();
-  auto committed = inner_.commit(unit, after);
+  auto committed = inner_.commit(partitions);
   if (committed) {
     metrics_.commit_took(clock_.monotonic() - start);
-    metrics_.committed(unit, after.device_count());
+    metrics_.committed(*unit, fold.device_count());
   } else {
     metrics_.commit_failed();
   }

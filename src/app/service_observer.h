@@ -48,8 +48,8 @@ class TimedCommitter final : public Committer {
   TimedCommitter(Committer& inner, Clock& clock, Metrics& metrics)
       : inner_(inner), clock_(clock), metrics_(metrics) {}
 
-  Result<std::vector<Position>> restore(Fold& fold) override;
-  Result<void> commit(const Unit& unit, const Fold& after) override;
+  Result<void> restore(std::span<Partition> partitions) override;
+  Result<void> commit(std::span<const Partition> partitions) override;
 
  private:
   Committer& inner_;

@@ -242,6 +242,45 @@ std::vector<Setting> make_settings() {
       duration(
           "http.write_timeout", [](Config& c) -> auto& { return c.http_limits.write; },
           kShortestTimeout, "How long a client may take to read a piece of an answer"),
+      with_flag(text(
+                    "brokers", [](Config& c) -> auto& { return c.brokers; },
+                    "Kafka brokers to begin with, HOST:PORT, several with commas"),
+                "--brokers"),
+      text(
+          "topics.input", [](Config& c) -> auto& { return c.topics.input; },
+          "The topic of events as they come"),
+      text(
+          "topics.cleaned", [](Config& c) -> auto& { return c.topics.cleaned; },
+          "The topic of accepted events"),
+      text(
+          "topics.state", [](Config& c) -> auto& { return c.topics.state; },
+          "The compacted topic of device states"),
+      text(
+          "topics.rejected", [](Config& c) -> auto& { return c.topics.rejected; },
+          "The topic of unusable records"),
+      text(
+          "instance.id", [](Config& c) -> auto& { return c.instance_id; },
+          "What tells this process from others of its group, the same at every start; auto: the "
+          "host name"),
+      text(
+          "clean.group", [](Config& c) -> auto& { return c.group; },
+          "The consumer group that shares the input's partitions"),
+      count(
+          "clean.threads", [](Config& c) -> auto& { return c.clean_threads; }, 1, 64,
+          "How many members of the group this process is"),
+      count(
+          "checkpoint.records", [](Config& c) -> auto& { return c.checkpoint.checkpoint_records; },
+          1, 1'000'000'000, "How many records are folded again after a restart at most"),
+      count(
+          "checkpoint.devices", [](Config& c) -> auto& { return c.checkpoint.checkpoint_devices; },
+          1, 10'000'000, "How many changed devices make a checkpoint due"),
+      duration(
+          "checkpoint.interval",
+          [](Config& c) -> auto& { return c.checkpoint.checkpoint_interval; }, Milliseconds{1},
+          "How long after a checkpoint the next one is due"),
+      duration(
+          "checkpoint.idle", [](Config& c) -> auto& { return c.checkpoint.checkpoint_idle; },
+          Milliseconds{1}, "How long without records before a checkpoint is made"),
   };
 }
 

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "core/arrival.h"
 #include "core/decoder.h"
+#include "core/device_set.h"
 #include "core/device_table.h"
 #include "core/event_time.h"
 #include "core/state_record.h"
@@ -26,27 +27,6 @@ Outcome check_clock(const Event& event, Timestamp now, const Rule& rule) {
   if (rule.max_behind && now - event.timestamp > *rule.max_behind) return Outcome::past_timestamp;
   return Outcome::accepted;
 }
-
-// Which devices a unit touched: a bit each, cleared through the list it belongs to.
-class TouchedSet {
- public:
-  void add(DeviceIndex index, std::vector<DeviceIndex>& list) {
-    if (index / 64 >= bits_.size()) bits_.resize(std::max<std::size_t>(64, index / 64 * 2));
-    std::uint64_t& word = bits_[index / 64];
-    const std::uint64_t bit = std::uint64_t{1} << (index % 64);
-    if (word & bit) return;
-    word |= bit;
-    list.push_back(index);
-  }
-  void clear(std::vector<DeviceIndex>& list) {
-    for (const DeviceIndex index : list) bits_[index / 64] = 0;
-    list.clear();
-  }
-  std::size_t allocated_bytes() const { return bits_.capacity() * sizeof(bits_[0]); }
-
- private:
-  std::vector<std::uint64_t> bits_;
-};
 
 using Table = std::variant<DeviceTable<ArrivalState<4>>, DeviceTable<ArrivalState<16>>,
                            DeviceTable<ArrivalState<64>>, DeviceTable<EventTimeState>>;
@@ -71,12 +51,12 @@ Table make_table(const Rule& rule, std::uint64_t seed) {
 class Fold::Impl {
  public:
   Impl(const Rule& rule, std::uint64_t seed)
-      : rule_(rule), decoder_(rule.clock_source), table_(make_table(rule, seed)) {}
+      : rule_(rule), seed_(seed), decoder_(rule.clock_source), table_(make_table(rule, seed)) {}
 
   const Unit& fold(std::span<const Record> records, std::span<const Position> positions) {
     CHECK(records.size() <= UINT32_MAX);
     decoder_.reset();
-    touched_.clear(unit_.touched);
+    touched_.clear();
     unit_.records = records;
     unit_.positions = positions;
     unit_.outcomes.clear();
@@ -90,23 +70,33 @@ class Fold::Impl {
           }
         },
         table_);
+    unit_.touched = touched_.list();
     return unit_;
   }
 
   Result<DeviceIndex> load_device(std::string_view id, std::string_view record) {
+    if (is_valid_device_id(id) && names().find(id, names().hash(id))) {
+      return fail(ErrorKind::fatal, "device {} is stored twice", id);
+    }
+    return put_device(id, record);
+  }
+
+  Result<DeviceIndex> put_device(std::string_view id, std::string_view record) {
     if (!is_valid_device_id(id)) return fail(ErrorKind::fatal, "a stored device id is damaged");
-    const auto hash = names().hash(id);
-    if (names().find(id, hash)) return fail(ErrorKind::fatal, "device {} is stored twice", id);
     return std::visit(
-        [&](auto& table) -> Result<DeviceIndex> {
-          const DeviceIndex index = table.add(id, hash);
-          if (auto decoded = decode_state(record, table.state(index)); !decoded) {
+        [&]<typename State>(DeviceTable<State>& table) -> Result<DeviceIndex> {
+          State state;
+          if (auto decoded = decode_state(record, state); !decoded) {
             return fail(ErrorKind::fatal, "device {}: {}", id, decoded.error().message);
           }
+          const DeviceIndex index = table.find_or_add(id, table.names().hash(id));
+          table.state(index) = std::move(state);
           return index;
         },
         table_);
   }
+
+  std::uint64_t seed() const { return seed_; }
 
   const DeviceNames& names() const {
     return std::visit([](const auto& table) -> const DeviceNames& { return table.names(); },
@@ -171,7 +161,7 @@ class Fold::Impl {
     if (decision.change_count > 1) unit_.changes.push_back({device, record, decision.changes[1]});
     count_corrections(decision);
     // A too_late record leaves its device as it was.
-    if (!is_rejected(decision.outcome)) touched_.add(device, unit_.touched);
+    if (!is_rejected(decision.outcome)) touched_.add(device);
     return decision.outcome;
   }
 
@@ -194,9 +184,10 @@ class Fold::Impl {
   }
 
   Rule rule_;
+  std::uint64_t seed_;
   Decoder decoder_;
   Table table_;
-  TouchedSet touched_;
+  DeviceSet touched_;
   Unit unit_;
 };
 
@@ -211,6 +202,12 @@ const Unit& Fold::fold(std::span<const Record> records, std::span<const Position
 }
 Result<DeviceIndex> Fold::load_device(std::string_view id, std::string_view record) {
   return impl_->load_device(id, record);
+}
+Result<DeviceIndex> Fold::put_device(std::string_view id, std::string_view record) {
+  return impl_->put_device(id, record);
+}
+Fold Fold::empty_copy(const Rule& rule) const {
+  return Fold(rule, impl_->seed());
 }
 void Fold::load_totals(const Totals& totals) {
   impl_->totals() = totals;

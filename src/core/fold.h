@@ -25,13 +25,13 @@ struct CleanedRecord {
 // What commits together or not at all: everything a batch of records changed.
 struct Unit {
   std::span<const Record> records;
-  std::span<const Position> positions;  // of every source in the batch: where it goes on
-  std::vector<Outcome> outcomes;        // one for each record
-  std::vector<CleanedRecord> changes;   // in the order decided
-  std::vector<std::uint32_t> rejected;  // indices of the records to keep with their raw bytes
-  std::vector<DeviceIndex> touched;     // devices whose state differs now, each once
-  DeviceIndex first_new = 0;            // this device and all after it were not known before
-  Totals totals;                        // after this unit
+  std::span<const Position> positions;   // of every source in the batch: where it goes on
+  std::vector<Outcome> outcomes;         // one for each record
+  std::vector<CleanedRecord> changes;    // in the order decided
+  std::vector<std::uint32_t> rejected;   // indices of the records to keep with their raw bytes
+  std::span<const DeviceIndex> touched;  // devices whose state differs now, each once
+  DeviceIndex first_new = 0;             // this device and all after it were not known before
+  Totals totals;                         // after this unit
 };
 
 // The state of all devices, and the pure function that moves it: records in, unit out. The same
@@ -55,7 +55,11 @@ class Fold {
   // Adds a device that is not there yet and returns its number, the old device_count(). `record` is
   // what encode_state() gave. Fails with `fatal` when the id or the record is damaged.
   Result<DeviceIndex> load_device(std::string_view id, std::string_view record);
+  // The same, or puts the record in the place of the state of a device that is there.
+  Result<DeviceIndex> put_device(std::string_view id, std::string_view record);
   void load_totals(const Totals& totals);
+  // An empty one under another rule.
+  Fold empty_copy(const Rule& rule) const;
 
   const Rule& rule() const;
   const Totals& totals() const;

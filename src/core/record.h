@@ -12,6 +12,10 @@ namespace dwell {
 // for HTTP, a Kafka offset. 0 or more.
 using Offset = std::int64_t;
 
+// Numbers the parts of an input that have states of their own: the partitions of a Kafka topic.
+// Every other input is one partition, 0.
+using PartitionId = std::int32_t;
+
 // One raw record as a source hands it over. The bytes belong to the source.
 struct Record {
   std::string_view bytes;

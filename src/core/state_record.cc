@@ -4,43 +4,11 @@
 #include <optional>
 #include <vector>
 
+#include "base/byte_reader.h"
 #include "base/varint.h"
 
 namespace dwell {
 namespace {
-
-// Takes a record apart; once one part does not fit, every later one fails too.
-class Reader {
- public:
-  explicit Reader(std::string_view record) : rest_(record) {}
-
-  std::uint64_t number(std::uint64_t largest = UINT64_MAX) {
-    const auto value = sound_ ? take_varint(rest_) : std::nullopt;
-    sound_ = value && *value <= largest;
-    return sound_ ? *value : 0;
-  }
-
-  // Times are stored plus one, so that 0 is "never".
-  Timestamp time_or_never() {
-    return from_ms(static_cast<std::int64_t>(number(to_ms(kLatest) + 1)) - 1);
-  }
-
-  unsigned char byte() {
-    sound_ = sound_ && !rest_.empty();
-    if (!sound_) return 0;
-    const auto value = static_cast<unsigned char>(rest_.front());
-    rest_.remove_prefix(1);
-    return value;
-  }
-
-  void require(bool condition) { sound_ = sound_ && condition; }
-  bool is_sound() const { return sound_; }
-  bool is_complete() const { return sound_ && rest_.empty(); }
-
- private:
-  std::string_view rest_;
-  bool sound_ = true;
-};
 
 void put_time_or_never(std::string& out, Timestamp time) {
   put_varint(out, static_cast<std::uint64_t>(to_ms(time) + 1));
@@ -59,7 +27,7 @@ void put_head(const State& state, Order order, std::string& out) {
 }
 
 template <typename State>
-Result<void> take_head(Reader& reader, std::optional<Order> order, State& state) {
+Result<void> take_head(ByteReader& reader, std::optional<Order> order, State& state) {
   const auto version = reader.byte();
   const auto stored_order = reader.byte();
   if (!reader.is_sound()) return fail(ErrorKind::fatal, "the state record is cut short");
@@ -82,7 +50,7 @@ Result<void> take_head(Reader& reader, std::optional<Order> order, State& state)
   return {};
 }
 
-Result<void> finish(const Reader& reader) {
+Result<void> finish(const ByteReader& reader) {
   if (!reader.is_complete()) return fail(ErrorKind::fatal, "the state record is damaged");
   return {};
 }
@@ -113,7 +81,7 @@ void encode_state(const ArrivalState<kCapacity>& state, std::string& out) {
 
 template <std::size_t kCapacity>
 Result<void> decode_state(std::string_view record, ArrivalState<kCapacity>& state) {
-  Reader reader(record);
+  ByteReader reader(record);
   if (auto head = take_head(reader, Order::arrival, state); !head) return head;
   const auto count = reader.number(kLargestDuplicateWindow);
   std::array<std::uint64_t, kLargestDuplicateWindow> events;
@@ -148,7 +116,7 @@ void encode_state(const EventTimeState& state, std::string& out) {
 }
 
 Result<void> decode_state(std::string_view record, EventTimeState& state) {
-  Reader reader(record);
+  ByteReader reader(record);
   if (auto head = take_head(reader, Order::event_time, state); !head) return head;
   state.accepted = reader.number();
   state.promoted = reader.number();
@@ -180,7 +148,7 @@ Result<void> decode_state(std::string_view record, EventTimeState& state) {
 }
 
 Result<OutcomeSummary> decode_summary(std::string_view record) {
-  Reader reader(record);
+  ByteReader reader(record);
   OutcomeSummary summary;
   if (auto taken = take_head(reader, std::nullopt, summary); !taken) return pass(taken);
   const bool is_event_time = static_cast<Order>(record[1]) == Order::event_time;

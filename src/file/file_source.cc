@@ -119,7 +119,7 @@ FileSource::Take FileSource::take() const {
   return {clock_.wall(), static_cast<Offset>(size())};
 }
 
-Result<void> FileSource::seek(std::span<const Position> committed) {
+Result<void> FileSource::seek(PartitionId /*partition*/, std::span<const Position> committed) {
   filled_ = consumed_ = 0;
   at_end_ = false;
   oversized_start_.reset();
@@ -232,7 +232,8 @@ Result<Batch> FileSource::poll() {
     if (!reached) return pass(reached);
     positions_.push_back(std::move(*reached));
   }
-  return Batch{records_, positions_, at_end_ && consumed_ == filled_};
+  slice_ = {0, records_, positions_};
+  return Batch{{&slice_, 1}, at_end_ && consumed_ == filled_};
 }
 
 // Moves what is left of the last batch to the front and reads behind it: a file until the buffer is

@@ -44,7 +44,7 @@ class FileSource final : public Source {
   FileSource& operator=(const FileSource&) = delete;
 
   Result<Batch> poll() override;
-  Result<void> seek(std::span<const Position> committed) override;
+  Result<void> seek(PartitionId partition, std::span<const Position> committed) override;
 
   // The absolute path, or `-`: what positions call this input. A file that was moved goes on under
   // the name it had.
@@ -122,6 +122,7 @@ class FileSource final : public Source {
   Take take_{};
   std::vector<Record> records_;
   std::vector<Position> positions_;
+  Slice slice_;
 };
 
 }  // namespace dwell

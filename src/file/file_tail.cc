@@ -25,7 +25,8 @@ std::optional<Found> look_at(const std::string& path) {
 }
 
 bool is_empty(const Batch& batch) {
-  return batch.records.empty() && batch.positions.empty();
+  const Slice slice = batch.only();
+  return slice.records.empty() && slice.positions.empty();
 }
 
 }  // namespace
@@ -56,14 +57,14 @@ Result<std::unique_ptr<FileSource>> FileTail::open_file(const std::string& path)
   return file;
 }
 
-Result<void> FileTail::seek(std::span<const Position> committed) {
+Result<void> FileTail::seek(PartitionId partition, std::span<const Position> committed) {
   is_finishing_ = false;
   current_.reset();
   auto file = open_file(path_);
   if (!file && file.error().kind != ErrorKind::not_found) return pass(file);
   if (file) {
     current_ = std::move(*file);
-    auto sought = current_->seek(committed);
+    auto sought = current_->seek(partition, committed);
     if (sought || sought.error().kind != ErrorKind::invalid) return sought;
   }
   const auto known = std::find_if(committed.begin(), committed.end(),
@@ -76,7 +77,7 @@ Result<void> FileTail::seek(std::span<const Position> committed) {
       fmt::format("{}: was rotated or cut while nothing read it, and the old file is not in its "
                   "folder: what it held after byte {} is lost",
                   path_, known->next));
-  return current_ ? current_->seek({}) : Result<void>();
+  return current_ ? current_->seek(0, {}) : Result<void>();
 }
 
 // Looks for the file the committed position belongs to and goes there; it is read to its end.
@@ -86,7 +87,7 @@ Result<bool> FileTail::find_moved(const Position& committed) {
   if (!all) return pass(all);
   for (const std::string& path : *all) {
     auto file = open_file(path);
-    if (!file || !(*file)->seek({&committed, 1})) continue;
+    if (!file || !(*file)->seek(0, {&committed, 1})) continue;
     current_ = std::move(*file);
     current_->finish();
     is_finishing_ = true;
@@ -162,7 +163,7 @@ Result<Batch> FileTail::poll() {
   // Only a line that had not ended was cut: the part of it in hand is no beginning any more.
   const auto position = current_->position();
   if (!position) return Failure(position.error());
-  if (auto sought = current_->seek({&*position, 1}); !sought) return pass(sought);
+  if (auto sought = current_->seek(0, {&*position, 1}); !sought) return pass(sought);
   return Batch{};
 }
 
@@ -176,12 +177,13 @@ Result<Batch> FileTail::start_over() {
   if (!is_first && current_->id() != (*file)->id()) tell_of_skipped(*current_, **file);
   current_ = std::move(*file);
   is_finishing_ = false;
-  if (auto sought = current_->seek({}); !sought) return pass(sought);
+  if (auto sought = current_->seek(0, {}); !sought) return pass(sought);
   if (is_first) return Batch{};
   auto position = current_->position();
   if (!position) return pass(position);
   start_.assign(1, std::move(*position));
-  return Batch{{}, start_, false};
+  slice_ = {0, {}, start_};
+  return Batch{{&slice_, 1}};
 }
 
 }  // namespace dwell

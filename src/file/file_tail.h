@@ -30,7 +30,7 @@ class FileTail final : public Source {
 
   // Never waits.
   Result<Batch> poll() override;
-  Result<void> seek(std::span<const Position> committed) override;
+  Result<void> seek(PartitionId partition, std::span<const Position> committed) override;
 
  private:
   FileTail(std::string path, const FileLimits& limits, Clock& clock, OnGap on_gap);
@@ -49,6 +49,7 @@ class FileTail final : public Source {
   std::vector<std::string> never_opened_;
   bool is_finishing_ = false;  // current_ no longer stands under path_
   std::vector<Position> start_;
+  Slice slice_;
 };
 
 }  // namespace dwell

@@ -74,10 +74,11 @@ Result<Batch> IntakeQueue::poll() {
     }
   }
   if (!records_.empty()) positions_.push_back({std::string(kSourceName), offset, ""});
-  return Batch{records_, positions_, false};
+  slice_ = {0, records_, positions_};
+  return Batch{{&slice_, 1}, false};
 }
 
-Result<void> IntakeQueue::seek(std::span<const Position> committed) {
+Result<void> IntakeQueue::seek(PartitionId /*partition*/, std::span<const Position> committed) {
   const auto known = std::find_if(committed.begin(), committed.end(), [](const Position& position) {
     return position.source == kSourceName;
   });

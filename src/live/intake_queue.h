@@ -33,7 +33,7 @@ class IntakeQueue final : public Intake, public Source {
 
   // Never waits; see wait_for_submission().
   Result<Batch> poll() override;
-  Result<void> seek(std::span<const Position> committed) override;
+  Result<void> seek(PartitionId partition, std::span<const Position> committed) override;
 
   // Returns when something is queued, or after `patience`.
   void wait_for_submission(Milliseconds patience);
@@ -74,6 +74,7 @@ class IntakeQueue final : public Intake, public Source {
   std::deque<Waiting> in_flight_;
   std::vector<Record> records_;
   std::vector<Position> positions_;
+  Slice slice_;
   Offset next_ = 0;
 };
 

@@ -9,29 +9,31 @@ Result<Batch> LiveSource::poll() {
     auto batch = file_->poll();
     if (!batch) return batch;
     file_ended_ = batch->is_last;
-    records_.assign(batch->records.begin(), batch->records.end());
-    positions_.assign(batch->positions.begin(), batch->positions.end());
+    const Slice slice = batch->only();
+    records_.assign(slice.records.begin(), slice.records.end());
+    positions_.assign(slice.positions.begin(), slice.positions.end());
   }
-  auto submitted = queue_.poll();
-  if (submitted->records.empty() && positions_.empty()) {
+  Slice submitted = queue_.poll()->only();
+  if (submitted.records.empty() && positions_.empty()) {
     queue_.wait_for_submission(patience_);
-    submitted = queue_.poll();
+    submitted = queue_.poll()->only();
   }
   const auto source = static_cast<std::uint32_t>(positions_.size());
-  for (Record record : submitted->records) {
+  for (Record record : submitted.records) {
     record.source = source;
     records_.push_back(record);
   }
-  positions_.insert(positions_.end(), submitted->positions.begin(), submitted->positions.end());
-  return Batch{records_, positions_, false};
+  positions_.insert(positions_.end(), submitted.positions.begin(), submitted.positions.end());
+  slice_ = {0, records_, positions_};
+  return Batch{{&slice_, 1}, false};
 }
 
-Result<void> LiveSource::seek(std::span<const Position> committed) {
+Result<void> LiveSource::seek(PartitionId partition, std::span<const Position> committed) {
   if (file_) {
-    if (auto sought = file_->seek(committed); !sought) return sought;
+    if (auto sought = file_->seek(partition, committed); !sought) return sought;
     file_ended_ = false;
   }
-  return queue_.seek(committed);
+  return queue_.seek(partition, committed);
 }
 
 }  // namespace dwell

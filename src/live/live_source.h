@@ -17,7 +17,7 @@ class LiveSource final : public Source {
       : file_(file), queue_(queue), patience_(patience) {}
 
   Result<Batch> poll() override;
-  Result<void> seek(std::span<const Position> committed) override;
+  Result<void> seek(PartitionId partition, std::span<const Position> committed) override;
 
  private:
   Source* file_;
@@ -26,6 +26,7 @@ class LiveSource final : public Source {
   bool file_ended_ = false;
   std::vector<Record> records_;
   std::vector<Position> positions_;
+  Slice slice_;
 };
 
 }  // namespace dwell

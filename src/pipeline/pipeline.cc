@@ -1,6 +1,7 @@
 #include "pipeline/pipeline.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 
@@ -30,28 +31,37 @@ Pipeline::Pipeline(Committer& committer, Clock& clock, Observer& observer,
     : committer_(committer), clock_(clock), observer_(observer), options_(options) {}
 
 Result<void> Pipeline::restore(std::stop_token stop) {
+  partitions_.clear();
+  for (const PartitionId id : options_.partitions) partitions_.push_back(fresh(id));
   retry_wait_ = Milliseconds{0};
-  auto restored = load(stop);
+  auto restored = load(partitions_, stop);
   retry_wait_ = Milliseconds{0};
   return restored;
 }
 
-Result<void> Pipeline::load(const std::stop_token& stop) {
+Partition Pipeline::fresh(PartitionId id) const {
+  return {id, Fold(options_.rule, options_.hash_seed)};
+}
+
+Result<void> Pipeline::load(std::span<Partition> partitions, const std::stop_token& stop) {
   for (;;) {
-    fold_.emplace(options_.rule, options_.hash_seed);
-    auto positions = committer_.restore(*fold_);
-    if (positions) {
-      positions_ = std::move(*positions);
-      return {};
-    }
-    const bool can_retry = positions.error().kind == ErrorKind::retry_later;
-    if (!can_retry || !wait_to_retry(stop, positions.error())) return pass(positions);
+    for (Partition& partition : partitions) partition = fresh(partition.id);
+    auto restored = committer_.restore(partitions);
+    if (restored) return {};
+    const bool can_retry = restored.error().kind == ErrorKind::retry_later;
+    if (!can_retry || !wait_to_retry(stop, restored.error())) return restored;
   }
 }
 
+Result<void> Pipeline::seek(Source& source, std::span<const Partition> partitions) {
+  for (const Partition& partition : partitions) {
+    if (auto sought = source.seek(partition.id, partition.positions); !sought) return sought;
+  }
+  return {};
+}
+
 Result<void> Pipeline::run(Source& source, std::stop_token stop) {
-  CHECK(fold_);
-  if (auto sought = source.seek(positions_); !sought) return sought;
+  if (auto sought = seek(source, partitions_); !sought) return sought;
   bool is_done = false;
   while (!is_done && !stop.stop_requested()) {
     if (auto stepped = step(source, stop, is_done); !stepped) {
@@ -63,6 +73,12 @@ Result<void> Pipeline::run(Source& source, std::stop_token stop) {
   return {};
 }
 
+Result<void> Pipeline::release() {
+  auto released = committer_.release(partitions_);
+  partitions_.clear();
+  return released;
+}
+
 Result<void> Pipeline::step(Source& source, const std::stop_token& stop, bool& is_done) {
   auto batch = source.poll();
   while (!batch && batch.error().kind == ErrorKind::retry_later &&
@@ -71,30 +87,69 @@ Result<void> Pipeline::step(Source& source, const std::stop_token& stop, bool& i
   }
   if (!batch) return pass(batch);
   is_done = batch->is_last;
-  if (batch->records.empty() && batch->positions.empty()) {
-    retry_wait_ = Milliseconds{0};
-    return {};
+  if (!batch->lost.empty() || !batch->gained.empty()) {
+    return change_partitions(source, *batch, stop);
   }
+  for (const Slice& slice : batch->slices) {
+    if (slice.records.empty() && slice.positions.empty()) continue;
+    Partition* partition = find(slice.partition);
+    CHECK(partition);
+    partition->unit = &partition->fold.fold(slice.records, slice.positions);
+  }
+  return commit(stop);
+}
 
-  const Unit& unit = fold_->fold(batch->records, batch->positions);
-  auto committed = committer_.commit(unit, *fold_);
+Result<void> Pipeline::change_partitions(Source& source, const Batch& batch,
+                                         const std::stop_token& stop) {
+  const auto is_lost = [&](const Partition& partition) {
+    return std::find(batch.lost.begin(), batch.lost.end(), partition.id) != batch.lost.end();
+  };
+  const auto lost = std::stable_partition(partitions_.begin(), partitions_.end(),
+                                          [&](const Partition& p) { return !is_lost(p); });
+  auto released = batch.were_taken ? Result<void>() : committer_.release({lost, partitions_.end()});
+  partitions_.erase(lost, partitions_.end());
+  if (!released) return released;
+
+  const std::size_t held = partitions_.size();
+  for (const PartitionId id : batch.gained) partitions_.push_back(fresh(id));
+  const auto gained = std::span(partitions_).subspan(held);
+  if (gained.empty()) return {};
+  if (auto loaded = load(gained, stop); !loaded) return loaded;
+  retry_wait_ = Milliseconds{0};
+  observer_.gained(gained);
+  return seek(source, gained);
+}
+
+// Commits the units there are. Without any, the committer gets the moment all the same.
+Result<void> Pipeline::commit(const std::stop_token& stop) {
+  auto committed = committer_.commit(partitions_);
   while (!committed && committed.error().kind == ErrorKind::retry_later &&
          wait_to_retry(stop, committed.error())) {
-    committed = committer_.commit(unit, *fold_);
+    committed = committer_.commit(partitions_);
   }
   if (!committed) return committed;
   retry_wait_ = Milliseconds{0};
-  move_on(positions_, batch->positions);
-  observer_.committed(unit);
+  for (Partition& partition : partitions_) {
+    if (!partition.unit) continue;
+    const Unit& unit = *std::exchange(partition.unit, nullptr);
+    move_on(partition.positions, unit.positions);
+    observer_.committed(unit);
+  }
   return {};
 }
 
-// The fold ran ahead of what is committed, or nobody knows how far the commit came.
+// The folds ran ahead of what is committed, or nobody knows how far the commit came.
 Result<void> Pipeline::go_back(Source& source, const std::stop_token& stop, const Error& cause) {
   if (!wait_to_retry(stop, cause)) return Failure(cause);
-  if (auto loaded = load(stop); !loaded) return loaded;
+  if (auto loaded = load(partitions_, stop); !loaded) return loaded;
   observer_.restored(cause);
-  return source.seek(positions_);
+  return seek(source, partitions_);
+}
+
+Partition* Pipeline::find(PartitionId id) {
+  const auto found = std::find_if(partitions_.begin(), partitions_.end(),
+                                  [&](const Partition& partition) { return partition.id == id; });
+  return found == partitions_.end() ? nullptr : &*found;
 }
 
 // Waits before the next try; false when it has failed for too long or nobody wants it any more.

@@ -1,10 +1,8 @@
 #pragma once
 
-#include <optional>
 #include <stop_token>
 #include <vector>
 
-#include "core/fold.h"
 #include "ports/clock.h"
 #include "ports/committer.h"
 #include "ports/observer.h"
@@ -14,6 +12,7 @@ namespace dwell {
 
 struct PipelineOptions {
   Rule rule;
+  std::vector<PartitionId> partitions = {0};  // held from the start; others come with the source
   std::uint64_t hash_seed = 0;
   Milliseconds first_retry{50};  // doubled at each further try, up to longest_retry
   Milliseconds longest_retry{5'000};
@@ -26,8 +25,8 @@ struct PipelineOptions {
 //   aborted, unknown_outcome  restore state and position from the committer, then go on
 //   every other kind          returned to the caller; nothing half done is left behind
 //
-// Owns the fold; borrows everything else. One thread. Call restore() once, then run() for one
-// source after another.
+// Owns the partitions and their folds; borrows everything else. One thread. Call restore() once,
+// then run() for one source after another.
 class Pipeline {
  public:
   Pipeline(Committer& committer, Clock& clock, Observer& observer, const PipelineOptions& options);
@@ -40,13 +39,20 @@ class Pipeline {
   // the fold may be ahead of what is committed: call restore() before anything else.
   Result<void> run(Source& source, std::stop_token stop);
 
-  const Fold& fold() const { return *fold_; }
-  // Of all inputs, as of the last commit.
-  const std::vector<Position>& positions() const { return positions_; }
+  // Gives all partitions up; restore() is needed before anything else.
+  Result<void> release();
+
+  // Those held now. A source that has one partition finds partition 0 here from restore() on.
+  const std::vector<Partition>& partitions() const { return partitions_; }
 
  private:
-  Result<void> load(const std::stop_token& stop);
+  Result<void> load(std::span<Partition> partitions, const std::stop_token& stop);
+  Result<void> seek(Source& source, std::span<const Partition> partitions);
   Result<void> step(Source& source, const std::stop_token& stop, bool& is_done);
+  Result<void> change_partitions(Source& source, const Batch& batch, const std::stop_token& stop);
+  Result<void> commit(const std::stop_token& stop);
+  Partition fresh(PartitionId id) const;
+  Partition* find(PartitionId id);
   Result<void> go_back(Source& source, const std::stop_token& stop, const Error& cause);
   bool wait_to_retry(const std::stop_token& stop, const Error& error);
 
@@ -54,8 +60,7 @@ class Pipeline {
   Clock& clock_;
   Observer& observer_;
   PipelineOptions options_;
-  std::optional<Fold> fold_;
-  std::vector<Position> positions_;
+  std::vector<Partition> partitions_;
   Milliseconds retry_wait_{0};
   std::chrono::nanoseconds failing_since_{0};
 };

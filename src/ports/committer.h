@@ -1,30 +1,34 @@
 #pragma once
 
-#include <vector>
+#include <span>
 
 #include "base/result.h"
-#include "core/fold.h"
-#include "core/record.h"
+#include "ports/partition.h"
 
 namespace dwell {
 
-// Where units go: rows, device states, totals, rejected records and input positions, together.
-// One thread at a time.
+// Where units go: rows, device states, totals, rejected records and input positions, together, of
+// all partitions at once. One thread at a time.
 //
-// Law: after commit(u) returned ok, restore() in any process gives the state after u. After any
-// error but `unknown_outcome` it gives the state before u, and the same commit may be tried again;
-// after `unknown_outcome` only restore() is legal.
+// Law: after commit() returned ok, restore() in any process gives the state after its units. After
+// any error but `unknown_outcome` it gives the state before them, and the same commit may be tried
+// again; after `unknown_outcome` only restore() is legal.
 class Committer {
  public:
   virtual ~Committer() = default;
 
-  // Fills `fold`, which is empty, with the committed states and totals; returns the committed
-  // positions of all inputs. Called first, and again after a commit failed.
-  virtual Result<std::vector<Position>> restore(Fold& fold) = 0;
+  // Fills the folds, which are empty, with the committed states and totals, and the positions.
+  // Called first for every partition, and again after a commit failed.
+  virtual Result<void> restore(std::span<Partition> partitions) = 0;
 
-  // Makes `unit` durable. `after` is the fold that returned it, not moved on since: the place to
-  // encode the states of unit.touched from.
-  virtual Result<void> commit(const Unit& unit, const Fold& after) = 0;
+  // Makes the units durable. The folds are those that returned them, not moved on since: the place
+  // to encode the states of unit->touched from. `partitions` are all that were restored; without
+  // any unit it is the moment for what a committer has to do now and then.
+  virtual Result<void> commit(std::span<const Partition> partitions) = 0;
+
+  // Keeps what must be kept of partitions that somebody else takes over; they may be restored
+  // again. Nothing of them is uncommitted.
+  virtual Result<void> release(std::span<const Partition> /*partitions*/) { return {}; }
 };
 
 }  // namespace dwell

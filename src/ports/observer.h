@@ -1,7 +1,9 @@
 #pragma once
 
+#include <span>
+
 #include "base/result.h"
-#include "core/fold.h"
+#include "ports/partition.h"
 
 namespace dwell {
 
@@ -12,6 +14,8 @@ class Observer {
 
   virtual void committed(const Unit& unit) = 0;  // `unit` is durable
   virtual void retrying(const Error& error, Milliseconds wait) = 0;
+  // Partitions came and are restored.
+  virtual void gained(std::span<const Partition> /*partitions*/) {}
   virtual void restored(const Error& cause) = 0;  // state and position went back to the last commit
 };
 

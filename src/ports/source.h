@@ -7,14 +7,28 @@
 
 namespace dwell {
 
-// Some records, in order, and where each of their inputs goes on after them.
-//
-// The spans belong to the source and stay valid until its next poll() or seek(). A batch may hold
-// no records and still move a position (blank lines), or nothing at all (nothing new yet).
-struct Batch {
+// Some records of one partition, in order, and where each of their inputs goes on after them. It
+// may hold no records and still move a position (blank lines).
+struct Slice {
+  PartitionId partition = 0;
   std::span<const Record> records;
   std::span<const Position> positions;
+};
+
+// What is new: at most one slice a partition, or none at all (nothing new yet).
+//
+// The spans belong to the source and stay valid until its next poll() or seek(). Partitions that
+// come and go are told in a batch without slices: those lost are this process's own until the next
+// poll(), unless `were_taken`; those gained give nothing before seek().
+struct Batch {
+  std::span<const Slice> slices;
   bool is_last = false;  // nothing will ever follow
+  std::span<const PartitionId> lost = {};
+  std::span<const PartitionId> gained = {};
+  bool were_taken = false;  // somebody else may own those lost already
+
+  // Of a source with one partition: what there is, an empty slice when there is nothing.
+  Slice only() const { return slices.empty() ? Slice{} : slices.front(); }
 };
 
 // Where records come from. One thread at a time.
@@ -30,10 +44,10 @@ class Source {
   // cheap. Errors: retry_later (the same poll may work later), fatal (reading cannot go on).
   virtual Result<Batch> poll() = 0;
 
-  // Goes to the committed position of this source's own inputs, or to their start where
-  // `committed` has none. Errors: invalid (the input is not the one the position belongs to; the
-  // message says how to go on), fatal (it cannot be sought).
-  virtual Result<void> seek(std::span<const Position> committed) = 0;
+  // Goes to the committed position of this source's own inputs in `partition`, or to their start
+  // where `committed` has none. Errors: invalid (the input is not the one the position belongs to;
+  // the message says how to go on), fatal (it cannot be sought).
+  virtual Result<void> seek(PartitionId partition, std::span<const Position> committed) = 0;
 };
 
 }  // namespace dwell

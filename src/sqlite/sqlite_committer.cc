@@ -100,7 +100,9 @@ Result<void> SqliteCommitter::check_order() {
   return {};
 }
 
-Result<std::vector<Position>> SqliteCommitter::restore(Fold& fold) {
+Result<void> SqliteCommitter::restore(std::span<Partition> partitions) {
+  CHECK(partitions.size() == 1);
+  Fold& fold = partitions[0].fold;
   CHECK(fold.device_count() == 0);
   if (!database_) {
     if (auto connected = connect(); !connected) return pass(connected);
@@ -110,7 +112,10 @@ Result<std::vector<Position>> SqliteCommitter::restore(Fold& fold) {
   counts_ = {};
   if (auto loaded = load_totals(*database_, totals, counts_); !loaded) return pass(loaded);
   fold.load_totals(totals);
-  return load_positions();
+  auto positions = load_positions();
+  if (!positions) return pass(positions);
+  partitions[0].positions = std::move(*positions);
+  return {};
 }
 
 Result<void> SqliteCommitter::load_devices(Fold& fold) {
@@ -142,21 +147,12 @@ Result<std::vector<Position>> SqliteCommitter::load_positions() {
   }
 }
 
-Result<void> SqliteCommitter::commit(const Unit& unit, const Fold& after) {
-  CHECK(database_);
+Result<void> SqliteCommitter::commit(std::span<const Partition> partitions) {
+  CHECK(database_ && partitions.size() == 1);
+  const auto& [id, fold, positions, unit] = partitions[0];
+  if (!unit) return {};
   StoreCounts counts = counts_;
-  // The transaction ends before a broken connection is closed.
-  auto committed = [&]() -> Result<void> {
-    auto transaction = Transaction::begin(*database_);
-    if (!transaction) return pass(transaction);
-    auto written = write_states(unit, after);
-    if (written) written = write_rows(unit, counts);
-    if (written) written = write_rejects(unit, counts);
-    if (written) written = write_totals(unit.totals, counts);
-    if (written) written = write_positions(unit);
-    if (written) written = transaction->commit();
-    return written;
-  }();
+  auto committed = write(*unit, fold, counts);
   if (committed) {
     counts_ = counts;
   } else if (committed.error().kind == ErrorKind::unknown_outcome) {
@@ -166,8 +162,21 @@ Result<void> SqliteCommitter::commit(const Unit& unit, const Fold& after) {
   return committed;
 }
 
+// In one transaction, which ends before a broken connection is closed.
+Result<void> SqliteCommitter::write(const Unit& unit, const Fold& after, StoreCounts& counts) {
+  auto transaction = Transaction::begin(*database_);
+  if (!transaction) return pass(transaction);
+  auto written = write_states(unit, after);
+  if (written) written = write_rows(unit, counts);
+  if (written) written = write_rejects(unit, counts);
+  if (written) written = write_totals(unit.totals, counts);
+  if (written) written = write_positions(unit);
+  if (written) written = transaction->commit();
+  return written;
+}
+
 Result<void> SqliteCommitter::write_states(const Unit& unit, const Fold& after) {
-  state_order_ = unit.touched;
+  state_order_.assign(unit.touched.begin(), unit.touched.end());
   std::sort(state_order_.begin(), state_order_.end());
   for (const DeviceIndex device : state_order_) {
     state_.clear();

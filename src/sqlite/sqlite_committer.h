@@ -18,8 +18,8 @@ struct SqliteCommitterOptions {
   std::uint64_t rejects_max_bytes = 64 << 20;  // of raw bytes, and 128 bytes a record on top
 };
 
-// Commits units to one SQLite file: rows, states, totals, rejected records and positions in one
-// transaction, durable when commit() returns.
+// Commits the units of partition 0 to one SQLite file: rows, states, totals, rejected records and
+// positions in one transaction, durable when commit() returns.
 //
 // Owns the file for writing: FILE.lock keeps a second process out, and readers are free. After
 // unknown_outcome the connection is closed; restore() opens it again and lets the log decide.
@@ -37,8 +37,8 @@ class SqliteCommitter final : public Committer {
 
   Order order() const { return *order_; }
 
-  Result<std::vector<Position>> restore(Fold& fold) override;
-  Result<void> commit(const Unit& unit, const Fold& after) override;
+  Result<void> restore(std::span<Partition> partitions) override;
+  Result<void> commit(std::span<const Partition> partitions) override;
 
  private:
   struct Statements;
@@ -48,6 +48,7 @@ class SqliteCommitter final : public Committer {
 
   Result<void> connect();
   Result<void> check_order();
+  Result<void> write(const Unit& unit, const Fold& after, StoreCounts& counts);
   Result<void> load_devices(Fold& fold);
   Result<std::vector<Position>> load_positions();
 

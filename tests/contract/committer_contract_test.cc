@@ -3,6 +3,7 @@
 #include <tuple>
 
 #include "tests/contract/store_under_test.h"
+#include "tests/fakes/one_partition.h"
 
 namespace dwell {
 namespace {
@@ -36,7 +37,7 @@ class Session {
     unit_ = &fold_->fold(records_, batch_positions_);
     after_ = lines_of(*fold_, batch_positions_);
   }
-  Result<void> commit() { return committer_->commit(*unit_, *fold_); }
+  Result<void> commit() { return commit_one(*committer_, *unit_, *fold_); }
   void accept_batch() {
     next_ += records_.size();
     positions_ = batch_positions_;
@@ -49,7 +50,7 @@ class Session {
   // Starts from what the same committer restores.
   Lines restore() {
     fold_.emplace(rule_, 2);
-    auto restored = committer_->restore(*fold_);
+    auto restored = restore_one(*committer_, *fold_);
     if (!restored) return {std::string(name(restored.error().kind)), restored.error().message};
     positions_ = *restored;
     next_ = positions_.empty() ? 0 : static_cast<std::size_t>(positions_[0].next);
@@ -115,7 +116,7 @@ TEST_P(CommitterContract, AFreshStoreHoldsNothing) {
   auto committer = store->open(rule().order);
   ASSERT_TRUE(committer);
   Fold fold(rule(), 1);
-  const auto positions = (*committer)->restore(fold);
+  const auto positions = restore_one(**committer, fold);
   ASSERT_TRUE(positions);
   EXPECT_THAT(*positions, IsEmpty());
   EXPECT_EQ(fold.device_count(), 0u);
@@ -147,14 +148,14 @@ TEST_P(CommitterContract, KeepsThePositionsOfAllInputs) {
   auto committer = store->open(rule().order);
   ASSERT_TRUE(committer);
   Fold fold(rule(), 1);
-  ASSERT_TRUE((*committer)->restore(fold));
+  ASSERT_TRUE(restore_one(**committer, fold));
   const std::vector<std::vector<Position>> commits = {
       {{"a", 1, ""}, {"b", 7, "x"}}, {{"a", 9, std::string("\0\xff", 2)}}, {{"c", 0, "new"}}};
   for (const auto& positions : commits) {
-    ASSERT_TRUE((*committer)->commit(fold.fold({}, positions), fold));
+    ASSERT_TRUE(commit_one(**committer, fold.fold({}, positions), fold));
   }
   Fold other(rule(), 1);
-  auto restored = (*committer)->restore(other);
+  auto restored = restore_one(**committer, other);
   ASSERT_TRUE(restored);
   std::sort(restored->begin(), restored->end(),
             [](const Position& a, const Position& b) { return a.source < b.source; });

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "tests/contract/store_under_test.h"
+#include "tests/fakes/one_partition.h"
 
 namespace dwell {
 namespace {
@@ -23,13 +24,13 @@ class ReaderContract : public ::testing::TestWithParam<StoreKind> {
     auto committer = store_->open(rule.order, bounds);
     ASSERT_TRUE(committer) << committer.error().message;
     Fold fold(rule, 1);
-    const auto positions = (*committer)->restore(fold);
+    const auto positions = restore_one(**committer, fold);
     ASSERT_TRUE(positions) << positions.error().message;
     for (std::size_t start = 0; start < script.size(); start += batch) {
       const auto records = records_of(script, start, std::min(batch, script.size() - start));
       const std::vector<Position> next = {
           {"script", static_cast<Offset>(start + records.size()), ""}};
-      ASSERT_TRUE((*committer)->commit(fold.fold(records, next), fold));
+      ASSERT_TRUE(commit_one(**committer, fold.fold(records, next), fold));
     }
     auto opened = store_->open_reader();
     ASSERT_TRUE(opened) << opened.error().message;
@@ -342,10 +343,10 @@ TEST(AllReaders, AgreeOnTheMixedScript) {
         auto committer = store->open(order);
         ASSERT_TRUE(committer);
         Fold fold(small_rule(order), 1);
-        ASSERT_TRUE((*committer)->restore(fold));
+        ASSERT_TRUE(restore_one(**committer, fold));
         const auto records = records_of(script, 0, script.size());
         const std::vector<Position> next = {{"script", 24, ""}};
-        ASSERT_TRUE((*committer)->commit(fold.fold(records, next), fold));
+        ASSERT_TRUE(commit_one(**committer, fold.fold(records, next), fold));
       }
       lines[kind.name] = restored_lines(*store, small_rule(order));
     }

@@ -5,6 +5,7 @@
 #include "sqlite/sqlite_committer.h"
 #include "tests/contract/store_under_test.h"
 #include "tests/fakes/faulty_vfs.h"
+#include "tests/fakes/one_partition.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace dwell {
@@ -32,7 +33,7 @@ TEST(SqliteDurability, TheLogIsFlushedBeforeEachCommitReturns) {
   auto committer = SqliteCommitter::open(folder.file("dwell.db"), Order::arrival, options);
   ASSERT_TRUE(committer) << committer.error().message;
   Fold fold(Rule{}, 1);
-  ASSERT_TRUE((*committer)->restore(fold));
+  ASSERT_TRUE(restore_one(**committer, fold));
 
   const Script script = mixed_script();
   for (std::size_t i = 0; i < script.size(); ++i) {
@@ -40,7 +41,7 @@ TEST(SqliteDurability, TheLogIsFlushedBeforeEachCommitReturns) {
     const std::vector<Position> next = {{"script", static_cast<Offset>(i + 1), ""}};
     const Unit& unit = fold.fold(records, next);
     vfs.clear_entries();
-    ASSERT_TRUE((*committer)->commit(unit, fold));
+    ASSERT_TRUE(commit_one(**committer, unit, fold));
     EXPECT_GE(flushes_of_the_log(vfs.entries()).value_or(0), 1u) << "record " << i;
   }
 }
@@ -53,10 +54,10 @@ TEST(SqliteDurability, ACommitWhoseFlushFailedIsNotAcknowledged) {
   auto committer = SqliteCommitter::open(folder.file("dwell.db"), Order::arrival, options);
   ASSERT_TRUE(committer);
   Fold fold(Rule{}, 1);
-  ASSERT_TRUE((*committer)->restore(fold));
+  ASSERT_TRUE(restore_one(**committer, fold));
   vfs.arm({SQLITE_IOERR_FSYNC, 1});
   const std::vector<Position> next = {{"script", 1, ""}};
-  const auto committed = (*committer)->commit(fold.fold({}, next), fold);
+  const auto committed = commit_one(**committer, fold.fold({}, next), fold);
   ASSERT_FALSE(committed);
   EXPECT_EQ(committed.error().kind, ErrorKind::unknown_outcome);
 }

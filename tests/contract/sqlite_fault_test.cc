@@ -7,6 +7,7 @@
 #include "sqlite/sqlite_reader.h"
 #include "tests/contract/store_under_test.h"
 #include "tests/fakes/faulty_vfs.h"
+#include "tests/fakes/one_partition.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace dwell {
@@ -37,10 +38,10 @@ class SqliteFault : public ::testing::Test {
     auto committer = open_committer();
     ASSERT_TRUE(committer);
     Fold fold(Rule{}, 1);
-    ASSERT_TRUE((*committer)->restore(fold));
+    ASSERT_TRUE(restore_one(**committer, fold));
     const auto records = records_of(script, 0, script.size());
     const std::vector<Position> next = {{"script", static_cast<Offset>(script.size()), ""}};
-    ASSERT_TRUE((*committer)->commit(fold.fold(records, next), fold));
+    ASSERT_TRUE(commit_one(**committer, fold.fold(records, next), fold));
   }
 
   // Calls `ask` with every single read failing in turn. It says whether it succeeded and checks
@@ -72,7 +73,7 @@ TEST_F(SqliteFault, OpeningANewFileFailsWholeOrWorks) {
       ASSERT_TRUE(committer) << committer.error().message << " after error " << code << " at "
                              << at;
       Fold fold(Rule{}, 1);
-      EXPECT_TRUE((*committer)->restore(fold));
+      EXPECT_TRUE(restore_one(**committer, fold));
       if (!vfs_.was_reached()) break;
       ASSERT_LT(at, 1'000u);
     }
@@ -83,16 +84,16 @@ TEST_F(SqliteFault, AFullDiskIsWorthARetryAndSaysWhatToDo) {
   auto committer = open_committer();
   ASSERT_TRUE(committer);
   Fold fold(Rule{}, 1);
-  ASSERT_TRUE((*committer)->restore(fold));
+  ASSERT_TRUE(restore_one(**committer, fold));
   const std::vector<Position> next = {{"script", 1, ""}};
   const Unit& unit = fold.fold({}, next);
   vfs_.arm({SQLITE_FULL, 1});
-  const auto committed = (*committer)->commit(unit, fold);
+  const auto committed = commit_one(**committer, unit, fold);
   ASSERT_FALSE(committed);
   EXPECT_EQ(committed.error().kind, ErrorKind::retry_later);
   EXPECT_THAT(committed.error().message, HasSubstr("free some disk space"));
   EXPECT_THAT(committed.error().message, HasSubstr(path_));
-  EXPECT_TRUE((*committer)->commit(unit, fold));
+  EXPECT_TRUE(commit_one(**committer, unit, fold));
 }
 
 TEST_F(SqliteFault, ATransactionLeftBehindIsRolledBack) {
@@ -117,7 +118,7 @@ TEST_F(SqliteFault, RestoreGivesEverythingOrAnError) {
   ASSERT_TRUE(committer);
   const std::size_t reads = fail_every_read([&] {
     Fold fold(Rule{}, 1);
-    const auto positions = (*committer)->restore(fold);
+    const auto positions = restore_one(**committer, fold);
     if (!positions) {
       EXPECT_EQ(positions.error().kind, ErrorKind::fatal);
       return false;

@@ -6,6 +6,7 @@
 #include "sqlite/migrations.h"
 #include "sqlite/sqlite_committer.h"
 #include "sqlite/sqlite_reader.h"
+#include "tests/fakes/one_partition.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace dwell {
@@ -149,7 +150,7 @@ TEST_F(SqliteMigration, ADamagedStateIsNamedAndNotRestored) {
   auto committer = open_committer();
   ASSERT_TRUE(committer);
   Fold fold(Rule{}, 1);
-  const auto restored = (*committer)->restore(fold);
+  const auto restored = restore_one(**committer, fold);
   ASSERT_FALSE(restored);
   EXPECT_EQ(restored.error().kind, ErrorKind::fatal);
   EXPECT_THAT(restored.error().message, HasSubstr("cam-1"));

@@ -6,6 +6,7 @@
 #include "sqlite/sqlite_reader.h"
 #include "tests/fakes/faulty_vfs.h"
 #include "tests/fakes/memory_reader.h"
+#include "tests/fakes/one_partition.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace dwell {
@@ -119,7 +120,7 @@ Lines restored_lines(StoreUnderTest& store, const Rule& rule) {
   auto committer = store.open(rule.order);
   if (!committer) return line_of(committer);
   Fold fold(rule, 1);
-  const auto positions = (*committer)->restore(fold);
+  const auto positions = restore_one(**committer, fold);
   if (!positions) return line_of(positions);
   Lines lines = lines_of(fold, *positions);
   auto reader = store.open_reader();

@@ -89,23 +89,26 @@ Result<std::unique_ptr<MemoryCommitter>> MemoryCommitter::open(MemoryStore& stor
   return std::unique_ptr<MemoryCommitter>(new MemoryCommitter(store, bounds));
 }
 
-Result<std::vector<Position>> MemoryCommitter::restore(Fold& fold) {
-  CHECK(fold.device_count() == 0);
+Result<void> MemoryCommitter::restore(std::span<Partition> partitions) {
+  CHECK(partitions.size() == 1);
+  auto& [id, fold, positions, unit] = partitions[0];
+  CHECK(fold.device_count() == 0 && positions.empty() && !unit);
   if (const auto fault = store_.restores.next()) return planned(*fault);
   for (const MemoryStore::Device& device : store_.devices) {
     if (auto loaded = fold.load_device(device.id, device.state); !loaded) return pass(loaded);
   }
   fold.load_totals(store_.totals);
   may_commit_ = true;
-  std::vector<Position> positions;
   for (const auto& [source, position] : store_.positions) positions.push_back(position);
-  return positions;
+  return {};
 }
 
-Result<void> MemoryCommitter::commit(const Unit& unit, const Fold& after) {
-  CHECK(may_commit_);
+Result<void> MemoryCommitter::commit(std::span<const Partition> partitions) {
+  CHECK(may_commit_ && partitions.size() == 1);
+  const auto& [id, after, positions, unit] = partitions[0];
+  if (!unit) return {};
   const auto fault = store_.commits.next();
-  if (!fault || fault->happened) apply(store_, unit, after, bounds_);
+  if (!fault || fault->happened) apply(store_, *unit, after, bounds_);
   if (!fault) return {};
   may_commit_ = fault->kind != ErrorKind::unknown_outcome;
   return planned(*fault);

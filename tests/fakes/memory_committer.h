@@ -23,8 +23,8 @@ class MemoryCommitter final : public Committer {
                                                        const RejectBounds& bounds = {});
   ~MemoryCommitter() override { store_.is_open = false; }
 
-  Result<std::vector<Position>> restore(Fold& fold) override;
-  Result<void> commit(const Unit& unit, const Fold& after) override;
+  Result<void> restore(std::span<Partition> partitions) override;
+  Result<void> commit(std::span<const Partition> partitions) override;
 
  private:
   MemoryCommitter(MemoryStore& store, const RejectBounds& bounds)

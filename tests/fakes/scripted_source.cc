@@ -50,10 +50,11 @@ Result<Batch> ScriptedSource::poll() {
   next_ += count;
   positions_ = {{name_, static_cast<Offset>(next_), mark_of(next_)}};
   const bool is_last = next_ == script_.size();
-  return Batch{records_, positions_, is_last};
+  slice_ = {0, records_, positions_};
+  return Batch{{&slice_, 1}, is_last};
 }
 
-Result<void> ScriptedSource::seek(std::span<const Position> committed) {
+Result<void> ScriptedSource::seek(PartitionId /*partition*/, std::span<const Position> committed) {
   next_ = 0;
   for (const Position& position : committed) {
     if (position.source != name_) continue;

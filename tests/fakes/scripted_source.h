@@ -34,7 +34,7 @@ class ScriptedSource final : public Source {
                  std::string name = "script");
 
   Result<Batch> poll() override;
-  Result<void> seek(std::span<const Position> committed) override;
+  Result<void> seek(PartitionId partition, std::span<const Position> committed) override;
 
   FaultPlan& polls() { return polls_; }
   // The polls from the n-th on, `times` of them, find nothing new.
@@ -52,6 +52,7 @@ class ScriptedSource final : public Source {
   std::size_t batches_ = 0;
   std::vector<Record> records_;
   std::vector<Position> positions_;
+  Slice slice_;
 };
 
 // The records of `script` from `start` on, as a source would hand them over.

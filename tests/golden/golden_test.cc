@@ -9,6 +9,7 @@
 #include "core/fold.h"
 #include "sqlite/sqlite_committer.h"
 #include "sqlite/sqlite_reader.h"
+#include "tests/fakes/one_partition.h"
 #include "tests/golden/case_file.h"
 #include "tests/golden/ending.h"
 
@@ -205,11 +206,11 @@ class Sqlite : public GoldenTest {
     each_batch(records, cuts, [&](auto batch, auto positions, bool) {
       auto committer = open();
       Fold fold(golden_.rule, kHashSeed);
-      const auto restored = committer->restore(fold);
+      const auto restored = restore_one(*committer, fold);
       ASSERT_TRUE(restored) << restored.error().message;
       const std::vector<Position> committed{{kSource, start, ""}};
       EXPECT_EQ(*restored, start == 0 ? std::vector<Position>() : committed);
-      const auto done = committer->commit(fold.fold(batch, positions), fold);
+      const auto done = commit_one(*committer, fold.fold(batch, positions), fold);
       ASSERT_TRUE(done) << done.error().message;
       start = positions.front().next;
     });

@@ -11,6 +11,7 @@
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/memory_committer.h"
 #include "tests/fakes/memory_reader.h"
+#include "tests/fakes/one_partition.h"
 #include "tests/fakes/scripted_source.h"
 
 namespace dwell {
@@ -120,7 +121,7 @@ class ApiTest : public testing::Test {
     auto committer = MemoryCommitter::open(store_, Order::arrival);
     ASSERT_TRUE(committer);
     Fold fold(Rule{}, 0);
-    ASSERT_TRUE((*committer)->restore(fold));
+    ASSERT_TRUE(restore_one(**committer, fold));
     Script script;
     for (int i = 0; i < count; ++i) {
       const auto type = i % 2 == 0 ? EventType::enter : EventType::exit;
@@ -128,7 +129,7 @@ class ApiTest : public testing::Test {
     }
     const auto records = records_of(script, 0, script.size());
     const std::vector<Position> positions = {{"script-" + device, count, ""}};
-    ASSERT_TRUE((*committer)->commit(fold.fold(records, positions), fold));
+    ASSERT_TRUE(commit_one(**committer, fold.fold(records, positions), fold));
   }
 
   MemoryStore store_;

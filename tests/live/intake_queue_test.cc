@@ -26,19 +26,19 @@ class IntakeQueueTest : public testing::Test {
     const auto batch = queue_.poll();
     EXPECT_TRUE(batch);
     std::vector<std::string> all;
-    for (const Record& record : batch->records) all.emplace_back(record.bytes);
+    for (const Record& record : batch->only().records) all.emplace_back(record.bytes);
     if (all.empty()) {
-      EXPECT_THAT(batch->positions, IsEmpty());
+      EXPECT_THAT(batch->only().positions, IsEmpty());
     } else {
-      EXPECT_EQ(batch->positions.size(), 1u);
-      next_ = batch->positions[0].next;
+      EXPECT_EQ(batch->only().positions.size(), 1u);
+      next_ = batch->only().positions[0].next;
     }
     return all;
   }
   void commit(const std::vector<Outcome>& outcomes) { queue_.committed(outcomes); }
   // What a pipeline does after aborted or unknown_outcome.
   void seek(Offset committed) {
-    EXPECT_TRUE(queue_.seek(std::vector<Position>{{"http", committed, ""}}));
+    EXPECT_TRUE(queue_.seek(0, std::vector<Position>{{"http", committed, ""}}));
   }
 
   FakeClock clock_;
@@ -70,11 +70,11 @@ TEST_F(IntakeQueueTest, RecordsAreNumberedAndTimed) {
   clock_.sleep(Milliseconds{5});
   submit({"b", "c"});
   const auto batch = queue_.poll();
-  ASSERT_EQ(batch->records.size(), 2u);
-  EXPECT_EQ(batch->records[0].offset, 1);
-  EXPECT_EQ(batch->records[1].offset, 2);
-  EXPECT_EQ(batch->records[0].now, clock_.wall());
-  EXPECT_EQ(batch->positions[0], (Position{"http", 3, ""}));
+  ASSERT_EQ(batch->only().records.size(), 2u);
+  EXPECT_EQ(batch->only().records[0].offset, 1);
+  EXPECT_EQ(batch->only().records[1].offset, 2);
+  EXPECT_EQ(batch->only().records[0].now, clock_.wall());
+  EXPECT_EQ(batch->only().positions[0], (Position{"http", 3, ""}));
   EXPECT_FALSE(batch->is_last);
 }
 
@@ -209,12 +209,12 @@ TEST_F(IntakeQueueTest, GoesOnBehindTheCommittedPosition) {
   seek(41);
   submit({"a"});
   const auto batch = queue_.poll();
-  EXPECT_EQ(batch->records[0].offset, 41);
-  EXPECT_EQ(batch->positions[0].next, 42);
+  EXPECT_EQ(batch->only().records[0].offset, 41);
+  EXPECT_EQ(batch->only().positions[0].next, 42);
 }
 
 TEST_F(IntakeQueueTest, PositionsOfOthersAreNotItsOwn) {
-  EXPECT_TRUE(queue_.seek(std::vector<Position>{{"/var/log/events", 99, ""}}));
+  EXPECT_TRUE(queue_.seek(0, std::vector<Position>{{"/var/log/events", 99, ""}}));
   submit({"a"});
   poll();
   EXPECT_EQ(next_, 1);

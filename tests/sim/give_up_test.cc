@@ -107,7 +107,7 @@ class RarelyReachableSource final : public Source {
     nothing.is_last = polls_ == 100;
     return nothing;
   }
-  Result<void> seek(std::span<const Position>) override { return {}; }
+  Result<void> seek(PartitionId, std::span<const Position>) override { return {}; }
 
  private:
   int polls_ = 0;

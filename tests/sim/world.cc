@@ -1,6 +1,7 @@
 #include "tests/sim/world.h"
 
 #include "tests/fakes/memory_reader.h"
+#include "tests/fakes/one_partition.h"
 
 namespace dwell {
 
@@ -29,7 +30,7 @@ Lines World::contents() {
   auto committer = MemoryCommitter::open(copy, rule.order);
   if (!committer) return {committer.error().message};
   Fold fold(rule, 3);
-  const auto positions = (*committer)->restore(fold);
+  const auto positions = restore_one(**committer, fold);
   if (!positions) return {positions.error().message};
   Lines lines = lines_of(fold, *positions);
   MemoryReader reader(copy);

@@ -66,13 +66,13 @@ class FileSourceTest : public testing::Test {
   std::unique_ptr<FileSource> resume(const std::vector<Position>& committed,
                                      const FileLimits& limits = kSmall) {
     auto source = open(limits);
-    const auto sought = source->seek(committed);
+    const auto sought = source->seek(0, committed);
     EXPECT_TRUE(sought) << sought.error().message;
     return source;
   }
 
   Error refusal(const std::vector<Position>& committed) {
-    const auto sought = open()->seek(committed);
+    const auto sought = open()->seek(0, committed);
     EXPECT_FALSE(sought);
     return sought ? Error{ErrorKind::not_found, ""} : sought.error();
   }
@@ -88,8 +88,9 @@ class FileSourceTest : public testing::Test {
   static Polled poll(FileSource& source) {
     const auto batch = source.poll();
     EXPECT_TRUE(batch) << batch.error().message;
-    Polled polled{{}, {}, {batch->positions.begin(), batch->positions.end()}, batch->is_last};
-    for (const Record& record : batch->records) {
+    Polled polled{
+        {}, {}, {batch->only().positions.begin(), batch->only().positions.end()}, batch->is_last};
+    for (const Record& record : batch->only().records) {
       EXPECT_EQ(record.source, 0u);
       polled.lines.push_back({std::string(record.bytes), record.offset, record.truncated_from});
       polled.nows.push_back(to_ms(record.now));
@@ -269,9 +270,9 @@ TEST_F(FileSourceTest, SeeksBackToACommittedPosition) {
   const auto source = resume({}, kOneByOne);
   const auto first = poll(*source);
   poll(*source);
-  ASSERT_TRUE(source->seek(first.positions));
+  ASSERT_TRUE(source->seek(0, first.positions));
   EXPECT_EQ(rest(*source).lines, (std::vector<Line>{{"b", 2}, {"c", 4}}));
-  ASSERT_TRUE(source->seek({}));
+  ASSERT_TRUE(source->seek(0, {}));
   EXPECT_EQ(rest(*source).lines.size(), 3u);
 }
 
@@ -280,9 +281,9 @@ TEST_F(FileSourceTest, SeeksFromBehindALongLine) {
   const auto source = resume({});
   const auto first = poll(*source);
   EXPECT_EQ(poll(*source).lines.size(), 2u) << "the long line is followed to its end at once";
-  ASSERT_TRUE(source->seek({}));
+  ASSERT_TRUE(source->seek(0, {}));
   EXPECT_EQ(rest(*source).lines.size(), 3u);
-  ASSERT_TRUE(source->seek(first.positions));
+  ASSERT_TRUE(source->seek(0, first.positions));
   EXPECT_EQ(rest(*source).lines.size(), 2u);
 }
 
@@ -344,7 +345,7 @@ TEST_F(FileSourceTest, TheIdentityIsTheCommittedBytesUpTo4096) {
   auto changed = text;
   changed[4096] = 'X';
   write(changed);
-  EXPECT_TRUE(open()->seek(positions)) << "byte 4096 is not looked at";
+  EXPECT_TRUE(open()->seek(0, positions)) << "byte 4096 is not looked at";
   changed = text;
   changed[4095] = 'X';
   write(changed);

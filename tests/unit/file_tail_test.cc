@@ -48,7 +48,7 @@ class FileTailTest : public testing::Test {
     tail_ = std::move(*tail);
     std::vector<Position> committed;
     for (const auto& [source, position] : committed_) committed.push_back(position);
-    const auto sought = tail_->seek(committed);
+    const auto sought = tail_->seek(0, committed);
     ASSERT_TRUE(sought) << sought.error().message;
   }
 
@@ -60,12 +60,12 @@ class FileTailTest : public testing::Test {
       EXPECT_TRUE(batch) << batch.error().message;
       if (!batch) return lines;
       EXPECT_FALSE(batch->is_last);
-      for (const Record& record : batch->records) lines.emplace_back(record.bytes);
-      for (const Position& position : batch->positions) {
+      for (const Record& record : batch->only().records) lines.emplace_back(record.bytes);
+      for (const Position& position : batch->only().positions) {
         EXPECT_EQ(position.source, path());
         committed_[position.source] = position;
       }
-      empty = batch->records.empty() && batch->positions.empty() ? empty + 1 : 0;
+      empty = batch->only().records.empty() && batch->only().positions.empty() ? empty + 1 : 0;
     }
     return lines;
   }
@@ -113,7 +113,7 @@ TEST_F(FileTailTest, GoesOnWhereTheLastProcessCommitted) {
 TEST_F(FileTailTest, GoesBackToWhatWasCommitted) {
   append("a\nb\n");
   ASSERT_TRUE(tail_->poll());  // not committed
-  const auto sought = tail_->seek({});
+  const auto sought = tail_->seek(0, {});
   ASSERT_TRUE(sought);
   EXPECT_THAT(read(), ElementsAre("a", "b"));
 }
@@ -236,7 +236,7 @@ TEST_F(FileTailTest, NoOtherFileIsTakenForOneOfWhichNothingWasRead) {
   while (committed_[path()].next != 0) {
     const auto batch = tail_->poll();
     ASSERT_TRUE(batch);
-    for (const Position& position : batch->positions) committed_[position.source] = position;
+    for (const Position& position : batch->only().positions) committed_[position.source] = position;
   }
   std::filesystem::remove(path());
   append("not a log\n", "neighbour");

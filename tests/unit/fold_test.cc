@@ -162,7 +162,8 @@ TEST(Fold, TouchedListsEachDeviceOnceInEveryUnit) {
   const Records records(std::move(bytes));
   Fold fold({}, kSeed);
   for (int round = 0; round < 2; ++round) {
-    auto touched = fold.fold(records.all(), {}).touched;
+    const auto all_touched = fold.fold(records.all(), {}).touched;
+    std::vector<DeviceIndex> touched(all_touched.begin(), all_touched.end());
     std::sort(touched.begin(), touched.end());
     ASSERT_EQ(touched.size(), static_cast<std::size_t>(kDevices));
     for (DeviceIndex i = 0; i < touched.size(); ++i) ASSERT_EQ(touched[i], i);

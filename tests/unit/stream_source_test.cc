@@ -51,7 +51,7 @@ class StreamSourceTest : public testing::Test {
   std::unique_ptr<FileSource> open(const FileLimits& limits) {
     auto source = FileSource::open(folder_ / "fifo", limits, clock_);
     EXPECT_TRUE(source) << source.error().message;
-    EXPECT_TRUE((*source)->seek({}));
+    EXPECT_TRUE((*source)->seek(0, {}));
     return std::move(*source);
   }
 
@@ -64,7 +64,7 @@ class StreamSourceTest : public testing::Test {
     const auto batch = source.poll();
     EXPECT_TRUE(batch) << batch.error().message;
     Polled polled{{}, batch->is_last};
-    for (const Record& record : batch->records) polled.lines.emplace_back(record.bytes);
+    for (const Record& record : batch->only().records) polled.lines.emplace_back(record.bytes);
     return polled;
   }
 
@@ -120,8 +120,8 @@ TEST_F(StreamSourceTest, NowIsTakenAtEachPoll) {
     write(text);
     const auto batch = source->poll();
     ASSERT_TRUE(batch);
-    ASSERT_EQ(batch->records.size(), 1u);
-    nows.push_back(batch->records[0].now);
+    ASSERT_EQ(batch->only().records.size(), 1u);
+    nows.push_back(batch->only().records[0].now);
   }
   EXPECT_LT(nows[0], nows[1]);
 }
@@ -134,7 +134,7 @@ TEST_F(StreamSourceTest, ALineOverTheLimitIsFollowedToItsEnd) {
   while (lines.size() < 2) {
     const auto batch = source->poll();
     ASSERT_TRUE(batch);
-    for (const Record& record : batch->records) {
+    for (const Record& record : batch->only().records) {
       lines.emplace_back(record.bytes);
       EXPECT_EQ(record.truncated_from, lines.size() == 1 ? 5002u : 0u);
     }
@@ -144,10 +144,10 @@ TEST_F(StreamSourceTest, ALineOverTheLimitIsFollowedToItsEnd) {
 
 TEST_F(StreamSourceTest, CannotGoBack) {
   const auto source = open(kSmall);
-  EXPECT_TRUE(source->seek({})) << "nothing was read yet";
+  EXPECT_TRUE(source->seek(0, {})) << "nothing was read yet";
   write("one\n");
   poll(*source);
-  const auto sought = source->seek({});
+  const auto sought = source->seek(0, {});
   ASSERT_FALSE(sought);
   EXPECT_EQ(sought.error().kind, ErrorKind::fatal);
 }
@@ -156,7 +156,7 @@ TEST_F(StreamSourceTest, StartsAnewWhateverWasCommitted) {
   const auto first = open(kSmall);
   const std::vector<Position> committed{{first->name(), 700, "mark"}};
   const auto source = open(kSmall);
-  ASSERT_TRUE(source->seek(committed));
+  ASSERT_TRUE(source->seek(0, committed));
   write("one\n");
   EXPECT_EQ(poll(*source).lines, Lines{"one"});
   EXPECT_EQ(source->next(), 4);

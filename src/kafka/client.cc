@@ -1,0 +1,154 @@
+#include "kafka/client.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "base/check.h"
+
+namespace dwell {
+namespace {
+
+// Others have this client's place: its member id, its transactional id, or its partitions.
+bool is_fenced(rd_kafka_resp_err_t code) {
+  switch (code) {
+    case RD_KAFKA_RESP_ERR__FENCED:
+    case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+    case RD_KAFKA_RESP_ERR_PRODUCER_FENCED:
+    case RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID:
+    case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
+    case RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS:
+    case RD_KAFKA_RESP_ERR__ASSIGNMENT_LOST:
+    case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
+      return true;
+    default:
+      return false;
+  }
+}
+
+ErrorKind kind_of(rd_kafka_resp_err_t code) {
+  if (is_fenced(code)) return ErrorKind::lost_ownership;
+  switch (code) {
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+      return ErrorKind::not_found;
+    case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR__INVALID_ARG:
+    case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
+      return ErrorKind::invalid;
+    case RD_KAFKA_RESP_ERR__FATAL:
+    case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+    case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+    case RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE:
+      return ErrorKind::fatal;
+    default:
+      return ErrorKind::retry_later;
+  }
+}
+
+}  // namespace
+
+Timestamp received_at(const rd_kafka_message_t& message) {
+  rd_kafka_timestamp_type_t type{};
+  const std::int64_t ms = rd_kafka_message_timestamp(&message, &type);
+  // Messages older than the timestamps of Kafka 0.10 have none.
+  return std::clamp(from_ms(ms), kEarliest, kLatest);
+}
+
+Failure kafka_failure(rd_kafka_resp_err_t code, std::string_view what) {
+  return fail(kind_of(code), "{}: {}", what, rd_kafka_err2str(code));
+}
+
+Failure kafka_failure(rd_kafka_error_t* error, std::string_view what) {
+  const KafkaError owned(error);
+  const auto code = rd_kafka_error_code(error);
+  const auto kind = is_fenced(code)                      ? ErrorKind::lost_ownership
+                    : rd_kafka_error_is_fatal(error)     ? ErrorKind::fatal
+                    : rd_kafka_error_is_retriable(error) ? ErrorKind::retry_later
+                                                         : kind_of(code);
+  return fail(kind, "{}: {}", what, rd_kafka_error_string(error));
+}
+
+Result<std::unique_ptr<KafkaClient>> KafkaClient::make(rd_kafka_type_t type,
+                                                       const KafkaOptions& options,
+                                                       const KafkaSettings& settings, int events) {
+  std::unique_ptr<KafkaClient> client(new KafkaClient(options));
+  KafkaConf conf(rd_kafka_conf_new());
+  std::array<char, 512> reason{};
+  const auto set = [&](const std::string& name, const std::string& value) {
+    return rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), reason.data(),
+                             reason.size()) == RD_KAFKA_CONF_OK;
+  };
+  KafkaSettings all{{"bootstrap.servers", options.brokers}};
+  all.insert(all.end(), settings.begin(), settings.end());
+  all.insert(all.end(), options.extra.begin(), options.extra.end());
+  for (const auto& [name, value] : all) {
+    if (!set(name, value)) {
+      // The reason may quote the value, which may be a secret.
+      return fail(ErrorKind::invalid, "kafka.extra: librdkafka refuses the setting {}", name);
+    }
+  }
+  rd_kafka_conf_set_opaque(conf.get(), client.get());
+  rd_kafka_conf_set_log_cb(
+      conf.get(), [](const rd_kafka_t* handle, int severity, const char*, const char* text) {
+        const auto* self = static_cast<const KafkaClient*>(rd_kafka_opaque(handle));
+        if (self && self->on_log_) self->on_log_(severity, text);
+      });
+  // With a delivery callback, even an empty one, a flush ends when the last report is there and not
+  // at the next of its 10 ms steps.
+  if (type == RD_KAFKA_PRODUCER) {
+    rd_kafka_conf_set_dr_msg_cb(conf.get(), [](rd_kafka_t*, const rd_kafka_message_t*, void*) {});
+  }
+  if (events != 0) rd_kafka_conf_set_events(conf.get(), events);
+  client->handle_ = rd_kafka_new(type, conf.get(), reason.data(), reason.size());
+  if (!client->handle_) {
+    return fail(ErrorKind::invalid, "brokers {}: {}", options.brokers, reason.data());
+  }
+  (void)conf.release();  // the client's now
+  return client;
+}
+
+KafkaClient::~KafkaClient() {
+  if (handle_) rd_kafka_destroy_flags(handle_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+Result<std::string> KafkaClient::cluster_id(std::chrono::milliseconds timeout) const {
+  char* id = rd_kafka_clusterid(handle_, static_cast<int>(timeout.count()));
+  if (!id) return fail(ErrorKind::retry_later, "no broker answers");
+  std::string copy(id);
+  rd_kafka_mem_free(handle_, id);
+  return copy;
+}
+
+Result<int> KafkaClient::partition_count(const std::string& topic,
+                                         std::chrono::milliseconds timeout) const {
+  const KafkaTopic handle(rd_kafka_topic_new(handle_, topic.c_str(), nullptr));
+  const struct rd_kafka_metadata* metadata = nullptr;
+  const auto code =
+      rd_kafka_metadata(handle_, 0, handle.get(), &metadata, static_cast<int>(timeout.count()));
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_failure(code, "topic " + topic);
+  const KafkaHandle<const struct rd_kafka_metadata, rd_kafka_metadata_destroy> owned(metadata);
+  CHECK(metadata->topic_cnt == 1);
+  const auto& found = metadata->topics[0];
+  if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_failure(found.err, "topic " + topic);
+  return found.partition_cnt;
+}
+
+Result<KafkaClient::Offsets> KafkaClient::offsets(const std::string& topic, std::int32_t partition,
+                                                  std::chrono::milliseconds timeout) const {
+  Offsets found{};
+  const auto code =
+      rd_kafka_query_watermark_offsets(handle_, topic.c_str(), partition, &found.low, &found.high,
+                                       static_cast<int>(timeout.count()));
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return kafka_failure(code, fmt::format("{}/{}", topic, partition));
+  }
+  return found;
+}
+
+}  // namespace dwell

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <librdkafka/rdkafka.h>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "base/timestamp.h"
+
+namespace dwell {
+
+// What every client of a cluster is made with.
+struct KafkaOptions {
+  std::string brokers = "127.0.0.1:9092";  // HOST:PORT, several with commas
+  std::vector<std::pair<std::string, std::string>>
+      extra;  // any setting of librdkafka; the last word
+
+  // What librdkafka has to say; on threads of its own. Severities as in syslog(3).
+  std::function<void(int severity, std::string_view text)> on_log;
+};
+
+using KafkaSettings = std::vector<std::pair<std::string, std::string>>;
+
+// The C handles of librdkafka, freed with their owner.
+template <auto free>
+struct KafkaFree {
+  template <typename T>
+  void operator()(T* handle) const {
+    free(handle);
+  }
+};
+template <typename T, auto free>
+using KafkaHandle = std::unique_ptr<T, KafkaFree<free>>;
+
+using KafkaConf = KafkaHandle<rd_kafka_conf_t, rd_kafka_conf_destroy>;
+using KafkaTopic = KafkaHandle<rd_kafka_topic_t, rd_kafka_topic_destroy>;
+using KafkaQueue = KafkaHandle<rd_kafka_queue_t, rd_kafka_queue_destroy>;
+using KafkaEvent = KafkaHandle<rd_kafka_event_t, rd_kafka_event_destroy>;
+using KafkaList =
+    KafkaHandle<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>;
+using KafkaGroup =
+    KafkaHandle<rd_kafka_consumer_group_metadata_t, rd_kafka_consumer_group_metadata_destroy>;
+using KafkaError = KafkaHandle<rd_kafka_error_t, rd_kafka_error_destroy>;
+
+// A client of a cluster, of either type. Destroying it does not wait for the brokers.
+class KafkaClient {
+ public:
+  // `settings` on top of what all clients have; `events` is a mask of RD_KAFKA_EVENT_* to be polled
+  // for, the rest goes to callbacks. Errors: invalid (a setting is wrong; says which).
+  static Result<std::unique_ptr<KafkaClient>> make(rd_kafka_type_t type,
+                                                   const KafkaOptions& options,
+                                                   const KafkaSettings& settings, int events = 0);
+  ~KafkaClient();
+  KafkaClient(const KafkaClient&) = delete;
+  KafkaClient& operator=(const KafkaClient&) = delete;
+
+  rd_kafka_t* get() const { return handle_; }
+
+  // The cluster's own id. Errors: retry_later.
+  Result<std::string> cluster_id(std::chrono::milliseconds timeout) const;
+  // How many partitions a topic has. Errors: retry_later, not_found.
+  Result<int> partition_count(const std::string& topic, std::chrono::milliseconds timeout) const;
+  // The first offset of a partition and the one after its last, open transactions included.
+  // Errors: retry_later, not_found.
+  struct Offsets {
+    std::int64_t low;
+    std::int64_t high;
+  };
+  Result<Offsets> offsets(const std::string& topic, std::int32_t partition,
+                          std::chrono::milliseconds timeout) const;
+
+ private:
+  explicit KafkaClient(const KafkaOptions& options) : on_log_(options.on_log) {}
+
+  std::function<void(int, std::string_view)> on_log_;
+  rd_kafka_t* handle_ = nullptr;
+};
+
+// When the broker received it, or when it was made, as the topic is set up. In the range of times.
+Timestamp received_at(const rd_kafka_message_t& message);
+
+// What an error of librdkafka asks for. `what` was tried, as in "device-events/3: cannot be read".
+[[nodiscard]] Failure kafka_failure(rd_kafka_resp_err_t code, std::string_view what);
+// Takes the error over.
+[[nodiscard]] Failure kafka_failure(rd_kafka_error_t* error, std::string_view what);
+
+}  // namespace dwell

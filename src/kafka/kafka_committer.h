@@ -1,0 +1,93 @@
+#pragma once
+
+#include <array>
+#include <map>
+
+#include "core/device_set.h"
+#include "kafka/state_topic.h"
+#include "ports/clock.h"
+#include "ports/committer.h"
+
+namespace dwell {
+
+struct KafkaCommitterOptions {
+  std::string cleaned_topic = "device_events_cleaned";
+  std::string state_topic = "device_events_cleaned_compacted";
+  std::string rejected_topic = "device_events_rejected";
+  std::string member;  // prefix of the transactional ids: the same at every start of this process
+  std::chrono::milliseconds transaction_timeout{10'000};
+  std::size_t record_bytes = 1 << 20;  // the longest of the input
+
+  // A checkpoint is due after so many records, at so many changed devices, after so long a time,
+  // and after so long a time without records.
+  std::uint64_t checkpoint_records = 2'000'000;
+  std::size_t checkpoint_devices = 500'000;
+  Milliseconds checkpoint_interval = std::chrono::minutes(10);
+  Milliseconds checkpoint_idle = std::chrono::seconds(5);
+};
+
+// Commits units to Kafka: cleaned and rejected records, the input's offsets, and when it is due a
+// checkpoint of states, in one transaction. A record goes to the partition its input came from.
+//
+// Two transactional producers take turns, since a broker keeps the next transaction of one waiting
+// while it writes the end of the one before. Errors of commit(): retry_later (aborted, try again),
+// lost_ownership (fenced: somebody else has the partitions), fatal. Not thread-safe.
+class KafkaCommitter final : public Committer {
+ public:
+  // Ends what an earlier process of the same `member` left open. Borrows source and clock.
+  // Errors: invalid, retry_later, lost_ownership.
+  static Result<std::unique_ptr<KafkaCommitter>> open(const KafkaOptions& kafka,
+                                                      const KafkaCommitterOptions& options,
+                                                      const KafkaSource& source, Clock& clock);
+
+  Result<void> restore(std::span<Partition> partitions) override;
+  Result<void> commit(std::span<const Partition> partitions) override;
+  Result<void> release(std::span<const Partition> partitions) override;
+
+ private:
+  struct Producer {
+    std::unique_ptr<KafkaClient> client;
+    KafkaTopic cleaned;
+    KafkaTopic state;
+    KafkaTopic rejected;
+  };
+  // What the last checkpoint of a partition lacks.
+  struct Unsaved {
+    DeviceSet devices;
+    std::uint64_t records = 0;
+    bool is_anything = false;  // a position that moved counts
+    bool has_marker = false;
+    std::chrono::nanoseconds since{0};    // the last checkpoint
+    std::chrono::nanoseconds changed{0};  // the last change
+  };
+
+  KafkaCommitter(const KafkaCommitterOptions& options, const KafkaSource& source, Clock& clock,
+                 std::unique_ptr<StateTopic> states)
+      : options_(options), source_(source), clock_(clock), states_(std::move(states)) {}
+
+  static Result<Producer> make_producer(const KafkaOptions& kafka,
+                                        const KafkaCommitterOptions& options, int number);
+  bool is_due(const Unsaved& unsaved, std::chrono::nanoseconds now) const;
+  Result<void> commit(std::span<const Partition> partitions,
+                      std::span<const PartitionId> checkpoints);
+  Result<void> write(Producer& producer, const Partition& partition);
+  Result<void> write_rejected(Producer& producer, const Partition& partition, std::uint32_t record);
+  Result<void> write_checkpoint(Producer& producer, const Partition& partition);
+  Result<void> produce(Producer& producer, rd_kafka_topic_t* topic, PartitionId partition,
+                       std::string_view key, std::string_view value, rd_kafka_headers_t* headers);
+  Result<void> end(Producer& producer, std::span<const Partition> partitions);
+  Result<void> abort(Producer& producer, const Error& cause);
+
+  KafkaCommitterOptions options_;
+  const KafkaSource& source_;
+  Clock& clock_;
+  std::unique_ptr<StateTopic> states_;
+  std::array<Producer, 2> producers_;
+  std::size_t next_producer_ = 0;
+  std::map<PartitionId, Unsaved> unsaved_;
+
+  std::string value_;          // scratch
+  std::string source_header_;  // scratch
+};
+
+}  // namespace dwell

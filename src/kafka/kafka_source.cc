@@ -1,0 +1,218 @@
+#include "kafka/kafka_source.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace dwell {
+namespace {
+
+std::vector<PartitionId> partitions_of(const rd_kafka_topic_partition_list_t* list) {
+  std::vector<PartitionId> all;
+  for (int i = 0; i < list->cnt; ++i) all.push_back(list->elems[i].partition);
+  return all;
+}
+
+}  // namespace
+
+std::string input_name(const std::string& topic, PartitionId partition) {
+  return fmt::format("{}/{}", topic, partition);
+}
+
+Record record_of(const rd_kafka_message_t& message, std::size_t longest) {
+  const std::string_view bytes(static_cast<const char*>(message.payload),
+                               message.payload ? message.len : 0);
+  Record record{bytes.substr(0, longest), 0, message.offset, received_at(message), 0};
+  if (bytes.size() > longest) record.truncated_from = bytes.size();
+  return record;
+}
+
+Result<std::unique_ptr<KafkaSource>> KafkaSource::open(const KafkaOptions& kafka,
+                                                       const KafkaSourceOptions& options) {
+  const KafkaSettings settings{
+      {"group.id", options.group},
+      {"group.instance.id", options.member},
+      {"session.timeout.ms", std::to_string(options.session_timeout.count())},
+      {"heartbeat.interval.ms", std::to_string(options.session_timeout.count() / 4)},
+      {"partition.assignment.strategy", "cooperative-sticky"},
+      {"enable.auto.commit", "false"},
+      {"enable.auto.offset.store", "false"},
+      {"auto.offset.reset", "error"},
+      {"isolation.level", "read_committed"},
+      {"fetch.wait.max.ms", "100"},
+      // Emptying the local queue does not wake the thread that fetches; looking at the topic does.
+      {"queued.min.messages", "50000"},
+      {"fetch.message.max.bytes", "1048576"},
+      {"topic.metadata.refresh.interval.ms", "10"},
+  };
+  auto client =
+      KafkaClient::make(RD_KAFKA_CONSUMER, kafka, settings,
+                        RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_FETCH | RD_KAFKA_EVENT_ERROR);
+  if (!client) return pass(client);
+  rd_kafka_poll_set_consumer((*client)->get());
+  std::unique_ptr<KafkaSource> source(new KafkaSource(std::move(*client), options));
+  const KafkaList topics(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_list_add(topics.get(), options.topic.c_str(), RD_KAFKA_PARTITION_UA);
+  const auto code = rd_kafka_subscribe(source->client_->get(), topics.get());
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_failure(code, "topic " + options.topic);
+  return source;
+}
+
+KafkaSource::KafkaSource(std::unique_ptr<KafkaClient> client, const KafkaSourceOptions& options)
+    : client_(std::move(client)),
+      options_(options),
+      queue_(rd_kafka_queue_get_consumer(client_->get())) {}
+
+KafkaSource::~KafkaSource() = default;
+
+KafkaGroup KafkaSource::group() const {
+  return KafkaGroup(rd_kafka_consumer_group_metadata(client_->get()));
+}
+
+Result<Batch> KafkaSource::poll() {
+  for (auto& [partition, input] : inputs_) input.records.clear();
+  events_.clear();
+  record_count_ = 0;
+  byte_count_ = 0;
+  if (change_ && change_was_told_) {
+    if (auto finished = finish_change(); !finished) return pass(finished);
+  }
+  if (change_) return changed(change_.get());
+
+  const auto start = std::chrono::steady_clock::now();
+  auto wait = static_cast<int>(options_.patience.count());
+  while (record_count_ < options_.batch_records && byte_count_ < options_.batch_bytes) {
+    KafkaEvent event(rd_kafka_queue_poll(queue_.get(), wait));
+    if (!event) break;
+    if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
+      change_ = std::move(event);
+      if (record_count_ == 0) return changed(change_.get());
+      break;  // what was gathered first
+    }
+    if (auto taken = take(std::move(event)); !taken) return pass(taken);
+    if (record_count_ > 0) wait = 0;
+    const bool looks_at_time = record_count_ % 1'000 == 0;
+    if (looks_at_time && std::chrono::steady_clock::now() - start > options_.batch_time) break;
+  }
+  return gathered();
+}
+
+Batch KafkaSource::gathered() {
+  slices_.clear();
+  for (auto& [partition, input] : inputs_) {
+    if (input.records.empty()) continue;
+    input.position.next = input.next;
+    slices_.push_back({partition, input.records, {&input.position, 1}});
+  }
+  return Batch{slices_};
+}
+
+Result<void> KafkaSource::take(KafkaEvent event) {
+  if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR) {
+    const auto code = rd_kafka_event_error(event.get());
+    std::array<char, 256> reason{};
+    if (code == RD_KAFKA_RESP_ERR__FATAL) {
+      const auto cause = rd_kafka_fatal_error(client_->get(), reason.data(), reason.size());
+      return kafka_failure(cause, "group " + options_.group);
+    }
+    auto failure = kafka_failure(code, "brokers");
+    // The client goes on by itself from everything else.
+    if (failure.value().kind == ErrorKind::retry_later) return {};
+    return failure;
+  }
+  const rd_kafka_message_t* message = nullptr;
+  while ((message = rd_kafka_event_message_next(event.get()))) {
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) continue;
+      auto failure = kafka_failure(message->err, input_name(options_.topic, message->partition));
+      if (failure.value().kind == ErrorKind::retry_later) continue;
+      return failure;
+    }
+    const auto input = inputs_.find(message->partition);
+    // What was fetched before the partition was given up or sought.
+    if (input == inputs_.end() || message->offset < input->second.next) continue;
+    input->second.records.push_back(record_of(*message, options_.record_bytes));
+    input->second.next = message->offset + 1;
+    ++record_count_;
+    byte_count_ += message->len;
+  }
+  events_.push_back(std::move(event));
+  return {};
+}
+
+// Tells what comes and goes. It is done at the next poll, when the pipeline has seen to it.
+Result<Batch> KafkaSource::changed(rd_kafka_event_t* event) {
+  lost_.clear();
+  gained_.clear();
+  const auto code = rd_kafka_event_error(event);
+  const auto partitions = partitions_of(rd_kafka_event_topic_partition_list(event));
+  Batch batch;
+  if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    gained_ = partitions;
+  } else if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
+    lost_ = partitions;
+    batch.were_taken = rd_kafka_assignment_lost(client_->get()) != 0;
+  } else {
+    change_.reset();
+    return kafka_failure(code, "group " + options_.group);
+  }
+  change_was_told_ = true;
+  batch.lost = lost_;
+  batch.gained = gained_;
+  return batch;
+}
+
+Result<void> KafkaSource::finish_change() {
+  const KafkaEvent event = std::move(change_);
+  change_was_told_ = false;
+  rd_kafka_topic_partition_list_t* list = rd_kafka_event_topic_partition_list(event.get());
+  if (!lost_.empty() || gained_.empty()) {
+    for (const PartitionId partition : lost_) inputs_.erase(partition);
+    rd_kafka_error_t* error =
+        rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS
+            ? rd_kafka_incremental_assign(client_->get(), list)
+            : rd_kafka_incremental_unassign(client_->get(), list);
+    if (error) return kafka_failure(error, "group " + options_.group);
+    return {};
+  }
+  for (int i = 0; i < list->cnt; ++i) {
+    const auto input = inputs_.find(list->elems[i].partition);
+    CHECK(input != inputs_.end());  // sought by the pipeline
+    list->elems[i].offset = input->second.next;
+  }
+  if (rd_kafka_error_t* error = rd_kafka_incremental_assign(client_->get(), list)) {
+    return kafka_failure(error, "group " + options_.group);
+  }
+  return {};
+}
+
+Result<void> KafkaSource::seek(PartitionId partition, std::span<const Position> committed) {
+  const auto name = input_name(options_.topic, partition);
+  const auto known = std::find_if(committed.begin(), committed.end(),
+                                  [&](const Position& p) { return p.source == name; });
+  Input input;
+  input.position.source = name;
+  if (known != committed.end()) {
+    input.next = known->next;
+  } else {
+    auto offsets = client_->offsets(options_.topic, partition, options_.session_timeout);
+    if (!offsets) return pass(offsets);
+    input.next = offsets->low;
+  }
+  const bool is_held = inputs_.contains(partition);
+  const bool is_coming =
+      std::find(gained_.begin(), gained_.end(), partition) != gained_.end() && change_;
+  if (is_held && !is_coming) {
+    const KafkaList list(rd_kafka_topic_partition_list_new(1));
+    rd_kafka_topic_partition_list_add(list.get(), options_.topic.c_str(), partition)->offset =
+        input.next;
+    if (rd_kafka_error_t* error = rd_kafka_seek_partitions(
+            client_->get(), list.get(), static_cast<int>(options_.session_timeout.count()))) {
+      return kafka_failure(error, name);
+    }
+  }
+  inputs_[partition] = std::move(input);
+  return {};
+}
+
+}  // namespace dwell

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "kafka/client.h"
+#include "ports/source.h"
+
+namespace dwell {
+
+struct KafkaSourceOptions {
+  std::string topic = "device-events";
+  std::string group = "dwell-clean";
+  std::string member;  // group.instance.id: the same at every start of the same process
+  std::chrono::milliseconds session_timeout{10'000};
+  std::size_t record_bytes = 1 << 20;  // a longer one is handed over cut
+  std::size_t batch_records = 100'000;
+  std::size_t batch_bytes = 16 << 20;
+  Milliseconds batch_time{100};  // how long a batch may collect while more keeps coming
+  Milliseconds patience{100};    // how long poll() waits for the first record
+};
+
+// Reads the partitions of a topic that the group gives to this member, committed transactions only.
+//
+// Partitions that come and go are values of poll(), never callbacks. The position of a partition is
+// (`TOPIC/N`, next offset); it is kept with the group, by who commits. Gaps in offsets are normal,
+// going back is not. Not thread-safe.
+class KafkaSource final : public Source {
+ public:
+  static Result<std::unique_ptr<KafkaSource>> open(const KafkaOptions& kafka,
+                                                   const KafkaSourceOptions& options);
+  // Leaves without a word: a static member that comes back soon finds its partitions.
+  ~KafkaSource() override;
+
+  // Errors: lost_ownership (this member is not one any more: open another source), retry_later,
+  // fatal (records that should be there are gone; says what to do).
+  Result<Batch> poll() override;
+  Result<void> seek(PartitionId partition, std::span<const Position> committed) override;
+
+  // What a transaction says whose consumer it belongs to.
+  KafkaGroup group() const;
+  const KafkaClient& client() const { return *client_; }
+  const KafkaSourceOptions& options() const { return options_; }
+
+ private:
+  struct Input {  // of one partition
+    Offset next = 0;
+    std::vector<Record> records;
+    Position position;
+  };
+
+  KafkaSource(std::unique_ptr<KafkaClient> client, const KafkaSourceOptions& options);
+
+  Result<void> finish_change();
+  Result<Batch> changed(rd_kafka_event_t* event);
+  Result<void> take(KafkaEvent event);
+  Batch gathered();
+
+  std::unique_ptr<KafkaClient> client_;
+  KafkaSourceOptions options_;
+  KafkaQueue queue_;
+  std::map<PartitionId, Input> inputs_;
+
+  // A change of partitions, from the event that told it until the poll after.
+  KafkaEvent change_;
+  bool change_was_told_ = false;
+  std::vector<PartitionId> lost_;
+  std::vector<PartitionId> gained_;
+
+  std::vector<KafkaEvent> events_;  // hold the bytes of the records
+  std::size_t record_count_ = 0;
+  std::size_t byte_count_ = 0;
+  std::vector<Slice> slices_;
+};
+
+// A message as a record; one longer than `longest` bytes is cut.
+Record record_of(const rd_kafka_message_t& message, std::size_t longest);
+
+// What positions call a partition: `device-events/3`.
+std::string input_name(const std::string& topic, PartitionId partition);
+
+}  // namespace dwell

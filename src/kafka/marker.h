@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "core/record.h"
+#include "core/rule.h"
+#include "core/totals.h"
+
+namespace dwell {
+
+inline constexpr unsigned char kMarkerVersion = 1;
+// Changes with anything that makes the same records end differently.
+inline constexpr std::uint64_t kRuleVersion = 1;
+// The key of a marker; no device id begins with it.
+inline constexpr std::string_view kMarkerKey{"\0", 1};
+
+// The end of a checkpoint: which records of the input are folded into the states before it, and
+// how. One in each partition of the state topic; byte by byte in docs/formats.md ("Marker").
+struct Marker {
+  std::uint64_t rule_version = kRuleVersion;
+  Rule rule;
+  std::string cluster;  // id of the cluster
+  std::string topic;    // of the input
+  Offset next = 0;      // of the input: the first record that is not folded
+  Totals totals;
+  std::uint64_t devices = 0;
+};
+
+void encode_marker(const Marker& marker, std::string& out);
+
+// Fails with `fatal` when the record is damaged or of a version this binary does not read.
+Result<Marker> decode_marker(std::string_view record);
+
+// Whether two rules decide alike.
+bool is_same(const Rule& a, const Rule& b);
+
+}  // namespace dwell

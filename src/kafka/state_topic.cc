@@ -1,0 +1,312 @@
+#include "kafka/state_topic.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/check.h"
+
+namespace dwell {
+namespace {
+
+constexpr std::chrono::seconds kPatience{10};  // without a record or an end
+constexpr std::size_t kFoldedTogether = 10'000;
+
+constexpr std::string_view kStartAnew =
+    "`dwell topics reset` forgets states and offsets and starts again at the beginning of the "
+    "input";
+
+std::string_view bytes_of(const void* data, std::size_t size) {
+  return {static_cast<const char*>(data), data ? size : 0};
+}
+
+}  // namespace
+
+// A partition on its way back.
+struct StateTopic::Restoring {
+  Partition* partition = nullptr;
+  std::string input = {};  // its name
+  Offset first = 0;        // that the input still has
+  std::optional<Offset> committed = {};
+  Offset state_first = 0;
+  Offset state_end = 0;
+  std::optional<Marker> marker = {};
+  std::optional<Fold> fold = {};  // under the marker's rule
+  std::string bytes = {};         // of records read together
+  std::vector<Record> records = {};
+  Lack lack = {};
+};
+
+StateTopic::StateTopic(std::unique_ptr<KafkaClient> reader, const KafkaSource& source,
+                       std::string name, std::string cluster)
+    : reader_(std::move(reader)),
+      source_(source),
+      name_(std::move(name)),
+      cluster_(std::move(cluster)) {}
+
+Result<std::unique_ptr<StateTopic>> StateTopic::open(const KafkaOptions& kafka,
+                                                     const KafkaSource& source, std::string name) {
+  auto reader = KafkaClient::make(RD_KAFKA_CONSUMER, kafka,
+                                  {{"group.id", source.options().group + "-restore"},
+                                   {"enable.auto.commit", "false"},
+                                   {"enable.auto.offset.store", "false"},
+                                   {"auto.offset.reset", "error"},
+                                   {"isolation.level", "read_committed"},
+                                   {"enable.partition.eof", "true"},
+                                   {"fetch.wait.max.ms", "10"},
+                                   {"queued.min.messages", "500000"}});
+  if (!reader) return pass(reader);
+  rd_kafka_poll_set_consumer((*reader)->get());
+  auto cluster = (*reader)->cluster_id(kPatience);
+  if (!cluster) return pass(cluster);
+  return std::unique_ptr<StateTopic>(
+      new StateTopic(std::move(*reader), source, std::move(name), std::move(*cluster)));
+}
+
+Result<std::vector<StateTopic::Lack>> StateTopic::restore(std::span<Partition> partitions) {
+  std::vector<Restoring> all;
+  for (Partition& partition : partitions) {
+    CHECK(partition.fold.device_count() == 0);
+    all.push_back({&partition, input_name(source_.options().topic, partition.id)});
+  }
+  if (auto found = find_ranges(all); !found) return pass(found);
+  if (auto read = read_states(all); !read) return pass(read);
+  for (Restoring& one : all) {
+    if (auto checked = check(one); !checked) return pass(checked);
+  }
+  if (auto folded = fold_input(all); !folded) return pass(folded);
+  std::vector<Lack> lacks;
+  for (Restoring& one : all) {
+    if (auto taken = take_over(one); !taken) return pass(taken);
+    lacks.push_back(std::move(one.lack));
+  }
+  return lacks;
+}
+
+Result<void> StateTopic::find_ranges(std::span<Restoring> all) {
+  const auto& topic = source_.options().topic;
+  const KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(all.size())));
+  for (const Restoring& one : all) {
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), one.partition->id);
+  }
+  // Waits for transactions that are not over: their offsets are not stable.
+  const auto code =
+      rd_kafka_committed(source_.client().get(), list.get(),
+                         static_cast<int>(std::chrono::milliseconds(kPatience).count()));
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return kafka_failure(code, "group " + source_.options().group);
+  }
+  for (int i = 0; i < list->cnt; ++i) {
+    Restoring& one = all[static_cast<std::size_t>(i)];
+    if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return kafka_failure(list->elems[i].err, one.input);
+    }
+    if (list->elems[i].offset >= 0) one.committed = list->elems[i].offset;
+    auto input = reader_->offsets(topic, one.partition->id, kPatience);
+    if (!input) return pass(input);
+    auto state = reader_->offsets(name_, one.partition->id, kPatience);
+    if (!state) return pass(state);
+    one.first = input->low;
+    one.state_first = state->low;
+    one.state_end = state->high;
+  }
+  return {};
+}
+
+template <typename Take>
+Result<void> StateTopic::read(const std::string& topic, std::span<const Range> ranges, Take take) {
+  const KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(ranges.size())));
+  std::vector<PartitionId> unfinished;
+  for (const Range& range : ranges) {
+    if (range.start >= range.end) continue;
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), range.partition)->offset =
+        range.start;
+    unfinished.push_back(range.partition);
+  }
+  if (unfinished.empty()) return {};
+  const auto end_of = [&](PartitionId partition) {
+    return std::find_if(ranges.begin(), ranges.end(),
+                        [&](const Range& r) { return r.partition == partition; })
+        ->end;
+  };
+  const auto finish = [&](PartitionId partition) { std::erase(unfinished, partition); };
+  if (const auto code = rd_kafka_assign(reader_->get(), list.get());
+      code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return kafka_failure(code, topic);
+  }
+  Result<void> result;
+  while (result && !unfinished.empty()) {
+    using Message = KafkaHandle<rd_kafka_message_t, rd_kafka_message_destroy>;
+    const Message message(rd_kafka_consumer_poll(
+        reader_->get(), static_cast<int>(std::chrono::milliseconds(kPatience).count())));
+    if (!message) {
+      result = fail(ErrorKind::retry_later, "{}: the broker sends nothing", topic);
+    } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      finish(message->partition);
+    } else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      result = kafka_failure(message->err, input_name(topic, message->partition));
+    } else if (message->offset >= end_of(message->partition)) {
+      finish(message->partition);
+    } else {
+      result = take(*message);
+      if (message->offset + 1 == end_of(message->partition)) finish(message->partition);
+    }
+  }
+  rd_kafka_assign(reader_->get(), nullptr);
+  return result;
+}
+
+Result<void> StateTopic::read_states(std::span<Restoring> all) {
+  std::vector<Range> ranges;
+  for (const Restoring& one : all) {
+    ranges.push_back({one.partition->id, one.state_first, one.state_end});
+  }
+  return read(name_, ranges, [&](const rd_kafka_message_t& message) {
+    const auto one = std::find_if(all.begin(), all.end(), [&](const Restoring& r) {
+      return r.partition->id == message.partition;
+    });
+    return read_state(*one, message);
+  });
+}
+
+Result<void> StateTopic::read_state(Restoring& one, const rd_kafka_message_t& message) {
+  const auto key = bytes_of(message.key, message.key_len);
+  const auto value = bytes_of(message.payload, message.len);
+  const auto place =
+      fmt::format("{} offset {}", input_name(name_, message.partition), message.offset);
+  if (key == kMarkerKey) {
+    auto marker = decode_marker(value);
+    if (!marker) {
+      return fail(marker.error().kind, "{}: {}", place, marker.error().message);
+    }
+    if (!one.fold || !is_same(one.fold->rule(), marker->rule)) {
+      // States are read under any rule of their order; only the limits of their windows differ.
+      Fold fold = one.partition->fold.empty_copy(marker->rule);
+      if (one.fold) {
+        std::string record;
+        for (DeviceIndex i = 0; i < one.fold->device_count(); ++i) {
+          record.clear();
+          one.fold->encode_state(i, record);
+          if (auto put = fold.put_device(one.fold->device_id(i), record); !put) {
+            return fail(ErrorKind::fatal, "{}: {}", place, put.error().message);
+          }
+        }
+      }
+      one.fold.emplace(std::move(fold));
+    }
+    one.marker = std::move(*marker);
+    return {};
+  }
+  if (!one.fold) one.fold.emplace(one.partition->fold.empty_copy(one.partition->fold.rule()));
+  if (auto put = one.fold->put_device(key, value); !put) {
+    return fail(ErrorKind::fatal, "{}: {}; it is not a state of Dwell. {}", place,
+                put.error().message, kStartAnew);
+  }
+  return {};
+}
+
+Result<void> StateTopic::check(const Restoring& one) const {
+  const auto& group = source_.options().group;
+  if (!one.marker && !one.committed) {
+    if (!one.fold) return {};
+    return fail(ErrorKind::fatal, "{}: has states but no marker. {}",
+                input_name(name_, one.partition->id), kStartAnew);
+  }
+  if (!one.marker) {
+    return fail(ErrorKind::fatal,
+                "{}: group {} stands at offset {}, but topic {} has no states for it. {}",
+                one.input, group, *one.committed, name_, kStartAnew);
+  }
+  if (!one.committed) {
+    return fail(ErrorKind::fatal,
+                "{}: topic {} has states up to offset {}, but group {} has no offset. {}",
+                one.input, name_, one.marker->next, group, kStartAnew);
+  }
+  const Marker& marker = *one.marker;
+  if (marker.cluster != cluster_ || marker.topic != source_.options().topic) {
+    return fail(ErrorKind::fatal,
+                "{}: the states were made from topic {} of cluster {}, this is topic {} of cluster "
+                "{}. {}",
+                input_name(name_, one.partition->id), marker.topic, marker.cluster,
+                source_.options().topic, cluster_, kStartAnew);
+  }
+  if (marker.rule.order != one.partition->fold.rule().order) {
+    return fail(ErrorKind::invalid,
+                "order.mode: the states of {} were made with {}; set it back, or: {}", one.input,
+                name(marker.rule.order), kStartAnew);
+  }
+  if (*one.committed < marker.next) {
+    return fail(ErrorKind::fatal,
+                "{}: group {} was set back to offset {}, the states stand at {}. {}", one.input,
+                group, *one.committed, marker.next, kStartAnew);
+  }
+  if (marker.next < one.first) {
+    return fail(ErrorKind::fatal,
+                "{}: records from offset {} on are needed, the topic begins with {}: its retention "
+                "is shorter than the time between two checkpoints. {}",
+                one.input, marker.next, one.first, kStartAnew);
+  }
+  if (one.fold->device_count() != marker.devices) {
+    return fail(ErrorKind::fatal, "{}: has {} devices, its marker counts {}. {}",
+                input_name(name_, one.partition->id), one.fold->device_count(), marker.devices,
+                kStartAnew);
+  }
+  return {};
+}
+
+Result<void> StateTopic::fold_input(std::span<Restoring> all) {
+  std::vector<Range> ranges;
+  for (Restoring& one : all) {
+    if (!one.marker) continue;
+    one.fold->load_totals(one.marker->totals);
+    ranges.push_back({one.partition->id, one.marker->next, *one.committed});
+  }
+  const auto fold = [](Restoring& one) {
+    // The bytes may have moved while they grew.
+    std::size_t start = 0;
+    for (Record& record : one.records) {
+      record.bytes = std::string_view(one.bytes).substr(start, record.bytes.size());
+      start += record.bytes.size();
+    }
+    for (const DeviceIndex device : one.fold->fold(one.records, {}).touched) {
+      one.lack.devices.add(device);
+    }
+    one.records.clear();
+    one.bytes.clear();
+  };
+  auto read_all = read(source_.options().topic, ranges, [&](const rd_kafka_message_t& message) {
+    Restoring& one = *std::find_if(all.begin(), all.end(), [&](const Restoring& r) {
+      return r.partition->id == message.partition;
+    });
+    one.records.push_back(record_of(message, source_.options().record_bytes));
+    one.bytes += one.records.back().bytes;
+    if (one.records.size() == kFoldedTogether) fold(one);
+    return Result<void>();
+  });
+  if (!read_all) return read_all;
+  for (Restoring& one : all) {
+    if (!one.records.empty()) fold(one);
+  }
+  return {};
+}
+
+// The states go on under the rule of now.
+Result<void> StateTopic::take_over(Restoring& one) {
+  if (!one.marker) return {};
+  one.partition->positions = {{one.input, *one.committed, ""}};
+  one.lack.has_marker = is_same(one.marker->rule, one.partition->fold.rule());
+  if (one.lack.has_marker) {
+    one.partition->fold = std::move(*one.fold);
+    return {};
+  }
+  std::string record;
+  for (DeviceIndex i = 0; i < one.fold->device_count(); ++i) {
+    record.clear();
+    one.fold->encode_state(i, record);
+    auto put = one.partition->fold.put_device(one.fold->device_id(i), record);
+    if (!put) return pass(put);
+  }
+  one.partition->fold.load_totals(one.fold->totals());
+  return {};
+}
+
+}  // namespace dwell
