@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "app/commands.h"
+#include "app/kafka_options.h"
 #include "app/log.h"
 #include "app/store.h"
 #include "app/system_clock.h"
@@ -47,9 +48,7 @@ class CleanObserver final : public Observer {
 // One membership of the group, from joining to leaving or to being fenced.
 Result<void> clean_once(const Config& config, const std::string& member, Clock& clock,
                         const std::stop_token& stop) {
-  KafkaOptions kafka{config.brokers, {}, [](int severity, std::string_view text) {
-                       if (severity <= 4) spdlog::warn("kafka: {}", text);
-                     }};
+  const KafkaOptions kafka = kafka_options(config);
   KafkaSourceOptions source_options;
   source_options.topic = config.topics.input;
   source_options.group = config.group;

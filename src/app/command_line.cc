@@ -116,9 +116,18 @@ class CommandLine {
         .add_option_function<std::string>(
             setting.flag,
             [this, &setting](const std::string& value) {
-              flags_.push_back({setting.key, value, "flag " + setting.flag});
+              if (setting.is_family) {
+                // NAME=VALUE; a text without a name is no setting and refused as such.
+                const auto equals = std::min(value.find('='), value.size());
+                flags_.push_back({std::string(setting.family()) + value.substr(0, equals),
+                                  value.substr(std::min(equals + 1, value.size())),
+                                  "flag " + setting.flag});
+              } else {
+                flags_.push_back({setting.key, value, "flag " + setting.flag});
+              }
             },
             help)
+        ->trigger_on_parse()
         ->group("Settings");
   }
 
@@ -164,7 +173,7 @@ class CommandLine {
 
   void add_clean() {
     add_configured("clean", "Clean the events of a Kafka topic into another, exactly once",
-                   {"brokers", "topics.", "instance.", "clean.", "checkpoint.", "order.",
+                   {"brokers", "kafka.", "topics.", "instance.", "clean.", "checkpoint.", "order.",
                     "first_exit", "duplicate.", "clock.", "input.", "batch."},
                    [](const LoadedConfig& loaded) { return clean(loaded); });
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "core/rule.h"
@@ -24,6 +25,7 @@ struct Config {
   IntakeLimits intake_limits;
 
   std::string brokers = "127.0.0.1:9092";
+  std::map<std::string, std::string> kafka_extra;  // settings of librdkafka by name
   struct {
     std::string input = "device-events";
     std::string cleaned = "device_events_cleaned";

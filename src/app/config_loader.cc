@@ -39,7 +39,8 @@ class FileReader {
       const std::string place = fmt::format("{}:{}", path_, node.source().begin.line);
       const Setting* setting = find_setting(all_, key);
       const auto* inner = node.as_table();
-      if (!setting && inner && is_table_of_settings(all_, key)) {
+      const bool is_table = setting ? setting->is_family : is_table_of_settings(all_, key);
+      if (inner && is_table) {
         read(*inner, key + ".");
       } else if (!setting && !inner && is_table_of_settings(all_, key)) {
         problems_.push_back(fmt::format("{}: {}: is a table of settings, not a value; {}", place,
@@ -82,6 +83,12 @@ std::string shown_value(const Setting& setting, std::string_view value) {
   return setting.is_secret ? "***" : std::string(value);
 }
 
+// What the setting takes: a family is told which member it is.
+std::string value_of(const Setting& setting, const Assignment& assignment) {
+  if (!setting.is_family) return assignment.value;
+  return assignment.key.substr(setting.family().size()) + '=' + assignment.value;
+}
+
 }  // namespace
 
 std::vector<Assignment> read_config_file(std::span<const Setting> all, const std::string& path,
@@ -115,12 +122,13 @@ std::vector<Assignment> read_environment(std::span<const Setting> all,
                             name != "DWELL_CONFIG" && equals != std::string::npos;
     if (!is_setting) continue;
     const auto found = std::find_if(all.begin(), all.end(),
-                                    [&](const Setting& s) { return s.environment() == name; });
+                                    [&](const Setting& s) { return !s.key_of(name).empty(); });
     if (found == all.end()) {
       problems.push_back(
           fmt::format("environment {}: no such setting; see `dwell config --help`", name));
     } else {
-      assignments.push_back({found->key, variable.substr(equals + 1), "environment " + name});
+      assignments.push_back(
+          {found->key_of(name), variable.substr(equals + 1), "environment " + name});
     }
   }
   return assignments;
@@ -134,7 +142,7 @@ LoadedConfig apply(std::span<const Setting> all, std::span<const Assignment> ass
     if (!setting) {
       problems.push_back(fmt::format("{}: {}: no such setting; {}", assignment.place,
                                      assignment.key, did_you_mean(all, assignment.key)));
-    } else if (setting->set(assignment.value, loaded.config)) {
+    } else if (setting->set(value_of(*setting, assignment), loaded.config)) {
       loaded.places[assignment.key] = assignment.place;
     } else {
       problems.push_back(fmt::format("{}: {} = {}: expected {}", assignment.place, assignment.key,
@@ -148,6 +156,14 @@ LoadedConfig apply(std::span<const Setting> all, std::span<const Assignment> ass
 std::string show_config(std::span<const Setting> all, const LoadedConfig& loaded) {
   std::string out;
   for (const Setting& setting : all) {
+    if (setting.is_family) {
+      for (const auto& [key, place] : loaded.places) {
+        if (find_setting(all, key) == &setting) {
+          out += fmt::format("{} = \"***\"  # {}\n", key, place);
+        }
+      }
+      continue;
+    }
     const auto place = loaded.places.find(setting.key);
     out += fmt::format("{} = {}  # {}\n", setting.key,
                        toml_string(shown_value(setting, setting.show(loaded.config))),

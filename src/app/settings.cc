@@ -9,6 +9,33 @@
 namespace dwell {
 namespace {
 
+// Settings of librdkafka by its own names.
+Setting kafka_extra() {
+  return {.key = "kafka.extra.NAME",
+          .flag = "--kafka-extra",
+          .help =
+              "Any setting of librdkafka by its own name, such as security.protocol or "
+              "sasl.password; the last word",
+          .expected = "NAME=VALUE, once for each",
+          .is_secret = true,
+          .is_family = true,
+          .set =
+              [](std::string_view text, Config& config) {
+                const auto equals = text.find('=');
+                if (equals == 0 || equals == std::string_view::npos) return false;
+                config.kafka_extra[std::string(text.substr(0, equals))] = text.substr(equals + 1);
+                return true;
+              },
+          .show =
+              [](const Config& config) {
+                std::string lines;
+                for (const auto& [name, value] : config.kafka_extra) {
+                  lines += fmt::format("{}={}\n", name, value);
+                }
+                return lines.empty() ? "none" : lines;
+              }};
+}
+
 // The makers below turn a place in Config and a kind of value into a Setting. `place` is a function
 // from Config& to a reference.
 
@@ -246,6 +273,7 @@ std::vector<Setting> make_settings() {
                     "brokers", [](Config& c) -> auto& { return c.brokers; },
                     "Kafka brokers to begin with, HOST:PORT, several with commas"),
                 "--brokers"),
+      kafka_extra(),
       text(
           "topics.input", [](Config& c) -> auto& { return c.topics.input; },
           "The topic of events as they come"),
@@ -305,14 +333,26 @@ std::string Setting::environment() const {
   return name;
 }
 
+std::string Setting::key_of(std::string_view variable) const {
+  const auto name = environment();
+  if (!is_family) return variable == name ? key : "";
+  const auto before = name.substr(0, name.size() - 4);
+  if (!variable.starts_with(before) || variable.size() == before.size()) return "";
+  std::string member(variable.substr(before.size()));
+  for (char& c : member) c = c == '_' ? '.' : static_cast<char>(std::tolower(c));
+  return std::string(family()) + member;
+}
+
 const std::vector<Setting>& settings() {
   static const std::vector<Setting> all = make_settings();
   return all;
 }
 
 const Setting* find_setting(std::span<const Setting> all, std::string_view key) {
-  const auto found =
-      std::find_if(all.begin(), all.end(), [&](const Setting& s) { return s.key == key; });
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Setting& s) {
+    if (!s.is_family) return s.key == key;
+    return key.starts_with(s.family()) && key.size() > s.family().size();
+  });
   return found == all.end() ? nullptr : &*found;
 }
 

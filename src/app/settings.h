@@ -19,16 +19,24 @@ struct Setting {
   std::string help;      // one sentence without a full stop
   std::string expected;  // the values it takes, in words
   bool is_secret = false;
+  // The key ends in NAME, which stands for any name: kafka.extra.NAME. Then set() takes NAME=VALUE,
+  // and show() gives one such line for each that is set.
+  bool is_family = false;
   // False: the text is not one of the expected values, and the config is as it was.
   std::function<bool(std::string_view text, Config& config)> set;
   std::function<std::string(const Config& config)> show;  // a text that set() takes
 
   std::string environment() const;  // DWELL_CLOCK_MAX_AHEAD
+  // What the name of a variable is the key of; empty: not of this setting.
+  std::string key_of(std::string_view variable) const;
+  // The key without NAME, `kafka.extra.`.
+  std::string_view family() const { return std::string_view(key).substr(0, key.size() - 4); }
 };
 
 // All settings, in the order of the docs page.
 const std::vector<Setting>& settings();
 
+// That of a key; a family is found by each of its members' keys.
 const Setting* find_setting(std::span<const Setting> all, std::string_view key);
 
 // The key most like `text`, for "did you mean"; empty when none is near.

@@ -145,6 +145,20 @@ def test_the_operations_page_lists_the_settings(dwell):
         "run: dwell config --docs, and put it between the markers in docs/operations.md")
 
 
+@pytest.mark.parametrize("flags, environment, toml", [
+    (["--kafka-extra", "sasl.password=a=b"], {}, ""),
+    ([], {"DWELL_KAFKA_EXTRA_SASL_PASSWORD": "a=b"}, ""),
+    ([], {"DWELL_CONFIG": "d.toml"}, 'kafka.extra.sasl.password = "a=b"'),
+    ([], {"DWELL_CONFIG": "d.toml"}, '[kafka.extra]\n"sasl.password" = "a=b"'),
+])
+def test_settings_of_librdkafka_are_taken_and_never_shown(dwell, flags, environment, toml):
+    dwell.write("d.toml", toml)
+    value, place = effective(dwell, *flags, **environment)["kafka.extra.sasl.password"]
+    assert value == "***" and place != "default"
+    refused = dwell.run("clean", "--kafka-extra", "no.such.setting=hush", status=2)
+    assert "no.such.setting" in refused.err and "hush" not in refused.err
+
+
 def test_help_lists_every_setting_with_its_default(dwell):
     of_replay = dwell.run("replay", "--help").out
     of_run = dwell.run("run", "--help").out
@@ -154,7 +168,7 @@ def test_help_lists_every_setting_with_its_default(dwell):
         _, key, variable, flag, default, *_ = (cell.strip(" `") for cell in row.split("|"))
         assert flag in everything and f"default {default}]" in everything
         assert variable == "DWELL_" + key.upper().replace(".", "_")
-        is_of_kafka = key.startswith(("brokers", "topics.", "instance.", "clean.", "checkpoint."))
+        is_of_kafka = key.startswith(("brokers", "kafka.", "topics.", "instance.", "clean.", "checkpoint."))
         is_of_store = key.startswith(("db.", "rejects."))
         assert (flag in of_run) == (not is_of_kafka)
         assert (flag in of_replay) == (not is_of_kafka and not key.startswith("http."))

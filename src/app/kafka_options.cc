@@ -1,0 +1,22 @@
+#include "app/kafka_options.h"
+
+#include <spdlog/spdlog.h>
+
+namespace dwell {
+namespace {
+
+constexpr int kWarning = 4;  // of syslog(3)
+
+}  // namespace
+
+KafkaOptions kafka_options(const Config& config) {
+  KafkaOptions options;
+  options.brokers = config.brokers;
+  options.extra.assign(config.kafka_extra.begin(), config.kafka_extra.end());
+  options.on_log = [](int severity, std::string_view text) {
+    if (severity <= kWarning) spdlog::warn("kafka: {}", text);
+  };
+  return options;
+}
+
+}  // namespace dwell
