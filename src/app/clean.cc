@@ -1,15 +1,21 @@
+#include <algorithm>
+#include <condition_variable>
 #include <csignal>
+#include <filesystem>
 #include <pthread.h>
 #include <spdlog/spdlog.h>
 #include <thread>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "app/commands.h"
 #include "app/kafka_options.h"
 #include "app/log.h"
 #include "app/store.h"
 #include "app/system_clock.h"
+#include "app/terminal.h"
 #include "app/units.h"
+#include "base/file_lock.h"
 #include "kafka/kafka_committer.h"
 #include "kafka/kafka_source.h"
 #include "pipeline/pipeline.h"
@@ -18,11 +24,16 @@ namespace dwell {
 namespace {
 
 constexpr Milliseconds kForEver = std::chrono::days(36'500);
-constexpr Milliseconds kBeforeJoiningAgain{200};
+constexpr Milliseconds kFirstWait{200};  // before joining again
+constexpr Milliseconds kLongestWait{5'000};
+constexpr Milliseconds kWasWell{30'000};  // a membership that lasted so long
+constexpr std::uint64_t kNamedBreaches = 10;
+constexpr std::size_t kShownKey = 40;  // columns
 
 class CleanObserver final : public Observer {
  public:
-  void committed(const Unit&) override {
+  void committed(const Unit& unit) override {
+    for (const std::uint32_t record : unit.miskeyed) tell_breach(unit, unit.records[record]);
     if (!is_well_) spdlog::info("committing again");
     is_well_ = true;
   }
@@ -42,7 +53,19 @@ class CleanObserver final : public Observer {
   }
 
  private:
+  void tell_breach(const Unit& unit, const Record& record) {
+    if (++breaches_ > kNamedBreaches) return;
+    spdlog::warn(
+        "{} offset {}: its key is {}, which is not its device id: the records of a device may be "
+        "in "
+        "several partitions; set input.partitioned_by = none{}",
+        unit.positions[record.source].source, record.offset,
+        record.key.empty() ? "empty" : printable(record.key, kShownKey),
+        breaches_ == kNamedBreaches ? "; not telling of others" : "");
+  }
+
   bool is_well_ = true;
+  std::uint64_t breaches_ = 0;
 };
 
 // One membership of the group, from joining to leaving or to being fenced.
@@ -78,23 +101,63 @@ Result<void> clean_once(const Config& config, const std::string& member, Clock& 
   return pipeline.release();
 }
 
+void wait(const std::stop_token& stop, Milliseconds duration) {
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  std::condition_variable_any().wait_for(lock, stop, duration, [] { return false; });
+}
+
 Result<void> clean_until_stopped(const Config& config, const std::string& member, Clock& clock,
                                  const std::stop_token& stop) {
+  Milliseconds pause = kFirstWait;
   for (;;) {
+    const auto start = clock.monotonic();
     auto done = clean_once(config, member, clock, stop);
-    if (done || stop.stop_requested()) return done;
-    const bool may_join_again = done.error().kind == ErrorKind::lost_ownership ||
-                                done.error().kind == ErrorKind::retry_later;
+    if (done || stop.stop_requested()) return {};  // what is not committed is folded again
+    const ErrorKind kind = done.error().kind;
+    const bool may_join_again = kind == ErrorKind::lost_ownership ||
+                                kind == ErrorKind::retry_later || kind == ErrorKind::not_found;
     if (!may_join_again) return done;
-    spdlog::warn("{}; joining again", done.error().message);
-    clock.sleep(kBeforeJoiningAgain);
+    if (clock.monotonic() - start > kWasWell) pause = kFirstWait;
+    spdlog::warn(
+        "{}{}; joining again in {}", done.error().message,
+        kind == ErrorKind::not_found ? "; `dwell topics create` makes what is missing" : "",
+        format_duration(pause));
+    wait(stop, pause);
+    pause = std::min(pause * 2, kLongestWait);
   }
 }
 
-std::string host_name() {
-  std::array<char, 256> name{};
-  ::gethostname(name.data(), name.size() - 1);
-  return name.data();
+// Brokers take letters, digits, dots, dashes and underscores.
+std::string legal(std::string name) {
+  const auto is_legal = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_';
+  };
+  std::replace_if(
+      name.begin(), name.end(), [&](char c) { return !is_legal(static_cast<unsigned char>(c)); },
+      '_');
+  return name;
+}
+
+// The same at every start in the same folder of the same host.
+Result<std::string> instance_id(const Config& config) {
+  if (config.instance_id != "auto") {
+    if (legal(config.instance_id) == config.instance_id) return config.instance_id;
+    return fail(ErrorKind::invalid,
+                "instance.id {}: only letters, digits, dots, dashes and underscores of ASCII",
+                config.instance_id);
+  }
+  std::error_code error;
+  const auto folder = std::filesystem::canonical(config.instance_folder, error).string();
+  if (error) {
+    return fail(ErrorKind::invalid, "instance.folder {}: {}", config.instance_folder,
+                error.message());
+  }
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  const auto hash =
+      ::crc32(0, reinterpret_cast<const Bytef*>(folder.data()), static_cast<uInt>(folder.size()));
+  return fmt::format("{}-{:08x}", legal(host.data()), hash);
 }
 
 }  // namespace
@@ -102,6 +165,17 @@ std::string host_name() {
 Result<void> clean(const LoadedConfig& loaded) {
   log_to_stderr();
   const Config& config = loaded.config;
+  const auto instance = instance_id(config);
+  if (!instance) return Failure(instance.error());
+  const auto path =
+      fmt::format("{}/dwell-{}-{}.lock", config.instance_folder, legal(config.group), *instance);
+  auto lock = FileLock::acquire(path, "dwell clean");
+  if (!lock) {
+    return fail(ErrorKind::invalid,
+                "{}: give each process an instance.id or instance.folder of its "
+                "own",
+                lock.error().message);
+  }
   SystemClock clock;
   // Blocked before there are threads, so that none but this one takes the signal.
   sigset_t signals;
@@ -111,13 +185,12 @@ Result<void> clean(const LoadedConfig& loaded) {
   sigaddset(&signals, SIGUSR1);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
-  const std::string instance = config.instance_id == "auto" ? host_name() : config.instance_id;
   const pthread_t waiter = pthread_self();
   std::vector<Result<void>> outcomes(config.clean_threads);
   std::vector<std::jthread> threads;
   for (std::size_t i = 0; i < config.clean_threads; ++i) {
     threads.emplace_back([&, i](const std::stop_token& stop) {
-      outcomes[i] = clean_until_stopped(config, fmt::format("{}-{}", instance, i), clock, stop);
+      outcomes[i] = clean_until_stopped(config, fmt::format("{}-{}", *instance, i), clock, stop);
       pthread_kill(waiter, SIGUSR1);  // one that cannot go on ends all
     });
   }

@@ -33,6 +33,7 @@ struct Config {
     std::string rejected = "device_events_rejected";
   } topics;
   std::string instance_id = "auto";
+  std::string instance_folder = ".";
   std::string group = "dwell-clean";
   std::size_t clean_threads = 1;
   KafkaCommitterOptions checkpoint;

@@ -288,8 +288,11 @@ std::vector<Setting> make_settings() {
           "The topic of unusable records"),
       text(
           "instance.id", [](Config& c) -> auto& { return c.instance_id; },
-          "What tells this process from others of its group, the same at every start; auto: the "
-          "host name"),
+          "What tells this process from others of its group, the same at every start; auto: made "
+          "from the names of host and folder"),
+      text(
+          "instance.folder", [](Config& c) -> auto& { return c.instance_folder; },
+          "Where the lock file is that keeps two processes from one instance.id"),
       text(
           "clean.group", [](Config& c) -> auto& { return c.group; },
           "The consumer group that shares the input's partitions"),

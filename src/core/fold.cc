@@ -62,6 +62,7 @@ class Fold::Impl {
     unit_.outcomes.clear();
     unit_.changes.clear();
     unit_.rejected.clear();
+    unit_.miskeyed.clear();
     unit_.first_new = static_cast<DeviceIndex>(names().size());
     std::visit(
         [&](auto& table) {
@@ -143,6 +144,8 @@ class Fold::Impl {
       const auto record = static_cast<std::uint32_t>(start + i);
       Outcome outcome = decoded[i].outcome;
       if (outcome == Outcome::accepted) {
+        const auto& key = block[i].key;
+        if (key.data() && key != decoded[i].event.device) unit_.miskeyed.push_back(record);
         outcome = decide(table.state(devices[i]), devices[i], record, decoded[i].event);
       }
       close(outcome, record, decoded[i]);

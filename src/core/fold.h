@@ -29,6 +29,7 @@ struct Unit {
   std::vector<Outcome> outcomes;         // one for each record
   std::vector<CleanedRecord> changes;    // in the order decided
   std::vector<std::uint32_t> rejected;   // indices of the records to keep with their raw bytes
+  std::vector<std::uint32_t> miskeyed;   // indices of usable records whose key is another device's
   std::span<const DeviceIndex> touched;  // devices whose state differs now, each once
   DeviceIndex first_new = 0;             // this device and all after it were not known before
   Totals totals;                         // after this unit

@@ -24,6 +24,7 @@ struct Record {
   Timestamp now{};  // the record's receive time, in [kEarliest, kLatest]
   // Nonzero: the record was this long, over the limit, and `bytes` is only its beginning.
   std::uint64_t truncated_from = 0;
+  std::string_view key = {};  // what the input is partitioned by; without data(): it has no keys
 };
 
 // Where reading goes on in one input once a batch is committed.

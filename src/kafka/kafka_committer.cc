@@ -13,6 +13,12 @@ namespace {
 
 // What key and headers may add to a rejected record.
 constexpr std::size_t kOfHeaders = 64 << 10;
+constexpr std::size_t kLongestKey = 32 << 10;    // a longer one is left out
+constexpr std::size_t kLongestHeader = 1 << 10;  // that is passed on
+constexpr std::chrono::seconds kPatience{5};     // for the brokers to end what was left open
+
+constexpr const char* kTrace = "traceparent";        // of W3C Trace Context
+constexpr const char* kRedriven = "dwell.redriven";  // how often `dwell rejects redrive` sent it
 
 // What a header says in digits.
 class Digits {
@@ -29,6 +35,17 @@ class Digits {
 void add_header(rd_kafka_headers_t* headers, std::string_view name, std::string_view value) {
   rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value.data(),
                       static_cast<ssize_t>(value.size()));
+}
+
+// What came with a record stays with what it became.
+void pass_header(const rd_kafka_message_t& message, const char* name, rd_kafka_headers_t* headers) {
+  rd_kafka_headers_t* all = nullptr;
+  if (rd_kafka_message_headers(&message, &all) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  if (rd_kafka_header_get_last(all, name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  if (value && size <= kLongestHeader)
+    add_header(headers, name, {static_cast<const char*>(value), size});
 }
 
 Offset next_offset(const Partition& partition) {
@@ -54,7 +71,8 @@ Result<KafkaCommitter::Producer> KafkaCommitter::make_producer(const KafkaOption
                          {"queue.buffering.max.kbytes", "1048576"},
                          {"batch.num.messages", "100000"}});
   if (!client) return pass(client);
-  if (rd_kafka_error_t* error = rd_kafka_init_transactions((*client)->get(), timeout)) {
+  const auto patience = static_cast<int>(std::chrono::milliseconds(kPatience).count());
+  if (rd_kafka_error_t* error = rd_kafka_init_transactions((*client)->get(), patience)) {
     return kafka_failure(error, "transactional id " + options.member);
   }
   Producer producer{std::move(*client), {}, {}, {}};
@@ -184,11 +202,12 @@ Result<void> KafkaCommitter::write(Producer& producer, const Partition& partitio
     source_header_.clear();
     put_varint(source_header_, static_cast<std::uint64_t>(partition.id));
     put_varint(source_header_, static_cast<std::uint64_t>(unit.records[cleaned.record].offset));
-    rd_kafka_headers_t* headers = rd_kafka_headers_new(4);
+    rd_kafka_headers_t* headers = rd_kafka_headers_new(5);
     add_header(headers, "seq", Digits(cleaned.change.seq).text());
     add_header(headers, "rank", Digits(cleaned.change.rank).text());
     add_header(headers, "source", source_header_);
     if (cleaned.change.operation == Operation::retract) add_header(headers, "op", "retract");
+    pass_header(source_.message(partition.id, cleaned.record), kTrace, headers);
     auto produced =
         produce(producer, producer.cleaned.get(), partition.id, device, value_, headers);
     if (!produced) return produced;
@@ -202,7 +221,7 @@ Result<void> KafkaCommitter::write(Producer& producer, const Partition& partitio
 Result<void> KafkaCommitter::write_rejected(Producer& producer, const Partition& partition,
                                             std::uint32_t record) {
   const Record& rejected = partition.unit->records[record];
-  rd_kafka_headers_t* headers = rd_kafka_headers_new(6);
+  rd_kafka_headers_t* headers = rd_kafka_headers_new(8);
   add_header(headers, "reason", name(partition.unit->outcomes[record]));
   add_header(headers, "source.topic", source_.options().topic);
   add_header(headers, "source.partition", Digits(static_cast<std::uint64_t>(partition.id)).text());
@@ -211,7 +230,12 @@ Result<void> KafkaCommitter::write_rejected(Producer& producer, const Partition&
   if (rejected.truncated_from != 0) {
     add_header(headers, "truncated_from", Digits(rejected.truncated_from).text());
   }
-  return produce(producer, producer.rejected.get(), RD_KAFKA_PARTITION_UA, {}, rejected.bytes,
+  const rd_kafka_message_t& message = source_.message(partition.id, record);
+  pass_header(message, kTrace, headers);
+  pass_header(message, kRedriven, headers);
+  const std::string_view key =
+      rejected.key.size() <= kLongestKey ? rejected.key : std::string_view();
+  return produce(producer, producer.rejected.get(), RD_KAFKA_PARTITION_UA, key, rejected.bytes,
                  headers);
 }
 

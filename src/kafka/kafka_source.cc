@@ -24,6 +24,7 @@ Record record_of(const rd_kafka_message_t& message, std::size_t longest) {
                                message.payload ? message.len : 0);
   Record record{bytes.substr(0, longest), 0, message.offset, received_at(message), 0};
   if (bytes.size() > longest) record.truncated_from = bytes.size();
+  if (message.key) record.key = {static_cast<const char*>(message.key), message.key_len};
   return record;
 }
 
@@ -70,7 +71,10 @@ KafkaGroup KafkaSource::group() const {
 }
 
 Result<Batch> KafkaSource::poll() {
-  for (auto& [partition, input] : inputs_) input.records.clear();
+  for (auto& [partition, input] : inputs_) {
+    input.records.clear();
+    input.messages.clear();
+  }
   events_.clear();
   record_count_ = 0;
   byte_count_ = 0;
@@ -132,6 +136,10 @@ Result<void> KafkaSource::take(KafkaEvent event) {
     // What was fetched before the partition was given up or sought.
     if (input == inputs_.end() || message->offset < input->second.next) continue;
     input->second.records.push_back(record_of(*message, options_.record_bytes));
+    input->second.messages.push_back(message);
+    if (Record& record = input->second.records.back(); options_.needs_keys && !record.key.data()) {
+      record.key = "";
+    }
     input->second.next = message->offset + 1;
     ++record_count_;
     byte_count_ += message->len;

@@ -14,6 +14,7 @@ struct KafkaSourceOptions {
   std::string member;  // group.instance.id: the same at every start of the same process
   std::chrono::milliseconds session_timeout{10'000};
   std::size_t record_bytes = 1 << 20;  // a longer one is handed over cut
+  bool needs_keys = false;             // a record without a key has an empty one, and not none
   std::size_t batch_records = 100'000;
   std::size_t batch_bytes = 16 << 20;
   Milliseconds batch_time{100};  // how long a batch may collect while more keeps coming
@@ -40,12 +41,17 @@ class KafkaSource final : public Source {
   // What a transaction says whose consumer it belongs to.
   KafkaGroup group() const;
   const KafkaClient& client() const { return *client_; }
+  // That of a record of the last batch, by its place in its slice.
+  const rd_kafka_message_t& message(PartitionId partition, std::size_t record) const {
+    return *inputs_.at(partition).messages[record];
+  }
   const KafkaSourceOptions& options() const { return options_; }
 
  private:
   struct Input {  // of one partition
     Offset next = 0;
     std::vector<Record> records;
+    std::vector<const rd_kafka_message_t*> messages;  // of the records
     Position position;
   };
 

@@ -1,6 +1,7 @@
 #include "kafka/state_topic.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "base/check.h"
@@ -10,6 +11,7 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{10};  // without a record or an end
 constexpr std::size_t kFoldedTogether = 10'000;
+constexpr Offset kEndOfLog = std::numeric_limits<Offset>::max();
 
 constexpr std::string_view kStartAnew =
     "`dwell topics reset` forgets states and offsets and starts again at the beginning of the "
@@ -28,7 +30,6 @@ struct StateTopic::Restoring {
   Offset first = 0;        // that the input still has
   std::optional<Offset> committed = {};
   Offset state_first = 0;
-  Offset state_end = 0;
   std::optional<Marker> marker = {};
   std::optional<Fold> fold = {};  // under the marker's rule
   std::string bytes = {};         // of records read together
@@ -107,9 +108,16 @@ Result<void> StateTopic::find_ranges(std::span<Restoring> all) {
     if (!state) return pass(state);
     one.first = input->low;
     one.state_first = state->low;
-    one.state_end = state->high;
   }
   return {};
+}
+
+// As the last answer of the broker says, transactions that are not over included.
+Offset StateTopic::high_offset(const std::string& topic, PartitionId partition) const {
+  Offset low = 0;
+  Offset high = 0;
+  rd_kafka_get_watermark_offsets(reader_->get(), topic.c_str(), partition, &low, &high);
+  return high;
 }
 
 template <typename Take>
@@ -141,7 +149,8 @@ Result<void> StateTopic::read(const std::string& topic, std::span<const Range> r
     if (!message) {
       result = fail(ErrorKind::retry_later, "{}: the broker sends nothing", topic);
     } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-      finish(message->partition);
+      // More behind the end: of a transaction whose outcome this broker does not know yet.
+      if (message->offset >= high_offset(topic, message->partition)) finish(message->partition);
     } else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       result = kafka_failure(message->err, input_name(topic, message->partition));
     } else if (message->offset >= end_of(message->partition)) {
@@ -158,7 +167,7 @@ Result<void> StateTopic::read(const std::string& topic, std::span<const Range> r
 Result<void> StateTopic::read_states(std::span<Restoring> all) {
   std::vector<Range> ranges;
   for (const Restoring& one : all) {
-    ranges.push_back({one.partition->id, one.state_first, one.state_end});
+    ranges.push_back({one.partition->id, one.state_first, kEndOfLog});
   }
   return read(name_, ranges, [&](const rd_kafka_message_t& message) {
     const auto one = std::find_if(all.begin(), all.end(), [&](const Restoring& r) {
@@ -278,6 +287,7 @@ Result<void> StateTopic::fold_input(std::span<Restoring> all) {
       return r.partition->id == message.partition;
     });
     one.records.push_back(record_of(message, source_.options().record_bytes));
+    one.records.back().key = {};  // told when it was committed
     one.bytes += one.records.back().bytes;
     if (one.records.size() == kFoldedTogether) fold(one);
     return Result<void>();

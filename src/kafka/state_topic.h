@@ -42,6 +42,8 @@ class StateTopic {
   Result<void> fold_input(std::span<Restoring> all);
   Result<void> take_over(Restoring& one);
 
+  Offset high_offset(const std::string& topic, PartitionId partition) const;
+
   // Reads each partition of `topic` from `start` to `end` or to its end, and hands over its
   // messages.
   struct Range {
