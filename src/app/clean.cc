@@ -2,6 +2,8 @@
 #include <condition_variable>
 #include <csignal>
 #include <filesystem>
+#include <functional>
+#include <limits>
 #include <pthread.h>
 #include <spdlog/spdlog.h>
 #include <thread>
@@ -18,6 +20,7 @@
 #include "base/file_lock.h"
 #include "kafka/kafka_committer.h"
 #include "kafka/kafka_source.h"
+#include "kafka/key_hop.h"
 #include "pipeline/pipeline.h"
 
 namespace dwell {
@@ -26,7 +29,10 @@ namespace {
 constexpr Milliseconds kForEver = std::chrono::days(36'500);
 constexpr Milliseconds kFirstWait{200};  // before joining again
 constexpr Milliseconds kLongestWait{5'000};
-constexpr Milliseconds kWasWell{30'000};  // a membership that lasted so long
+constexpr Milliseconds kWasWell{30'000};               // a membership that lasted so long
+constexpr std::chrono::milliseconds kPatience{5'000};  // for an answer of the brokers
+constexpr std::size_t kWhole = std::numeric_limits<std::size_t>::max();
+constexpr std::size_t kLongestMessage = 256 << 20;
 constexpr std::uint64_t kNamedBreaches = 10;
 constexpr std::size_t kShownKey = 40;  // columns
 
@@ -68,18 +74,43 @@ class CleanObserver final : public Observer {
   std::uint64_t breaches_ = 0;
 };
 
+// Whether the rule reads the input itself, or what a hop made of it.
+struct Plan {
+  bool has_hop;
+  int partitions;
+};
+
+Result<Plan> make_plan(const Config& config) {
+  auto client = KafkaClient::make(RD_KAFKA_PRODUCER, kafka_options(config), {});
+  if (!client) return pass(client);
+  const auto count = (*client)->partition_count(config.topics.input, kPatience);
+  if (!count) return Failure(count.error());
+  using By = Config::PartitionedBy;
+  const bool is_by_device = config.partitioned_by == By::device ||
+                            (config.partitioned_by == By::automatic && *count == 1);
+  return Plan{!is_by_device, *count};
+}
+
+KafkaSourceOptions source_options(const Config& config) {
+  KafkaSourceOptions options;
+  options.batch_records = config.limits.batch_records;
+  options.batch_bytes = config.limits.batch_bytes;
+  return options;
+}
+
 // One membership of the group, from joining to leaving or to being fenced.
 Result<void> clean_once(const Config& config, const std::string& member, Clock& clock,
                         const std::stop_token& stop) {
+  const auto plan = make_plan(config);
+  if (!plan) return Failure(plan.error());
   const KafkaOptions kafka = kafka_options(config);
-  KafkaSourceOptions source_options;
-  source_options.topic = config.topics.input;
-  source_options.group = config.group;
-  source_options.member = member;
-  source_options.record_bytes = config.limits.record_bytes;
-  source_options.batch_records = config.limits.batch_records;
-  source_options.batch_bytes = config.limits.batch_bytes;
-  auto source = KafkaSource::open(kafka, source_options);
+  KafkaSourceOptions of_source = source_options(config);
+  of_source.topic = plan->has_hop ? config.topics.keyed : config.topics.input;
+  of_source.group = config.group;
+  of_source.member = member;
+  of_source.record_bytes = config.limits.record_bytes;
+  of_source.needs_keys = !plan->has_hop && plan->partitions > 1;
+  auto source = KafkaSource::open(kafka, of_source);
   if (!source) return pass(source);
   KafkaCommitterOptions committer_options = config.checkpoint;
   committer_options.cleaned_topic = config.topics.cleaned;
@@ -101,18 +132,43 @@ Result<void> clean_once(const Config& config, const std::string& member, Clock& 
   return pipeline.release();
 }
 
+// One membership of the group that puts records where their device belongs, if that is needed.
+Result<void> hop_once(const Config& config, const std::string& member,
+                      const std::stop_token& stop) {
+  const auto plan = make_plan(config);
+  if (!plan) return Failure(plan.error());
+  if (!plan->has_hop) return {};
+  const KafkaOptions kafka = kafka_options(config);
+  KafkaSourceOptions of_source = source_options(config);
+  of_source.topic = config.topics.input;
+  of_source.group = config.group + "-key";
+  of_source.member = member;
+  of_source.record_bytes = kWhole;
+  auto source = KafkaSource::open(kafka, of_source);
+  if (!source) return pass(source);
+  auto hop = KeyHop::open(kafka,
+                          {of_source.group + "-" + member,
+                           config.checkpoint.transaction_timeout,
+                           kLongestMessage,
+                           {config.topics.keyed}},
+                          **source);
+  if (!hop) return pass(hop);
+  return (*hop)->run(stop);
+}
+
 void wait(const std::stop_token& stop, Milliseconds duration) {
   std::mutex mutex;
   std::unique_lock lock(mutex);
   std::condition_variable_any().wait_for(lock, stop, duration, [] { return false; });
 }
 
-Result<void> clean_until_stopped(const Config& config, const std::string& member, Clock& clock,
-                                 const std::stop_token& stop) {
+// Runs one membership after the other, until it ends by itself.
+Result<void> keep_joining(const std::function<Result<void>()>& once, Clock& clock,
+                          const std::stop_token& stop) {
   Milliseconds pause = kFirstWait;
   for (;;) {
     const auto start = clock.monotonic();
-    auto done = clean_once(config, member, clock, stop);
+    auto done = once();
     if (done || stop.stop_requested()) return {};  // what is not committed is folded again
     const ErrorKind kind = done.error().kind;
     const bool may_join_again = kind == ErrorKind::lost_ownership ||
@@ -186,12 +242,22 @@ Result<void> clean(const LoadedConfig& loaded) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 
   const pthread_t waiter = pthread_self();
-  std::vector<Result<void>> outcomes(config.clean_threads);
+  // Two tasks for each member: the rule, and the hop before it where it is needed.
+  const auto task = [&](std::size_t number, const std::stop_token& stop) {
+    const std::string member = fmt::format("{}-{}", *instance, number / 2);
+    const bool is_hop = number % 2 == 1;
+    return keep_joining(
+        [&] {
+          return is_hop ? hop_once(config, member, stop) : clean_once(config, member, clock, stop);
+        },
+        clock, stop);
+  };
+  std::vector<Result<void>> outcomes(2 * config.clean_threads);
   std::vector<std::jthread> threads;
-  for (std::size_t i = 0; i < config.clean_threads; ++i) {
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
     threads.emplace_back([&, i](const std::stop_token& stop) {
-      outcomes[i] = clean_until_stopped(config, fmt::format("{}-{}", *instance, i), clock, stop);
-      pthread_kill(waiter, SIGUSR1);  // one that cannot go on ends all
+      outcomes[i] = task(i, stop);
+      if (!outcomes[i]) pthread_kill(waiter, SIGUSR1);  // one that cannot go on ends all
     });
   }
   int signal = 0;

@@ -164,8 +164,8 @@ class CommandLine {
   void add_run() {
     auto* command =
         add_configured("run", "Take events from a file and over HTTP, and answer questions",
-                       {"db.", "order.", "first_exit", "duplicate.", "clock.", "input.", "batch.",
-                        "rejects.", "http."},
+                       {"db.", "order.", "first_exit", "duplicate.", "clock.", "input.max_",
+                        "batch.", "rejects.", "http."},
                        [this](const LoadedConfig& loaded) { return dwell::run(loaded, run_); });
     command->add_option("--from", run_.from,
                         "Follow this file as it grows and is rotated; - is standard input");
@@ -181,7 +181,7 @@ class CommandLine {
   void add_replay() {
     auto* command = add_configured(
         "replay", "Read event files into the database, going on where it stopped",
-        {"db.", "order.", "first_exit", "duplicate.", "clock.", "input.", "batch.", "rejects."},
+        {"db.", "order.", "first_exit", "duplicate.", "clock.", "input.max_", "batch.", "rejects."},
         [this](const LoadedConfig& loaded) { return replay(loaded, replay_); });
     command->add_option("FILE", replay_.files, "Newline-delimited JSON events; - is standard input")
         ->required();

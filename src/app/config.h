@@ -28,10 +28,14 @@ struct Config {
   std::map<std::string, std::string> kafka_extra;  // settings of librdkafka by name
   struct {
     std::string input = "device-events";
+    std::string keyed = "device_events_keyed";
     std::string cleaned = "device_events_cleaned";
     std::string state = "device_events_cleaned_compacted";
     std::string rejected = "device_events_rejected";
   } topics;
+  // What puts a record into its partition of the input.
+  enum class PartitionedBy { automatic, device, none };
+  PartitionedBy partitioned_by = PartitionedBy::automatic;
   std::string instance_id = "auto";
   std::string instance_folder = ".";
   std::string group = "dwell-clean";

@@ -1,6 +1,7 @@
 #include "app/settings.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <numeric>
 
@@ -33,6 +34,29 @@ Setting kafka_extra() {
                   lines += fmt::format("{}={}\n", name, value);
                 }
                 return lines.empty() ? "none" : lines;
+              }};
+}
+
+constexpr std::array<std::string_view, 3> kPartitionedBy{"auto", "device", "none"};
+
+Setting partitioned_by() {
+  return {.key = "input.partitioned_by",
+          .flag = "--input-partitioned-by",
+          .help =
+              "Whether all records of a device are in one partition of the input topic; if not, "
+              "they are copied to one by their device first; auto: yes with one partition",
+          .expected = "auto, device or none",
+          .set =
+              [](std::string_view text, Config& config) {
+                const auto found = std::find(kPartitionedBy.begin(), kPartitionedBy.end(), text);
+                if (found == kPartitionedBy.end()) return false;
+                config.partitioned_by =
+                    static_cast<Config::PartitionedBy>(found - kPartitionedBy.begin());
+                return true;
+              },
+          .show =
+              [](const Config& config) {
+                return std::string(kPartitionedBy[static_cast<std::size_t>(config.partitioned_by)]);
               }};
 }
 
@@ -277,6 +301,11 @@ std::vector<Setting> make_settings() {
       text(
           "topics.input", [](Config& c) -> auto& { return c.topics.input; },
           "The topic of events as they come"),
+      partitioned_by(),
+      text(
+          "topics.keyed", [](Config& c) -> auto& { return c.topics.keyed; },
+          "The topic of events by device, between an input that is not partitioned by device and "
+          "the rule"),
       text(
           "topics.cleaned", [](Config& c) -> auto& { return c.topics.cleaned; },
           "The topic of accepted events"),

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <future>
 
 #include "base/check.h"
 #include "base/varint.h"
@@ -11,11 +10,16 @@
 namespace dwell {
 namespace {
 
+// Indices of the topics written to.
+constexpr std::size_t kCleaned = 0;
+constexpr std::size_t kState = 1;
+constexpr std::size_t kRejected = 2;
+
 // What key and headers may add to a rejected record.
 constexpr std::size_t kOfHeaders = 64 << 10;
 constexpr std::size_t kLongestKey = 32 << 10;    // a longer one is left out
 constexpr std::size_t kLongestHeader = 1 << 10;  // that is passed on
-constexpr std::chrono::seconds kPatience{5};     // for the brokers to end what was left open
+constexpr std::chrono::seconds kPatience{5};     // for an answer of the brokers
 
 constexpr const char* kTrace = "traceparent";        // of W3C Trace Context
 constexpr const char* kRedriven = "dwell.redriven";  // how often `dwell rejects redrive` sent it
@@ -48,6 +52,21 @@ void pass_header(const rd_kafka_message_t& message, const char* name, rd_kafka_h
     add_header(headers, name, {static_cast<const char*>(value), size});
 }
 
+// A record goes to the partition its input came from.
+Result<void> check_partitions(const KafkaSource& source, const std::string& topic) {
+  const std::string& input = source.options().topic;
+  const auto wanted = source.client().partition_count(input, kPatience);
+  if (!wanted) return Failure(wanted.error());
+  const auto found = source.client().partition_count(topic, kPatience);
+  if (!found) return Failure(found.error());
+  if (*found == *wanted) return {};
+  return fail(ErrorKind::invalid,
+              "topic {} has {} partitions, topic {} has {}: states and records belong to the "
+              "partition of their input, and a device whose records changed partition would start "
+              "anew; `dwell topics check` says what to do",
+              topic, *found, input, *wanted);
+}
+
 Offset next_offset(const Partition& partition) {
   if (partition.unit) return partition.unit->positions[0].next;
   return partition.positions.empty() ? 0 : partition.positions[0].next;
@@ -55,50 +74,23 @@ Offset next_offset(const Partition& partition) {
 
 }  // namespace
 
-Result<KafkaCommitter::Producer> KafkaCommitter::make_producer(const KafkaOptions& kafka,
-                                                               const KafkaCommitterOptions& options,
-                                                               int number) {
-  const auto timeout = static_cast<int>(options.transaction_timeout.count());
-  auto client =
-      KafkaClient::make(RD_KAFKA_PRODUCER, kafka,
-                        {{"transactional.id", fmt::format("{}-{}", options.member, number)},
-                         {"transaction.timeout.ms", std::to_string(timeout)},
-                         {"retry.backoff.ms", "1"},
-                         {"linger.ms", "1"},
-                         {"message.max.bytes", std::to_string(options.record_bytes + kOfHeaders)},
-                         {"compression.codec", "lz4"},
-                         {"queue.buffering.max.messages", "1000000"},
-                         {"queue.buffering.max.kbytes", "1048576"},
-                         {"batch.num.messages", "100000"}});
-  if (!client) return pass(client);
-  const auto patience = static_cast<int>(std::chrono::milliseconds(kPatience).count());
-  if (rd_kafka_error_t* error = rd_kafka_init_transactions((*client)->get(), patience)) {
-    return kafka_failure(error, "transactional id " + options.member);
-  }
-  Producer producer{std::move(*client), {}, {}, {}};
-  rd_kafka_t* handle = producer.client->get();
-  producer.cleaned.reset(rd_kafka_topic_new(handle, options.cleaned_topic.c_str(), nullptr));
-  producer.state.reset(rd_kafka_topic_new(handle, options.state_topic.c_str(), nullptr));
-  producer.rejected.reset(rd_kafka_topic_new(handle, options.rejected_topic.c_str(), nullptr));
-  return producer;
-}
-
 Result<std::unique_ptr<KafkaCommitter>> KafkaCommitter::open(const KafkaOptions& kafka,
                                                              const KafkaCommitterOptions& options,
                                                              const KafkaSource& source,
                                                              Clock& clock) {
-  // Half a second each the first time, so both at once.
-  auto other = std::async(std::launch::async, [&] { return make_producer(kafka, options, 1); });
-  auto first = make_producer(kafka, options, 0);
-  auto second = other.get();
-  if (!first) return pass(first);
-  if (!second) return pass(second);
+  auto transactions = KafkaTransactions::open(
+      kafka, {options.member,
+              options.transaction_timeout,
+              options.record_bytes + kOfHeaders,
+              {options.cleaned_topic, options.state_topic, options.rejected_topic}});
+  if (!transactions) return pass(transactions);
+  for (const std::string& topic : {options.cleaned_topic, options.state_topic}) {
+    if (auto same = check_partitions(source, topic); !same) return pass(same);
+  }
   auto states = StateTopic::open(kafka, source, options.state_topic);
   if (!states) return pass(states);
-  std::unique_ptr<KafkaCommitter> committer(
-      new KafkaCommitter(options, source, clock, std::move(*states)));
-  committer->producers_ = {std::move(*first), std::move(*second)};
-  return committer;
+  return std::unique_ptr<KafkaCommitter>(
+      new KafkaCommitter(options, source, clock, std::move(*transactions), std::move(*states)));
 }
 
 Result<void> KafkaCommitter::restore(std::span<Partition> partitions) {
@@ -157,22 +149,22 @@ Result<void> KafkaCommitter::commit(std::span<const Partition> partitions,
   const auto is_due = [&](const Partition& partition) {
     return std::find(checkpoints.begin(), checkpoints.end(), partition.id) != checkpoints.end();
   };
-  Producer& producer = producers_[next_producer_];
-  if (rd_kafka_error_t* error = rd_kafka_begin_transaction(producer.client->get())) {
-    return kafka_failure(error, "transaction of " + options_.member);
-  }
-  Result<void> written;
+  if (auto begun = transactions_.begin(); !begun) return begun;
+  std::vector<KafkaNext> offsets;
   for (const Partition& partition : partitions) {
+    Result<void> written;
     if (partition.unit) {
       Unsaved& unsaved = unsaved_.at(partition.id);
       for (const DeviceIndex device : partition.unit->touched) unsaved.devices.add(device);
-      written = write(producer, partition);
+      written = write(partition);
     }
-    if (written && is_due(partition)) written = write_checkpoint(producer, partition);
-    if (!written) return abort(producer, written.error());
+    if (written && is_due(partition)) written = write_checkpoint(partition);
+    if (!written) return transactions_.abort(written.error());
+    if (partition.unit || !partition.positions.empty()) {
+      offsets.push_back({partition.id, next_offset(partition)});
+    }
   }
-  if (auto ended = end(producer, partitions); !ended) return ended;
-  next_producer_ = (next_producer_ + 1) % producers_.size();
+  if (auto committed = transactions_.commit(source_, offsets); !committed) return committed;
 
   const auto now = clock_.monotonic();
   for (const Partition& partition : partitions) {
@@ -193,7 +185,7 @@ Result<void> KafkaCommitter::commit(std::span<const Partition> partitions,
   return {};
 }
 
-Result<void> KafkaCommitter::write(Producer& producer, const Partition& partition) {
+Result<void> KafkaCommitter::write(const Partition& partition) {
   const Unit& unit = *partition.unit;
   for (const CleanedRecord& cleaned : unit.changes) {
     value_.clear();
@@ -208,18 +200,16 @@ Result<void> KafkaCommitter::write(Producer& producer, const Partition& partitio
     add_header(headers, "source", source_header_);
     if (cleaned.change.operation == Operation::retract) add_header(headers, "op", "retract");
     pass_header(source_.message(partition.id, cleaned.record), kTrace, headers);
-    auto produced =
-        produce(producer, producer.cleaned.get(), partition.id, device, value_, headers);
+    auto produced = transactions_.produce({kCleaned, partition.id, device, value_, headers});
     if (!produced) return produced;
   }
   for (const std::uint32_t record : unit.rejected) {
-    if (auto written = write_rejected(producer, partition, record); !written) return written;
+    if (auto written = write_rejected(partition, record); !written) return written;
   }
   return {};
 }
 
-Result<void> KafkaCommitter::write_rejected(Producer& producer, const Partition& partition,
-                                            std::uint32_t record) {
+Result<void> KafkaCommitter::write_rejected(const Partition& partition, std::uint32_t record) {
   const Record& rejected = partition.unit->records[record];
   rd_kafka_headers_t* headers = rd_kafka_headers_new(8);
   add_header(headers, "reason", name(partition.unit->outcomes[record]));
@@ -235,16 +225,15 @@ Result<void> KafkaCommitter::write_rejected(Producer& producer, const Partition&
   pass_header(message, kRedriven, headers);
   const std::string_view key =
       rejected.key.size() <= kLongestKey ? rejected.key : std::string_view();
-  return produce(producer, producer.rejected.get(), RD_KAFKA_PARTITION_UA, key, rejected.bytes,
-                 headers);
+  return transactions_.produce({kRejected, RD_KAFKA_PARTITION_UA, key, rejected.bytes, headers});
 }
 
-Result<void> KafkaCommitter::write_checkpoint(Producer& producer, const Partition& partition) {
+Result<void> KafkaCommitter::write_checkpoint(const Partition& partition) {
   for (const DeviceIndex device : unsaved_.at(partition.id).devices.list()) {
     value_.clear();
     partition.fold.encode_state(device, value_);
-    auto produced = produce(producer, producer.state.get(), partition.id,
-                            partition.fold.device_id(device), value_, nullptr);
+    auto produced =
+        transactions_.produce({kState, partition.id, partition.fold.device_id(device), value_});
     if (!produced) return produced;
   }
   Marker marker;
@@ -256,80 +245,7 @@ Result<void> KafkaCommitter::write_checkpoint(Producer& producer, const Partitio
   marker.devices = partition.fold.device_count();
   value_.clear();
   encode_marker(marker, value_);
-  return produce(producer, producer.state.get(), partition.id, kMarkerKey, value_, nullptr);
-}
-
-// Takes the headers over.
-Result<void> KafkaCommitter::produce(Producer& producer, rd_kafka_topic_t* topic,
-                                     PartitionId partition, std::string_view key,
-                                     std::string_view value, rd_kafka_headers_t* headers) {
-  const auto deadline = clock_.monotonic() + options_.transaction_timeout;
-  for (;;) {
-    const auto code = rd_kafka_producev(
-        producer.client->get(), RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(partition),
-        RD_KAFKA_V_KEY(key.data(), key.size()),
-        RD_KAFKA_V_VALUE(const_cast<char*>(value.data()), value.size()),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && clock_.monotonic() < deadline) {
-      rd_kafka_poll(producer.client->get(), 10);
-      continue;
-    }
-    if (headers) rd_kafka_headers_destroy(headers);
-    return kafka_failure(code, input_name(rd_kafka_topic_name(topic), partition));
-  }
-}
-
-// Sends the offsets and commits.
-Result<void> KafkaCommitter::end(Producer& producer, std::span<const Partition> partitions) {
-  rd_kafka_t* handle = producer.client->get();
-  const auto timeout = static_cast<int>(options_.transaction_timeout.count());
-  const KafkaList offsets(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
-  for (const Partition& partition : partitions) {
-    if (!partition.unit && partition.positions.empty()) continue;
-    rd_kafka_topic_partition_list_add(offsets.get(), source_.options().topic.c_str(), partition.id)
-        ->offset = next_offset(partition);
-  }
-  const auto what = "transaction of " + options_.member;
-  const auto deadline = clock_.monotonic() + options_.transaction_timeout;
-  const auto send = [&] {
-    return rd_kafka_send_offsets_to_transaction(handle, offsets.get(), source_.group().get(),
-                                                timeout);
-  };
-  const auto commit = [&] { return rd_kafka_commit_transaction(handle, timeout); };
-  const auto try_until_deadline = [&](auto call) -> Result<void> {
-    for (;;) {
-      rd_kafka_error_t* error = call();
-      if (!error) return {};
-      if (rd_kafka_error_is_retriable(error) && clock_.monotonic() < deadline) {
-        rd_kafka_error_destroy(error);
-        continue;
-      }
-      return kafka_failure(error, what);
-    }
-  };
-  if (auto sent = try_until_deadline(send); !sent) return abort(producer, sent.error());
-  if (auto committed = try_until_deadline(commit); !committed) {
-    // Nobody knows whether the brokers committed; the group's offset will tell the next client.
-    auto aborted = abort(producer, committed.error());
-    if (!aborted && aborted.error().kind == ErrorKind::retry_later) {
-      return fail(ErrorKind::lost_ownership, "{}", aborted.error().message);
-    }
-    return aborted;
-  }
-  return {};
-}
-
-// Nothing of the transaction will ever be seen; the error is what it was aborted for.
-Result<void> KafkaCommitter::abort(Producer& producer, const Error& cause) {
-  const auto timeout = static_cast<int>(options_.transaction_timeout.count());
-  if (rd_kafka_error_t* error = rd_kafka_abort_transaction(producer.client->get(), timeout)) {
-    rd_kafka_error_destroy(error);
-    // New clients end it with the same ids.
-    return fail(cause.kind == ErrorKind::fatal ? cause.kind : ErrorKind::lost_ownership, "{}",
-                cause.message);
-  }
-  return Failure(cause);
+  return transactions_.produce({kState, partition.id, kMarkerKey, value_});
 }
 
 }  // namespace dwell

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <array>
 #include <map>
 
 #include "core/device_set.h"
 #include "kafka/state_topic.h"
+#include "kafka/transactions.h"
 #include "ports/clock.h"
 #include "ports/committer.h"
 
@@ -29,9 +29,8 @@ struct KafkaCommitterOptions {
 // Commits units to Kafka: cleaned and rejected records, the input's offsets, and when it is due a
 // checkpoint of states, in one transaction. A record goes to the partition its input came from.
 //
-// Two transactional producers take turns, since a broker keeps the next transaction of one waiting
-// while it writes the end of the one before. Errors of commit(): retry_later (aborted, try again),
-// lost_ownership (fenced: somebody else has the partitions), fatal. Not thread-safe.
+// Errors of commit(): retry_later (aborted, try again), lost_ownership (fenced: somebody else has
+// the partitions), fatal. Not thread-safe.
 class KafkaCommitter final : public Committer {
  public:
   // Ends what an earlier process of the same `member` left open. Borrows source and clock.
@@ -45,12 +44,6 @@ class KafkaCommitter final : public Committer {
   Result<void> release(std::span<const Partition> partitions) override;
 
  private:
-  struct Producer {
-    std::unique_ptr<KafkaClient> client;
-    KafkaTopic cleaned;
-    KafkaTopic state;
-    KafkaTopic rejected;
-  };
   // What the last checkpoint of a partition lacks.
   struct Unsaved {
     DeviceSet devices;
@@ -62,28 +55,25 @@ class KafkaCommitter final : public Committer {
   };
 
   KafkaCommitter(const KafkaCommitterOptions& options, const KafkaSource& source, Clock& clock,
-                 std::unique_ptr<StateTopic> states)
-      : options_(options), source_(source), clock_(clock), states_(std::move(states)) {}
+                 KafkaTransactions transactions, std::unique_ptr<StateTopic> states)
+      : options_(options),
+        source_(source),
+        clock_(clock),
+        transactions_(std::move(transactions)),
+        states_(std::move(states)) {}
 
-  static Result<Producer> make_producer(const KafkaOptions& kafka,
-                                        const KafkaCommitterOptions& options, int number);
   bool is_due(const Unsaved& unsaved, std::chrono::nanoseconds now) const;
   Result<void> commit(std::span<const Partition> partitions,
                       std::span<const PartitionId> checkpoints);
-  Result<void> write(Producer& producer, const Partition& partition);
-  Result<void> write_rejected(Producer& producer, const Partition& partition, std::uint32_t record);
-  Result<void> write_checkpoint(Producer& producer, const Partition& partition);
-  Result<void> produce(Producer& producer, rd_kafka_topic_t* topic, PartitionId partition,
-                       std::string_view key, std::string_view value, rd_kafka_headers_t* headers);
-  Result<void> end(Producer& producer, std::span<const Partition> partitions);
-  Result<void> abort(Producer& producer, const Error& cause);
+  Result<void> write(const Partition& partition);
+  Result<void> write_rejected(const Partition& partition, std::uint32_t record);
+  Result<void> write_checkpoint(const Partition& partition);
 
   KafkaCommitterOptions options_;
   const KafkaSource& source_;
   Clock& clock_;
+  KafkaTransactions transactions_;
   std::unique_ptr<StateTopic> states_;
-  std::array<Producer, 2> producers_;
-  std::size_t next_producer_ = 0;
   std::map<PartitionId, Unsaved> unsaved_;
 
   std::string value_;          // scratch

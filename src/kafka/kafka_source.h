@@ -38,6 +38,10 @@ class KafkaSource final : public Source {
   Result<Batch> poll() override;
   Result<void> seek(PartitionId partition, std::span<const Position> committed) override;
 
+  // The group's next offset in each partition, none where it has none, transactions that are not
+  // over waited for. Errors: retry_later, lost_ownership.
+  Result<std::vector<std::optional<Offset>>> committed(std::span<const PartitionId> partitions,
+                                                       std::chrono::milliseconds timeout) const;
   // What a transaction says whose consumer it belongs to.
   KafkaGroup group() const;
   const KafkaClient& client() const { return *client_; }

@@ -85,23 +85,13 @@ Result<std::vector<StateTopic::Lack>> StateTopic::restore(std::span<Partition> p
 
 Result<void> StateTopic::find_ranges(std::span<Restoring> all) {
   const auto& topic = source_.options().topic;
-  const KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(all.size())));
-  for (const Restoring& one : all) {
-    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), one.partition->id);
-  }
-  // Waits for transactions that are not over: their offsets are not stable.
-  const auto code =
-      rd_kafka_committed(source_.client().get(), list.get(),
-                         static_cast<int>(std::chrono::milliseconds(kPatience).count()));
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return kafka_failure(code, "group " + source_.options().group);
-  }
-  for (int i = 0; i < list->cnt; ++i) {
-    Restoring& one = all[static_cast<std::size_t>(i)];
-    if (list->elems[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return kafka_failure(list->elems[i].err, one.input);
-    }
-    if (list->elems[i].offset >= 0) one.committed = list->elems[i].offset;
+  std::vector<PartitionId> ids;
+  for (const Restoring& one : all) ids.push_back(one.partition->id);
+  auto committed = source_.committed(ids, kPatience);
+  if (!committed) return pass(committed);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Restoring& one = all[i];
+    one.committed = (*committed)[i];
     auto input = reader_->offsets(topic, one.partition->id, kPatience);
     if (!input) return pass(input);
     auto state = reader_->offsets(name_, one.partition->id, kPatience);

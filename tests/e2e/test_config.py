@@ -168,7 +168,8 @@ def test_help_lists_every_setting_with_its_default(dwell):
         _, key, variable, flag, default, *_ = (cell.strip(" `") for cell in row.split("|"))
         assert flag in everything and f"default {default}]" in everything
         assert variable == "DWELL_" + key.upper().replace(".", "_")
-        is_of_kafka = key.startswith(("brokers", "kafka.", "topics.", "instance.", "clean.", "checkpoint."))
+        is_of_kafka = key.startswith(("brokers", "kafka.", "topics.", "instance.", "clean.", "checkpoint.",
+                                      "input.partitioned_by"))
         is_of_store = key.startswith(("db.", "rejects."))
         assert (flag in of_run) == (not is_of_kafka)
         assert (flag in of_replay) == (not is_of_kafka and not key.startswith("http."))

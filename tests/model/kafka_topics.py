@@ -44,6 +44,7 @@ class Topics:
         self.broker, self.name, self.partitions = broker, name, partitions
         self.input, self.cleaned = f"{name}-events", f"{name}-cleaned"
         self.state, self.rejected = f"{name}-state", f"{name}-rejected"
+        self.keyed = f"{name}-keyed"
         self.group = f"{name}-group"
 
     def create(self, admin, kind="CreateTime"):
@@ -54,6 +55,8 @@ class Topics:
                          "min.cleanable.dirty.ratio": "0.1"}
         admin.create_topics([
             NewTopic(self.input, self.partitions, 1, topic_configs=input_configs),
+            NewTopic(self.keyed, self.partitions, 1,
+                     topic_configs={**input_configs, "message.timestamp.type": "CreateTime"}),
             NewTopic(self.cleaned, self.partitions, 1, topic_configs={"retention.ms": "-1"}),
             NewTopic(self.state, self.partitions, 1, topic_configs=state_configs),
             NewTopic(self.rejected, 1, 1, topic_configs={"max.message.bytes": str(2 << 20)}),
@@ -62,7 +65,7 @@ class Topics:
 
     def flags(self, instance="one"):
         return ["--brokers", self.broker.address, "--topics-input", self.input,
-                "--topics-cleaned", self.cleaned, "--topics-state", self.state,
+                "--topics-keyed", self.keyed, "--topics-cleaned", self.cleaned, "--topics-state", self.state,
                 "--topics-rejected", self.rejected, "--clean-group", self.group,
                 "--instance-id", instance]
 
@@ -117,7 +120,7 @@ class Topics:
         found = []
         for message in self.read(self.rejected):
             headers = dict(message.headers())
-            assert headers.pop("source.topic").decode() == self.input
+            assert headers.pop("source.topic").decode() in (self.input, self.keyed)
             found.append((headers.pop("reason").decode(), int(headers.pop("source.partition")),
                           int(headers.pop("source.offset")), message.value(), headers))
         return found

@@ -1,0 +1,134 @@
+#include "kafka/transactions.h"
+
+#include <future>
+
+namespace dwell {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kPatience{5'000};  // for the end of what was left open
+
+}  // namespace
+
+Result<KafkaTransactions::Producer> KafkaTransactions::make_producer(
+    const KafkaOptions& kafka, const KafkaTransactionOptions& options, int number) {
+  auto client =
+      KafkaClient::make(RD_KAFKA_PRODUCER, kafka,
+                        {{"transactional.id", fmt::format("{}-{}", options.member, number)},
+                         {"transaction.timeout.ms", std::to_string(options.timeout.count())},
+                         {"retry.backoff.ms", "1"},
+                         {"linger.ms", "1"},
+                         {"message.max.bytes", std::to_string(options.message_bytes)},
+                         {"compression.codec", "lz4"},
+                         {"partitioner", "murmur2_random"},
+                         {"queue.buffering.max.messages", "1000000"},
+                         {"queue.buffering.max.kbytes", "1048576"},
+                         {"batch.num.messages", "100000"}});
+  if (!client) return pass(client);
+  rd_kafka_t* handle = (*client)->get();
+  if (rd_kafka_error_t* error =
+          rd_kafka_init_transactions(handle, static_cast<int>(kPatience.count()))) {
+    return kafka_failure(error, "transactional id " + options.member);
+  }
+  Producer producer{std::move(*client), {}};
+  for (const std::string& topic : options.topics) {
+    producer.topics.emplace_back(rd_kafka_topic_new(handle, topic.c_str(), nullptr));
+  }
+  return producer;
+}
+
+Result<KafkaTransactions> KafkaTransactions::open(const KafkaOptions& kafka,
+                                                  const KafkaTransactionOptions& options) {
+  // Half a second each the first time, so both at once.
+  auto other = std::async(std::launch::async, [&] { return make_producer(kafka, options, 1); });
+  auto first = make_producer(kafka, options, 0);
+  auto second = other.get();
+  if (!first) return pass(first);
+  if (!second) return pass(second);
+  KafkaTransactions transactions;
+  transactions.options_ = options;
+  transactions.producers_ = {std::move(*first), std::move(*second)};
+  return transactions;
+}
+
+Result<void> KafkaTransactions::begin() {
+  if (rd_kafka_error_t* error = rd_kafka_begin_transaction(producer().client->get())) {
+    return kafka_failure(error, "transaction of " + options_.member);
+  }
+  return {};
+}
+
+Result<void> KafkaTransactions::produce(const KafkaOutput& output) {
+  rd_kafka_t* handle = producer().client->get();
+  rd_kafka_topic_t* topic = producer().topics[output.topic].get();
+  const std::int64_t time = output.time ? to_ms(*output.time) : 0;
+  const auto deadline = SteadyClock::now() + options_.timeout;
+  for (;;) {
+    const auto code = rd_kafka_producev(
+        handle, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(output.partition),
+        RD_KAFKA_V_KEY(output.key.data(), output.key.size()),
+        RD_KAFKA_V_VALUE(const_cast<char*>(output.value.data()), output.value.size()),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(output.headers),
+        RD_KAFKA_V_TIMESTAMP(time), RD_KAFKA_V_END);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && SteadyClock::now() < deadline) {
+      rd_kafka_poll(handle, 10);
+      continue;
+    }
+    if (output.headers) rd_kafka_headers_destroy(output.headers);
+    return kafka_failure(code, rd_kafka_topic_name(topic));
+  }
+}
+
+Result<void> KafkaTransactions::commit(const KafkaSource& source,
+                                       std::span<const KafkaNext> offsets) {
+  rd_kafka_t* handle = producer().client->get();
+  const auto timeout = static_cast<int>(options_.timeout.count());
+  const KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
+  for (const auto& [partition, next] : offsets) {
+    rd_kafka_topic_partition_list_add(list.get(), source.options().topic.c_str(), partition)
+        ->offset = next;
+  }
+  const auto what = "transaction of " + options_.member;
+  const auto deadline = SteadyClock::now() + options_.timeout;
+  const auto try_until_deadline = [&](auto call) -> Result<void> {
+    for (;;) {
+      rd_kafka_error_t* error = call();
+      if (!error) return {};
+      if (rd_kafka_error_is_retriable(error) && SteadyClock::now() < deadline) {
+        rd_kafka_error_destroy(error);
+        continue;
+      }
+      return kafka_failure(error, what);
+    }
+  };
+  auto sent = try_until_deadline([&] {
+    return rd_kafka_send_offsets_to_transaction(handle, list.get(), source.group().get(), timeout);
+  });
+  if (!sent) return abort(sent.error());
+  auto committed = try_until_deadline([&] { return rd_kafka_commit_transaction(handle, timeout); });
+  if (!committed) {
+    // Nobody knows whether the brokers committed; the group's offset will tell the next client.
+    auto aborted = abort(committed.error());
+    if (!aborted && aborted.error().kind == ErrorKind::retry_later) {
+      return fail(ErrorKind::lost_ownership, "{}", aborted.error().message);
+    }
+    return aborted;
+  }
+  turn_ = (turn_ + 1) % producers_.size();
+  return {};
+}
+
+Result<void> KafkaTransactions::abort(const Error& cause) {
+  const auto timeout = static_cast<int>(options_.timeout.count());
+  if (rd_kafka_error_t* error = rd_kafka_abort_transaction(producer().client->get(), timeout)) {
+    rd_kafka_error_destroy(error);
+    // New clients end it with the same ids.
+    return fail(cause.kind == ErrorKind::fatal ? cause.kind : ErrorKind::lost_ownership, "{}",
+                cause.message);
+  }
+  return Failure(cause);
+}
+
+}  // namespace dwell
