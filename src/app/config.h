@@ -40,7 +40,9 @@ struct Config {
   std::string instance_folder = ".";
   std::string group = "dwell-clean";
   std::size_t clean_threads = 1;
-  KafkaCommitterOptions checkpoint;
+  Milliseconds session_timeout = std::chrono::seconds(10);
+  std::string clean_listen = "off";
+  KafkaCommitterOptions committer;
 };
 
 }  // namespace dwell

@@ -14,6 +14,10 @@ prometheus::Family<prometheus::Counter>& counter(prometheus::Registry& registry,
   return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
 }
 
+prometheus::Gauge& gauge(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
+}
+
 prometheus::Family<prometheus::Histogram>& histogram(prometheus::Registry& registry,
                                                      const char* name, const char* help) {
   return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
@@ -31,11 +35,11 @@ Metrics::Metrics()
       gaps_(counter(registry_, "dwell_input_gaps_total",
                     "Times that input was lost before it could be read")
                 .Add({})),
-      devices_(prometheus::BuildGauge()
-                   .Name("dwell_devices")
-                   .Help("Devices ever seen")
-                   .Register(registry_)
-                   .Add({})),
+      miskeyed_(counter(registry_, "dwell_miskeyed_records_total",
+                        "Records whose key is not their device id")
+                    .Add({})),
+      partitions_(gauge(registry_, "dwell_partitions", "Partitions held and restored")),
+      devices_(gauge(registry_, "dwell_devices", "Devices ever seen, of the partitions held")),
       commit_seconds_(histogram(registry_, "dwell_commit_seconds", "Time to make a batch durable")
                           .Add({}, kSeconds)),
       requests_(counter(registry_, "dwell_http_requests_total", "Requests answered")),
@@ -47,18 +51,26 @@ Metrics::Metrics()
   }
 }
 
-void Metrics::restored(std::size_t devices) {
-  devices_.Set(static_cast<double>(devices));
+void Metrics::holds(std::size_t member, std::size_t partitions, std::size_t devices) {
+  const std::lock_guard lock(mutex_);
+  held_[member] = {partitions, devices};
+  Held all;
+  for (const auto& [number, held] : held_) {
+    all.partitions += held.partitions;
+    all.devices += held.devices;
+  }
+  partitions_.Set(static_cast<double>(all.partitions));
+  devices_.Set(static_cast<double>(all.devices));
 }
 
-void Metrics::committed(const Unit& unit, std::size_t devices) {
+void Metrics::committed(const Unit& unit) {
   std::array<std::uint64_t, kOutcomeCount> counts{};
   for (const Outcome outcome : unit.outcomes) ++counts[static_cast<std::size_t>(outcome)];
   for (std::size_t i = 0; i < kOutcomeCount; ++i) {
     if (counts[i]) records_[i]->Increment(static_cast<double>(counts[i]));
   }
   batches_.Increment();
-  devices_.Set(static_cast<double>(devices));
+  if (!unit.miskeyed.empty()) miskeyed_.Increment(static_cast<double>(unit.miskeyed.size()));
 }
 
 void Metrics::commit_took(std::chrono::nanoseconds duration) {

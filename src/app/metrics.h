@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <map>
+#include <mutex>
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
@@ -21,8 +22,9 @@ class Metrics {
  public:
   Metrics();
 
-  void restored(std::size_t devices);
-  void committed(const Unit& unit, std::size_t devices);
+  // What the committer of that number holds.
+  void holds(std::size_t member, std::size_t partitions, std::size_t devices);
+  void committed(const Unit& unit);
   void commit_took(std::chrono::nanoseconds duration);
   void commit_failed();
   void gap();
@@ -38,10 +40,19 @@ class Metrics {
   Counter& batches_;
   Counter& failures_;
   Counter& gaps_;
+  Counter& miskeyed_;
+  prometheus::Gauge& partitions_;
   prometheus::Gauge& devices_;
   prometheus::Histogram& commit_seconds_;
   prometheus::Family<Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& request_seconds_;
+
+  struct Held {
+    std::size_t partitions = 0;
+    std::size_t devices = 0;
+  };
+  std::mutex mutex_;                  // for held_
+  std::map<std::size_t, Held> held_;  // by member
 
   // Looked up once each; the server's thread alone.
   std::map<std::pair<std::string_view, unsigned>, Counter*> request_counters_;

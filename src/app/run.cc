@@ -2,12 +2,9 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <csignal>
-#include <cstdlib>
 #include <new>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
@@ -17,8 +14,10 @@
 #include "app/log.h"
 #include "app/metrics.h"
 #include "app/service_observer.h"
+#include "app/signals.h"
 #include "app/store.h"
 #include "app/system_clock.h"
+#include "app/timed_committer.h"
 #include "file/file_tail.h"
 #include "http/api.h"
 #include "http/server.h"
@@ -68,14 +67,7 @@ void raise_descriptor_limit() {
 
 // First signal: finish what is in flight. Second: leave at once.
 asio::awaitable<void> stop_on_signal(asio::io_context& context, Server& server) {
-  asio::signal_set signals(context, SIGINT, SIGTERM);
-  const int signal = co_await signals.async_wait(asio::use_awaitable);
-  // By the system from here on: it also ends a thread that waits for the disk.
-  signals.clear();
-  for (const int number : {SIGINT, SIGTERM}) {
-    std::signal(number, [](int second) { std::_Exit(128 + second); });
-  }
-  spdlog::info("signal {}: stopping", signal);
+  co_await first_signal();
   server.stop();
   asio::steady_timer timer(context);
   const auto deadline = std::chrono::steady_clock::now() + kDrain;
@@ -140,7 +132,7 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
 
   asio::thread_pool workers(1);
   Api api({**reader, **stream_reader, **slow_reader, workers, queue, clock,
-           [&readiness] { return readiness.reasons(); }, [&metrics] { return metrics.text(); }});
+           [&readiness] { return readiness.health(); }, [&metrics] { return metrics.text(); }});
   Server server(
       context, [&api](Request request) { return api.handle(std::move(request)); },
       config.http_limits,

@@ -13,9 +13,11 @@ void Readiness::set(std::string reason) {
   reason_ = std::move(reason);
 }
 
-std::vector<std::string> Readiness::reasons() const {
+Health Readiness::health() const {
   const std::lock_guard lock(mutex_);
-  return reason_.empty() ? std::vector<std::string>() : std::vector{reason_};
+  Health health;
+  if (!reason_.empty()) health.not_ready_because.push_back(reason_);
+  return health;
 }
 
 void ServiceObserver::committed(const Unit& unit) {
@@ -42,26 +44,6 @@ void ServiceObserver::become_well() {
   is_well_ = true;
   readiness_.set("");
   queue_.open();
-}
-
-Result<void> TimedCommitter::restore(std::span<Partition> partitions) {
-  auto restored = inner_.restore(partitions);
-  if (restored) metrics_.restored(partitions[0].fold.device_count());
-  return restored;
-}
-
-Result<void> TimedCommitter::commit(std::span<const Partition> partitions) {
-  const auto& [id, fold, positions, unit] = partitions[0];
-  if (!unit) return inner_.commit(partitions);
-  const auto start = clock_.monotonic();
-  auto committed = inner_.commit(partitions);
-  if (committed) {
-    metrics_.commit_took(clock_.monotonic() - start);
-    metrics_.committed(*unit, fold.device_count());
-  } else {
-    metrics_.commit_failed();
-  }
-  return committed;
 }
 
 }  // namespace dwell

@@ -2,12 +2,9 @@
 
 #include <mutex>
 #include <string>
-#include <vector>
 
-#include "app/metrics.h"
+#include "http/process_routes.h"
 #include "live/intake_queue.h"
-#include "ports/clock.h"
-#include "ports/committer.h"
 #include "ports/observer.h"
 
 namespace dwell {
@@ -16,7 +13,7 @@ namespace dwell {
 class Readiness {
  public:
   void set(std::string reason);  // empty: ready
-  std::vector<std::string> reasons() const;
+  Health health() const;
 
  private:
   mutable std::mutex mutex_;
@@ -40,21 +37,6 @@ class ServiceObserver final : public Observer {
   IntakeQueue& queue_;
   Readiness& readiness_;
   bool is_well_ = true;
-};
-
-// Measures what it passes on. Borrows all.
-class TimedCommitter final : public Committer {
- public:
-  TimedCommitter(Committer& inner, Clock& clock, Metrics& metrics)
-      : inner_(inner), clock_(clock), metrics_(metrics) {}
-
-  Result<void> restore(std::span<Partition> partitions) override;
-  Result<void> commit(std::span<const Partition> partitions) override;
-
- private:
-  Committer& inner_;
-  Clock& clock_;
-  Metrics& metrics_;
 };
 
 }  // namespace dwell

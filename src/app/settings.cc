@@ -328,18 +328,31 @@ std::vector<Setting> make_settings() {
       count(
           "clean.threads", [](Config& c) -> auto& { return c.clean_threads; }, 1, 64,
           "How many members of the group this process is"),
+      duration(
+          "clean.session_timeout", [](Config& c) -> auto& { return c.session_timeout; },
+          kShortestTimeout,
+          "How long the group waits for a member that says nothing before others get its "
+          "partitions"),
+      duration(
+          "clean.transaction_timeout",
+          [](Config& c) -> auto& { return c.committer.transaction_timeout; }, kShortestTimeout,
+          "How long a transaction may take, and readers wait for one whose process is gone"),
+      text(
+          "clean.listen", [](Config& c) -> auto& { return c.clean_listen; },
+          "The address to serve /livez, /readyz and /metrics of `clean` on, HOST:PORT; off: "
+          "nowhere"),
       count(
-          "checkpoint.records", [](Config& c) -> auto& { return c.checkpoint.checkpoint_records; },
+          "checkpoint.records", [](Config& c) -> auto& { return c.committer.checkpoints.records; },
           1, 1'000'000'000, "How many records are folded again after a restart at most"),
       count(
-          "checkpoint.devices", [](Config& c) -> auto& { return c.checkpoint.checkpoint_devices; },
+          "checkpoint.devices", [](Config& c) -> auto& { return c.committer.checkpoints.devices; },
           1, 10'000'000, "How many changed devices make a checkpoint due"),
       duration(
           "checkpoint.interval",
-          [](Config& c) -> auto& { return c.checkpoint.checkpoint_interval; }, Milliseconds{1},
+          [](Config& c) -> auto& { return c.committer.checkpoints.interval; }, Milliseconds{1},
           "How long after a checkpoint the next one is due"),
       duration(
-          "checkpoint.idle", [](Config& c) -> auto& { return c.checkpoint.checkpoint_idle; },
+          "checkpoint.idle", [](Config& c) -> auto& { return c.committer.checkpoints.idle; },
           Milliseconds{1}, "How long without records before a checkpoint is made"),
   };
 }

@@ -16,6 +16,7 @@
 #include "http/cursor.h"
 #include "http/events_body.h"
 #include "http/parameters.h"
+#include "http/process_routes.h"
 #include "http/timeline_body.h"
 
 namespace dwell {
@@ -41,20 +42,6 @@ asio::awaitable<SubmissionResult> submit(Intake& intake, Submission submission) 
         });
       },
       asio::use_awaitable);
-}
-
-Reply json_reply(const json::value& value, Status status = Status::ok) {
-  Reply reply;
-  reply.status = status;
-  reply.body = json::serialize(value) + '\n';
-  return reply;
-}
-
-Reply text_reply(std::string body, std::string content_type) {
-  Reply reply;
-  reply.content_type = std::move(content_type);
-  reply.body = std::move(body);
-  return reply;
 }
 
 json::array bad_events(const std::vector<BadEvent>& bad) {
@@ -118,74 +105,27 @@ std::string link_to_next(const Target& target, std::string_view cursor) {
 
 }  // namespace
 
-Reply target_too_long() {
-  return problem(Status::uri_too_long, "target-too-long",
-                 fmt::format("the request target is longer than {} bytes", kLongestTarget));
-}
-
-const std::vector<Api::Route>& Api::routes() {
-  static const std::vector<Route> all = {
-      {"/timeline", {"timeline"}, Method::post, &Api::post_timeline},
-      {"/timeline/{device}", {"timeline", ""}, Method::get, &Api::get_timeline},
-      {"/presence", {"presence"}, Method::get, &Api::get_presence},
-      {"/devices/{device}", {"devices", ""}, Method::get, &Api::get_device},
-      {"/health", {"health"}, Method::get, &Api::get_health},
-      {"/livez", {"livez"}, Method::get, &Api::get_livez},
-      {"/readyz", {"readyz"}, Method::get, &Api::get_readyz},
-      {"/metrics", {"metrics"}, Method::get, &Api::get_metrics},
-      {"/openapi.json", {"openapi.json"}, Method::get, &Api::get_openapi},
+std::vector<Route> Api::routes() {
+  const auto to = [this](Handler handler) -> Route::Handler {
+    return [this, handler](const Request& request, const Target& target) {
+      return (this->*handler)(request, target);
+    };
   };
+  std::vector<Route> all = {
+      {"/timeline", {"timeline"}, Method::post, to(&Api::post_timeline)},
+      {"/timeline/{device}", {"timeline", ""}, Method::get, to(&Api::get_timeline)},
+      {"/presence", {"presence"}, Method::get, to(&Api::get_presence)},
+      {"/devices/{device}", {"devices", ""}, Method::get, to(&Api::get_device)},
+      {"/openapi.json", {"openapi.json"}, Method::get, to(&Api::get_openapi)},
+  };
+  for (Route& route : process_routes(parts_.health, parts_.metrics))
+    all.push_back(std::move(route));
   return all;
 }
 
-asio::awaitable<Routed> Api::handle(Request request) {
-  const auto none = [](Reply reply) { return Routed("none", std::move(reply)); };
-  if (request.target.size() > kLongestTarget) {
-    co_return none(target_too_long());
-  }
-  if (request.method == Method::options && request.target == "*") {
-    Reply reply;
-    reply.status = Status::no_content;
-    reply.content_type.clear();
-    reply.headers.emplace_back("Allow", "GET, HEAD, POST, OPTIONS");
-    co_return none(std::move(reply));
-  }
-  const auto target = parse_target(request.target);
-  if (!target)
-    co_return none(problem(Status::bad_request, "invalid-target", target.error().message));
-
-  const auto fits = [&](const Route& route) {
-    return std::equal(route.pattern.begin(), route.pattern.end(), target->segments.begin(),
-                      target->segments.end(), [](std::string_view pattern, const auto& segment) {
-                        return pattern.empty() ? !segment.empty() : pattern == segment;
-                      });
-  };
-  const auto method = request.method == Method::head ? Method::get : request.method;
-  std::string_view name = "none";
-  std::string allowed;
-  for (const Route& route : routes()) {
-    if (!fits(route)) continue;
-    if (route.method == method) {
-      Reply reply = co_await (this->*route.handler)(request, *target);
-      co_return Routed(route.name, std::move(reply));
-    }
-    name = route.name;
-    allowed = route.method == Method::get ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
-  }
-  if (allowed.empty()) {
-    co_return none(problem(Status::not_found, "no-such-resource",
-                           "there is nothing here; GET /openapi.json lists what there is"));
-  }
-  Reply reply;
-  if (request.method == Method::options) {
-    reply.status = Status::no_content;
-    reply.content_type.clear();
-  } else {
-    reply = problem(Status::method_not_allowed, "method-not-allowed", "use " + allowed);
-  }
-  reply.headers.emplace_back("Allow", allowed);
-  co_return Routed(name, std::move(reply));
-}
+Api::Api(const ApiParts& parts)
+    : parts_(parts),
+      router_(routes(), "there is nothing here; GET /openapi.json lists what there is") {}
 
 asio::awaitable<Reply> Api::post_timeline(const Request& request, const Target& target) {
   Parameters parameters(target);
@@ -348,26 +288,6 @@ asio::awaitable<Reply> Api::get_device(const Request&, const Target& target) {
       {"initial_exit", suppressed.initial_exit},   {"promoted", device.outcomes.promoted},
       {"retracted", device.outcomes.retracted}};
   co_return json_reply(body);
-}
-
-asio::awaitable<Reply> Api::get_health(const Request&, const Target&) {
-  co_return text_reply("OK", "text/plain; charset=utf-8");
-}
-
-asio::awaitable<Reply> Api::get_livez(const Request&, const Target&) {
-  co_return json_reply({{"live", true}});
-}
-
-asio::awaitable<Reply> Api::get_readyz(const Request&, const Target&) {
-  json::array reasons;
-  for (const std::string& reason : parts_.not_ready_because()) reasons.emplace_back(reason);
-  const bool is_ready = reasons.empty();
-  co_return json_reply({{"ready", is_ready}, {"reasons", std::move(reasons)}},
-                       is_ready ? Status::ok : Status::service_unavailable);
-}
-
-asio::awaitable<Reply> Api::get_metrics(const Request&, const Target&) {
-  co_return text_reply(parts_.metrics(), "text/plain; version=0.0.4; charset=utf-8");
 }
 
 asio::awaitable<Reply> Api::get_openapi(const Request&, const Target&) {

@@ -98,11 +98,11 @@ Result<void> KafkaCommitter::restore(std::span<Partition> partitions) {
   if (!lacks) return pass(lacks);
   const auto now = clock_.monotonic();
   for (std::size_t i = 0; i < partitions.size(); ++i) {
-    auto& [devices, has_marker] = (*lacks)[i];
+    auto& [devices, records, has_marker] = (*lacks)[i];
     Unsaved& unsaved = unsaved_[partitions[i].id] = {};
     // An offset without a marker under this rule needs one before anything else.
-    unsaved.is_anything =
-        !partitions[i].positions.empty() && (!has_marker || !devices.list().empty());
+    unsaved.is_anything = !partitions[i].positions.empty() && (!has_marker || records > 0);
+    unsaved.records = records;
     unsaved.has_marker = has_marker;
     unsaved.devices = std::move(devices);
     unsaved.since = unsaved.changed = now;
@@ -110,24 +110,16 @@ Result<void> KafkaCommitter::restore(std::span<Partition> partitions) {
   return {};
 }
 
-bool KafkaCommitter::is_due(const Unsaved& unsaved, std::chrono::nanoseconds now) const {
-  if (!unsaved.is_anything) return false;
-  return !unsaved.has_marker || unsaved.records >= options_.checkpoint_records ||
-         unsaved.devices.list().size() >= options_.checkpoint_devices ||
-         now - unsaved.since >= options_.checkpoint_interval ||
-         now - unsaved.changed >= options_.checkpoint_idle;
-}
-
 Result<void> KafkaCommitter::commit(std::span<const Partition> partitions) {
-  const auto now = clock_.monotonic();
-  std::vector<PartitionId> due;
   bool has_units = false;
   for (const Partition& partition : partitions) {
-    const Unsaved& unsaved = unsaved_.at(partition.id);
-    const bool is_first = partition.unit && !unsaved.has_marker;
-    if (is_first || is_due(unsaved, now)) due.push_back(partition.id);
-    has_units |= partition.unit != nullptr;
+    if (!partition.unit) continue;
+    has_units = true;
+    Unsaved& unsaved = unsaved_.at(partition.id);
+    unsaved.is_anything = true;
+    for (const DeviceIndex device : partition.unit->touched) unsaved.devices.add(device);
   }
+  const auto due = due_checkpoints(partitions, unsaved_, options_.checkpoints, clock_.monotonic());
   if (!has_units && due.empty()) return {};
   return commit(partitions, due);
 }
@@ -153,11 +145,7 @@ Result<void> KafkaCommitter::commit(std::span<const Partition> partitions,
   std::vector<KafkaNext> offsets;
   for (const Partition& partition : partitions) {
     Result<void> written;
-    if (partition.unit) {
-      Unsaved& unsaved = unsaved_.at(partition.id);
-      for (const DeviceIndex device : partition.unit->touched) unsaved.devices.add(device);
-      written = write(partition);
-    }
+    if (partition.unit) written = write(partition);
     if (written && is_due(partition)) written = write_checkpoint(partition);
     if (!written) return transactions_.abort(written.error());
     if (partition.unit || !partition.positions.empty()) {
@@ -171,7 +159,6 @@ Result<void> KafkaCommitter::commit(std::span<const Partition> partitions,
     Unsaved& unsaved = unsaved_.at(partition.id);
     if (partition.unit) {
       unsaved.records += partition.unit->records.size();
-      unsaved.is_anything = true;
       unsaved.changed = now;
     }
     if (is_due(partition)) {

@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "core/device_set.h"
+#include "kafka/checkpoints.h"
 #include "kafka/state_topic.h"
 #include "kafka/transactions.h"
 #include "ports/clock.h"
@@ -18,12 +18,7 @@ struct KafkaCommitterOptions {
   std::chrono::milliseconds transaction_timeout{10'000};
   std::size_t record_bytes = 1 << 20;  // the longest of the input
 
-  // A checkpoint is due after so many records, at so many changed devices, after so long a time,
-  // and after so long a time without records.
-  std::uint64_t checkpoint_records = 2'000'000;
-  std::size_t checkpoint_devices = 500'000;
-  Milliseconds checkpoint_interval = std::chrono::minutes(10);
-  Milliseconds checkpoint_idle = std::chrono::seconds(5);
+  CheckpointLimits checkpoints;
 };
 
 // Commits units to Kafka: cleaned and rejected records, the input's offsets, and when it is due a
@@ -44,16 +39,6 @@ class KafkaCommitter final : public Committer {
   Result<void> release(std::span<const Partition> partitions) override;
 
  private:
-  // What the last checkpoint of a partition lacks.
-  struct Unsaved {
-    DeviceSet devices;
-    std::uint64_t records = 0;
-    bool is_anything = false;  // a position that moved counts
-    bool has_marker = false;
-    std::chrono::nanoseconds since{0};    // the last checkpoint
-    std::chrono::nanoseconds changed{0};  // the last change
-  };
-
   KafkaCommitter(const KafkaCommitterOptions& options, const KafkaSource& source, Clock& clock,
                  KafkaTransactions transactions, std::unique_ptr<StateTopic> states)
       : options_(options),
@@ -62,7 +47,6 @@ class KafkaCommitter final : public Committer {
         transactions_(std::move(transactions)),
         states_(std::move(states)) {}
 
-  bool is_due(const Unsaved& unsaved, std::chrono::nanoseconds now) const;
   Result<void> commit(std::span<const Partition> partitions,
                       std::span<const PartitionId> checkpoints);
   Result<void> write(const Partition& partition);

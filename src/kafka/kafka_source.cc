@@ -177,6 +177,7 @@ Result<Batch> KafkaSource::changed(rd_kafka_event_t* event) {
   Batch batch;
   if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     gained_ = partitions;
+    has_joined_ = true;
   } else if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
     lost_ = partitions;
     batch.were_taken = rd_kafka_assignment_lost(client_->get()) != 0;

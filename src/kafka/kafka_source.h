@@ -42,6 +42,8 @@ class KafkaSource final : public Source {
   // over waited for. Errors: retry_later, lost_ownership.
   Result<std::vector<std::optional<Offset>>> committed(std::span<const PartitionId> partitions,
                                                        std::chrono::milliseconds timeout) const;
+  // Whether the group has said which partitions are this member's, if any.
+  bool has_joined() const { return has_joined_; }
   // What a transaction says whose consumer it belongs to.
   KafkaGroup group() const;
   const KafkaClient& client() const { return *client_; }
@@ -74,6 +76,7 @@ class KafkaSource final : public Source {
   // A change of partitions, from the event that told it until the poll after.
   KafkaEvent change_;
   bool change_was_told_ = false;
+  bool has_joined_ = false;
   std::vector<PartitionId> lost_;
   std::vector<PartitionId> gained_;
 

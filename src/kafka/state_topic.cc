@@ -269,6 +269,7 @@ Result<void> StateTopic::fold_input(std::span<Restoring> all) {
     for (const DeviceIndex device : one.fold->fold(one.records, {}).touched) {
       one.lack.devices.add(device);
     }
+    one.lack.records += one.records.size();
     one.records.clear();
     one.bytes.clear();
   };

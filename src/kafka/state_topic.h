@@ -19,8 +19,9 @@ class StateTopic {
 
   // What the last checkpoint of a restored partition lacks.
   struct Lack {
-    DeviceSet devices;        // folded since
-    bool has_marker = false;  // one under the rule of now
+    DeviceSet devices;          // changed since
+    std::uint64_t records = 0;  // of the input, folded since
+    bool has_marker = false;    // one under the rule of now
   };
 
   // The folds are empty. Errors: retry_later, lost_ownership, fatal (going on from what there is

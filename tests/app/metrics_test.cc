@@ -35,20 +35,21 @@ TEST(Metrics, EveryOutcomeIsThereFromTheStart) {
 
 TEST(Metrics, CommittedRecordsAreCountedByOutcome) {
   Metrics metrics;
-  metrics.committed(unit_of({Outcome::accepted, Outcome::accepted, Outcome::too_large}), 2);
-  metrics.committed(unit_of({Outcome::accepted}), 3);
+  metrics.committed(unit_of({Outcome::accepted, Outcome::accepted, Outcome::too_large}));
+  metrics.committed(unit_of({Outcome::accepted}));
   const auto text = metrics.text();
   EXPECT_THAT(text, HasSubstr("dwell_records_total{outcome=\"accepted\"} 3\n"));
   EXPECT_THAT(text, HasSubstr("dwell_records_total{outcome=\"too_large\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("dwell_records_total{outcome=\"duplicate\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("\ndwell_batches_total 2\n"));
-  EXPECT_THAT(text, HasSubstr("\ndwell_devices 3\n"));
 }
 
 TEST(Metrics, DevicesOfThePastAreThereBeforeTheFirstCommit) {
   Metrics metrics;
-  metrics.restored(7);
+  metrics.holds(0, 1, 4);
+  metrics.holds(1, 2, 3);
   EXPECT_THAT(metrics.text(), HasSubstr("\ndwell_devices 7\n"));
+  EXPECT_THAT(metrics.text(), HasSubstr("\ndwell_partitions 3\n"));
 }
 
 TEST(Metrics, CommitsAreTimedAndFailuresAndGapsCounted) {

@@ -139,8 +139,8 @@ class ApiTest : public testing::Test {
   asio::io_context context_{1};
   FakeIntake intake_;  // its threads end before the context does
   asio::thread_pool workers_{1};
-  Api api_{{reader_, reader_, reader_, workers_, intake_, clock_, [this] { return not_ready_; },
-            [] { return std::string("a_metric 1\n"); }}};
+  Api api_{{reader_, reader_, reader_, workers_, intake_, clock_,
+            [this] { return Health{not_ready_}; }, [] { return std::string("a_metric 1\n"); }}};
 };
 
 // The rest of a body that is made piece by piece.

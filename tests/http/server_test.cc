@@ -72,8 +72,8 @@ class ServerTest : public testing::Test {
   asio::io_context client_;
   asio::io_context context_{1};
   asio::thread_pool workers_{1};
-  Api api_{{reader_, reader_, reader_, workers_, intake_, clock_,
-            [] { return std::vector<std::string>(); }, [] { return std::string(); }}};
+  Api api_{{reader_, reader_, reader_, workers_, intake_, clock_, [] { return Health(); },
+            [] { return std::string(); }}};
   Server server_{context_, [this](Request request) { return api_.handle(std::move(request)); },
                  limits(), [](std::string_view, Status, std::chrono::nanoseconds) {}};
   std::jthread thread_;

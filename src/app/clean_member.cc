@@ -1,0 +1,240 @@
+#include "app/clean_member.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <limits>
+#include <mutex>
+#include <spdlog/spdlog.h>
+
+#include "app/kafka_options.h"
+#include "app/store.h"
+#include "app/timed_committer.h"
+#include "app/units.h"
+#include "kafka/kafka_committer.h"
+#include "kafka/kafka_source.h"
+#include "kafka/key_hop.h"
+#include "pipeline/pipeline.h"
+
+namespace dwell {
+namespace {
+
+constexpr Milliseconds kForEver = std::chrono::days(36'500);
+constexpr Milliseconds kFirstWait{200};  // before joining again
+constexpr Milliseconds kLongestWait{5'000};
+constexpr Milliseconds kWasWell{30'000};               // a membership that lasted so long
+constexpr std::chrono::milliseconds kPatience{5'000};  // for an answer of the brokers
+constexpr std::size_t kWhole = std::numeric_limits<std::size_t>::max();
+constexpr std::size_t kLongestMessage = 256 << 20;
+
+constexpr const char* kJoining = "joining the group";
+
+class MemberObserver final : public Observer {
+ public:
+  MemberObserver(CleanStatus& status, const std::string& task) : status_(status), task_(task) {}
+
+  void committed(const Unit& unit) override {
+    status_.tell_miskeyed(unit);
+    become_well();
+  }
+  void retrying(const Error& error, Milliseconds wait) override {
+    if (is_well_) spdlog::warn("{}; trying again every {}", error.message, format_duration(wait));
+    is_well_ = false;
+    status_.set(task_, error.message);
+  }
+  void gained(std::span<const Partition> partitions) override {
+    for (const Partition& partition : partitions) {
+      spdlog::info("partition {}: ready at offset {} with {} devices", partition.id,
+                   partition.positions.empty() ? 0 : partition.positions[0].next,
+                   partition.fold.device_count());
+    }
+    is_well_ = true;
+    status_.set(task_, "");
+  }
+  void restored(const Error& cause) override {
+    spdlog::warn("{}; went back to the last commit", cause.message);
+    is_well_ = true;
+    status_.set(task_, "");
+  }
+
+ private:
+  void become_well() {
+    if (is_well_) return;
+    spdlog::info("committing again");
+    is_well_ = true;
+    status_.set(task_, "");
+  }
+
+  CleanStatus& status_;
+  std::string task_;
+  bool is_well_ = true;
+};
+
+// Tells when the member has joined and when it has partitions to restore.
+class ToldSource final : public Source {
+ public:
+  ToldSource(KafkaSource& inner, CleanStatus& status, const std::string& task)
+      : inner_(inner), status_(status), task_(task) {}
+
+  Result<Batch> poll() override {
+    auto batch = inner_.poll();
+    if (!batch) return batch;
+    if (!batch->gained.empty()) {
+      status_.set(task_, fmt::format("restoring {} partitions", batch->gained.size()));
+    } else if (!has_joined_ && inner_.has_joined()) {
+      status_.set(task_, "");
+    }
+    has_joined_ = inner_.has_joined();
+    return batch;
+  }
+  Result<void> seek(PartitionId partition, std::span<const Position> committed) override {
+    return inner_.seek(partition, committed);
+  }
+
+ private:
+  KafkaSource& inner_;
+  CleanStatus& status_;
+  std::string task_;
+  bool has_joined_ = false;
+};
+
+// Whether the rule reads the input itself, or what a hop made of it.
+struct Plan {
+  bool has_hop;
+  int partitions;
+};
+
+Result<Plan> make_plan(const Config& config) {
+  auto client = KafkaClient::make(RD_KAFKA_PRODUCER, kafka_options(config), {});
+  if (!client) return pass(client);
+  const auto count = (*client)->partition_count(config.topics.input, kPatience);
+  if (!count) return Failure(count.error());
+  using By = Config::PartitionedBy;
+  const bool is_by_device = config.partitioned_by == By::device ||
+                            (config.partitioned_by == By::automatic && *count == 1);
+  return Plan{!is_by_device, *count};
+}
+
+KafkaSourceOptions source_options(const Config& config, const std::string& member) {
+  KafkaSourceOptions options;
+  options.member = member;
+  options.session_timeout = config.session_timeout;
+  options.batch_records = config.limits.batch_records;
+  options.batch_bytes = config.limits.batch_bytes;
+  return options;
+}
+
+KafkaCommitterOptions committer_options(const Config& config, const std::string& member) {
+  KafkaCommitterOptions options = config.committer;
+  options.cleaned_topic = config.topics.cleaned;
+  options.state_topic = config.topics.state;
+  options.rejected_topic = config.topics.rejected;
+  options.record_bytes = config.limits.record_bytes;
+  options.member = config.group + "-" + member;
+  return options;
+}
+
+void wait(const std::stop_token& stop, Milliseconds duration) {
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  std::condition_variable_any().wait_for(lock, stop, duration, [] { return false; });
+}
+
+}  // namespace
+
+CleanMember::CleanMember(const Config& config, const std::string& instance, std::size_t number,
+                         Clock& clock, CleanStatus& status, Metrics& metrics)
+    : config_(config),
+      member_(fmt::format("{}-{}", instance, number)),
+      task_(fmt::format("member {}", number)),
+      hop_task_(task_ + ", hop"),
+      number_(number),
+      clock_(clock),
+      status_(status),
+      metrics_(metrics) {
+  status_.set(task_, kJoining);
+}
+
+Result<void> CleanMember::run(const std::stop_token& stop) {
+  return keep_joining(task_, stop, [&] { return clean_once(stop); });
+}
+
+Result<void> CleanMember::run_hop(const std::stop_token& stop) {
+  return keep_joining(hop_task_, stop, [&] { return hop_once(stop); });
+}
+
+// One membership of the group, from joining to leaving or to being fenced.
+Result<void> CleanMember::clean_once(const std::stop_token& stop) {
+  const auto plan = make_plan(config_);
+  if (!plan) return Failure(plan.error());
+  const KafkaOptions kafka = kafka_options(config_);
+  KafkaSourceOptions of_source = source_options(config_, member_);
+  of_source.topic = plan->has_hop ? config_.topics.keyed : config_.topics.input;
+  of_source.group = config_.group;
+  of_source.record_bytes = config_.limits.record_bytes;
+  of_source.needs_keys = !plan->has_hop && plan->partitions > 1;
+  auto source = KafkaSource::open(kafka, of_source);
+  if (!source) return pass(source);
+  auto committer = KafkaCommitter::open(kafka, committer_options(config_, member_), **source, clock_);
+  if (!committer) return pass(committer);
+
+  MemberObserver observer(status_, task_);
+  ToldSource told(**source, status_, task_);
+  TimedCommitter timed(**committer, clock_, metrics_, number_);
+  PipelineOptions options = pipeline_options(config_);
+  options.partitions.clear();
+  options.longest_retry = std::chrono::seconds(1);
+  options.give_up_after = kForEver;
+  Pipeline pipeline(timed, clock_, observer, options);
+  auto ran = pipeline.run(told, stop);
+  if (!ran) return ran;
+  return pipeline.release();
+}
+
+// One membership of the group that puts records where their device belongs, if that is needed.
+Result<void> CleanMember::hop_once(const std::stop_token& stop) {
+  const auto plan = make_plan(config_);
+  if (!plan) return Failure(plan.error());
+  if (!plan->has_hop) return {};
+  const KafkaOptions kafka = kafka_options(config_);
+  KafkaSourceOptions of_source = source_options(config_, member_);
+  of_source.topic = config_.topics.input;
+  of_source.group = config_.group + "-key";
+  of_source.record_bytes = kWhole;
+  auto source = KafkaSource::open(kafka, of_source);
+  if (!source) return pass(source);
+  auto hop = KeyHop::open(kafka,
+                          {of_source.group + "-" + member_,
+                           config_.committer.transaction_timeout,
+                           kLongestMessage,
+                           {config_.topics.keyed}},
+                          **source);
+  if (!hop) return pass(hop);
+  status_.set(hop_task_, "");
+  return (*hop)->run(stop);
+}
+
+// Runs one membership after the other, until one ends by itself.
+template <typename Once>
+Result<void> CleanMember::keep_joining(const std::string& task, const std::stop_token& stop,
+                                       Once once) {
+  Milliseconds pause = kFirstWait;
+  for (;;) {
+    const auto start = clock_.monotonic();
+    auto done = once();
+    if (done || stop.stop_requested()) return {};  // what is not committed is folded again
+    const ErrorKind kind = done.error().kind;
+    const bool may_join_again = kind == ErrorKind::lost_ownership ||
+                                kind == ErrorKind::retry_later || kind == ErrorKind::not_found;
+    if (!may_join_again) return done;
+    if (clock_.monotonic() - start > kWasWell) pause = kFirstWait;
+    const auto cause = done.error().message + (kind == ErrorKind::not_found
+                                                   ? "; `dwell topics create` makes what is missing"
+                                                   : "");
+    spdlog::warn("{}; joining again in {}", cause, format_duration(pause));
+    status_.set(task, cause);
+    wait(stop, pause);
+    pause = std::min(pause * 2, kLongestWait);
+  }
+}
+
+}  // namespace dwell

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <stop_token>
+#include <string>
+
+#include "app/clean_status.h"
+#include "app/config.h"
+#include "app/metrics.h"
+#include "ports/clock.h"
+
+namespace dwell {
+
+// One of the members that a cleaning process is in the group: reads the partitions it is given,
+// folds them and commits, joining anew whenever its membership ends. Borrows all; run() and
+// run_hop() on a thread each.
+class CleanMember {
+ public:
+  // `instance` tells this process from others of the group, `number` its members apart.
+  CleanMember(const Config& config, const std::string& instance, std::size_t number, Clock& clock,
+              CleanStatus& status, Metrics& metrics);
+
+  // Until `stop` is asked for. Errors: what joining again cannot mend.
+  Result<void> run(const std::stop_token& stop);
+  // The same for the hop in front, where the input is not partitioned by device; done at once
+  // where it is.
+  Result<void> run_hop(const std::stop_token& stop);
+
+ private:
+  Result<void> clean_once(const std::stop_token& stop);
+  Result<void> hop_once(const std::stop_token& stop);
+  template <typename Once>
+  Result<void> keep_joining(const std::string& task, const std::stop_token& stop, Once once);
+
+  const Config& config_;
+  std::string member_;
+  std::string task_;
+  std::string hop_task_;
+  std::size_t number_;
+  Clock& clock_;
+  CleanStatus& status_;
+  Metrics& metrics_;
+};
+
+}  // namespace dwell

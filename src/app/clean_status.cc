@@ -1,0 +1,54 @@
+#include "app/clean_status.h"
+
+#include <spdlog/spdlog.h>
+
+#include "app/terminal.h"
+
+namespace dwell {
+namespace {
+
+constexpr std::uint64_t kNamed = 10;   // records whose key is wrong
+constexpr std::size_t kShownKey = 40;  // columns
+
+}  // namespace
+
+void CleanStatus::set(const std::string& task, std::string reason) {
+  const std::lock_guard lock(mutex_);
+  reasons_[task] = std::move(reason);
+}
+
+void CleanStatus::tell_miskeyed(const Unit& unit) {
+  if (unit.miskeyed.empty()) return;
+  const std::lock_guard lock(mutex_);
+  miskeyed_ += unit.miskeyed.size();
+  for (const std::uint32_t index : unit.miskeyed) {
+    if (first_miskeyed_.size() == kNamed) return;
+    const Record& record = unit.records[index];
+    first_miskeyed_.push_back(fmt::format(
+        "{} offset {}: its key is {}, which is not its device id", unit.positions[0].source,
+        record.offset, record.key.empty() ? "empty" : printable(record.key, kShownKey)));
+    spdlog::warn(
+        "{}: the records of a device may be in several partitions; set "
+        "input.partitioned_by = none{}",
+        first_miskeyed_.back(),
+        first_miskeyed_.size() == kNamed ? "; not telling of others" : "");
+  }
+}
+
+Health CleanStatus::health() const {
+  const std::lock_guard lock(mutex_);
+  Health health;
+  for (const auto& [task, reason] : reasons_) {
+    if (!reason.empty()) health.not_ready_because.push_back(task + ": " + reason);
+  }
+  if (miskeyed_ > 0) {
+    health.warnings.push_back(
+        fmt::format("{} records had a key that is not their device id; the first ones follow; set "
+                    "input.partitioned_by = none",
+                    miskeyed_));
+    health.warnings.insert(health.warnings.end(), first_miskeyed_.begin(), first_miskeyed_.end());
+  }
+  return health;
+}
+
+}  // namespace dwell

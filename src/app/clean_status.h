@@ -1,0 +1,30 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/fold.h"
+#include "http/process_routes.h"
+
+namespace dwell {
+
+// How the members of a cleaning process are, for /readyz and the log. Any thread.
+class CleanStatus {
+ public:
+  // What keeps `task` from working; empty: nothing does.
+  void set(const std::string& task, std::string reason);
+  // The records of the unit whose key is not their device id. The first ones are told.
+  void tell_miskeyed(const Unit& unit);
+
+  Health health() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string> reasons_;  // by task
+  std::uint64_t miskeyed_ = 0;
+  std::vector<std::string> first_miskeyed_;
+};
+
+}  // namespace dwell
