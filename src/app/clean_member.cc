@@ -174,7 +174,8 @@ Result<void> CleanMember::clean_once(const std::stop_token& stop) {
   of_source.needs_keys = !plan->has_hop && plan->partitions > 1;
   auto source = KafkaSource::open(kafka, of_source);
   if (!source) return pass(source);
-  auto committer = KafkaCommitter::open(kafka, committer_options(config_, member_), **source, clock_);
+  auto committer =
+      KafkaCommitter::open(kafka, committer_options(config_, member_), **source, clock_);
   if (!committer) return pass(committer);
 
   MemberObserver observer(status_, task_);
@@ -227,9 +228,9 @@ Result<void> CleanMember::keep_joining(const std::string& task, const std::stop_
                                 kind == ErrorKind::retry_later || kind == ErrorKind::not_found;
     if (!may_join_again) return done;
     if (clock_.monotonic() - start > kWasWell) pause = kFirstWait;
-    const auto cause = done.error().message + (kind == ErrorKind::not_found
-                                                   ? "; `dwell topics create` makes what is missing"
-                                                   : "");
+    const auto cause =
+        done.error().message +
+        (kind == ErrorKind::not_found ? "; `dwell topics create` makes what is missing" : "");
     spdlog::warn("{}; joining again in {}", cause, format_duration(pause));
     status_.set(task, cause);
     wait(stop, pause);

@@ -30,8 +30,7 @@ void CleanStatus::tell_miskeyed(const Unit& unit) {
     spdlog::warn(
         "{}: the records of a device may be in several partitions; set "
         "input.partitioned_by = none{}",
-        first_miskeyed_.back(),
-        first_miskeyed_.size() == kNamed ? "; not telling of others" : "");
+        first_miskeyed_.back(), first_miskeyed_.size() == kNamed ? "; not telling of others" : "");
   }
 }
 

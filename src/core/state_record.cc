@@ -167,4 +167,11 @@ template Result<void> decode_state(std::string_view, ArrivalState<4>&);
 template Result<void> decode_state(std::string_view, ArrivalState<16>&);
 template Result<void> decode_state(std::string_view, ArrivalState<64>&);
 
+std::optional<Order> order_of_state(std::string_view record) {
+  if (record.size() < 2 || record[0] != static_cast<char>(kStateRecordVersion)) return std::nullopt;
+  if (record[1] == static_cast<char>(Order::arrival)) return Order::arrival;
+  if (record[1] == static_cast<char>(Order::event_time)) return Order::event_time;
+  return std::nullopt;
+}
+
 }  // namespace dwell

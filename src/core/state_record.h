@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,9 @@ void encode_state(const EventTimeState& state, std::string& out);
 template <std::size_t kCapacity>
 Result<void> decode_state(std::string_view record, ArrivalState<kCapacity>& state);
 Result<void> decode_state(std::string_view record, EventTimeState& state);
+
+// The order a record was written under; none when it is no state record.
+std::optional<Order> order_of_state(std::string_view record);
 
 // What the records of both orders tell about a device's outcomes.
 struct OutcomeSummary {

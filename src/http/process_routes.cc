@@ -24,10 +24,10 @@ Reply readiness(const Health& health) {
 
 // A handler that has its answer at once.
 Route::Handler at_once(std::function<Reply()> answer) {
-  return [answer = std::move(answer)](const Request&,
-                                      const Target&) -> boost::asio::awaitable<Reply> {
-    co_return answer();
-  };
+  return
+      [answer = std::move(answer)](const Request&, const Target&) -> boost::asio::awaitable<Reply> {
+        co_return answer();
+      };
 }
 
 }  // namespace

@@ -44,8 +44,7 @@ boost::asio::awaitable<Routed> Router::handle(Request request) const {
     allowed = route.method == Method::get ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
   }
   if (allowed.empty()) {
-    co_return none(problem(Status::not_found, "no-such-resource",
-                           elsewhere_));
+    co_return none(problem(Status::not_found, "no-such-resource", elsewhere_));
   }
   Reply reply;
   if (request.method == Method::options) {

@@ -35,14 +35,15 @@ std::vector<PartitionId> due_checkpoints(std::span<const Partition> partitions,
     chosen += one->devices.list().size();
   }
   if (records >= limits.records && !candidates.empty()) {
-    choose(*std::max_element(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
-      return a.second->records < b.second->records;
-    }));
+    choose(*std::max_element(
+        candidates.begin(), candidates.end(),
+        [](const auto& a, const auto& b) { return a.second->records < b.second->records; }));
   }
   if (devices >= limits.devices && !candidates.empty()) {
-    choose(*std::max_element(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
-      return a.second->devices.list().size() < b.second->devices.list().size();
-    }));
+    choose(
+        *std::max_element(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
+          return a.second->devices.list().size() < b.second->devices.list().size();
+        }));
   }
   for (const Candidate& candidate : candidates) {
     const Unsaved& one = *candidate.second;

@@ -13,14 +13,15 @@ namespace dwell {
 struct Unsaved {
   DeviceSet devices;
   std::uint64_t records = 0;
-  bool is_anything = false;  // a position that moved counts
-  bool has_marker = false;   // one under the rule of now
+  bool is_anything = false;             // a position that moved counts
+  bool has_marker = false;              // one under the rule of now
   std::chrono::nanoseconds since{0};    // the last checkpoint
   std::chrono::nanoseconds changed{0};  // the last change
 };
 
 // When checkpoints are due: once all partitions of a member together lack so many records or
-// changed devices; in each partition after so long a time, and after so long a time without records.
+// changed devices; in each partition after so long a time, and after so long a time without
+// records.
 struct CheckpointLimits {
   std::uint64_t records = 2'000'000;
   std::size_t devices = 500'000;

@@ -7,6 +7,8 @@
 namespace dwell {
 namespace {
 
+constexpr std::chrono::seconds kLongestClose{5};
+
 std::vector<PartitionId> partitions_of(const rd_kafka_topic_partition_list_t* list) {
   std::vector<PartitionId> all;
   for (int i = 0; i < list->cnt; ++i) all.push_back(list->elems[i].partition);
@@ -64,7 +66,33 @@ KafkaSource::KafkaSource(std::unique_ptr<KafkaClient> client, const KafkaSourceO
       options_(options),
       queue_(rd_kafka_queue_get_consumer(client_->get())) {}
 
-KafkaSource::~KafkaSource() = default;
+// A change that nobody answers would keep the client from ending for ever. As a static member it
+// sends no word to the group.
+KafkaSource::~KafkaSource() {
+  if (change_) KafkaError(answer(change_.get()));
+  change_.reset();
+  events_.clear();
+  rd_kafka_t* handle = client_->get();
+  if (rd_kafka_error_t* error = rd_kafka_consumer_close_queue(handle, queue_.get())) {
+    rd_kafka_error_destroy(error);
+    return;
+  }
+  const auto deadline = std::chrono::steady_clock::now() + kLongestClose;
+  while (!rd_kafka_consumer_closed(handle) && std::chrono::steady_clock::now() < deadline) {
+    const KafkaEvent event(rd_kafka_queue_poll(queue_.get(), 10));
+    if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
+      KafkaError(answer(event.get()));
+    }
+  }
+}
+
+// Lets the client know that what comes is taken, or that what goes is given up.
+rd_kafka_error_t* KafkaSource::answer(rd_kafka_event_t* event) const {
+  rd_kafka_topic_partition_list_t* list = rd_kafka_event_topic_partition_list(event);
+  const bool is_coming = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+  return is_coming ? rd_kafka_incremental_assign(client_->get(), list)
+                   : rd_kafka_incremental_unassign(client_->get(), list);
+}
 
 KafkaGroup KafkaSource::group() const {
   return KafkaGroup(rd_kafka_consumer_group_metadata(client_->get()));
@@ -195,21 +223,14 @@ Result<void> KafkaSource::finish_change() {
   const KafkaEvent event = std::move(change_);
   change_was_told_ = false;
   rd_kafka_topic_partition_list_t* list = rd_kafka_event_topic_partition_list(event.get());
-  if (!lost_.empty() || gained_.empty()) {
-    for (const PartitionId partition : lost_) inputs_.erase(partition);
-    rd_kafka_error_t* error =
-        rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS
-            ? rd_kafka_incremental_assign(client_->get(), list)
-            : rd_kafka_incremental_unassign(client_->get(), list);
-    if (error) return kafka_failure(error, "group " + options_.group);
-    return {};
-  }
-  for (int i = 0; i < list->cnt; ++i) {
-    const auto input = inputs_.find(list->elems[i].partition);
+  for (const PartitionId partition : lost_) inputs_.erase(partition);
+  for (const PartitionId partition : gained_) {
+    const auto input = inputs_.find(partition);
     CHECK(input != inputs_.end());  // sought by the pipeline
-    list->elems[i].offset = input->second.next;
+    rd_kafka_topic_partition_list_find(list, options_.topic.c_str(), partition)->offset =
+        input->second.next;
   }
-  if (rd_kafka_error_t* error = rd_kafka_incremental_assign(client_->get(), list)) {
+  if (rd_kafka_error_t* error = answer(event.get())) {
     return kafka_failure(error, "group " + options_.group);
   }
   return {};

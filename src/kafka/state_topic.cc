@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/check.h"
+#include "core/state_record.h"
 
 namespace dwell {
 namespace {
@@ -195,7 +196,12 @@ Result<void> StateTopic::read_state(Restoring& one, const rd_kafka_message_t& me
     one.marker = std::move(*marker);
     return {};
   }
-  if (!one.fold) one.fold.emplace(one.partition->fold.empty_copy(one.partition->fold.rule()));
+  if (!one.fold) {
+    // States may come before the first marker; check() tells of another order than that of now.
+    Rule rule = one.partition->fold.rule();
+    rule.order = order_of_state(value).value_or(rule.order);
+    one.fold.emplace(one.partition->fold.empty_copy(rule));
+  }
   if (auto put = one.fold->put_device(key, value); !put) {
     return fail(ErrorKind::fatal, "{}: {}; it is not a state of Dwell. {}", place,
                 put.error().message, kStartAnew);
