@@ -67,10 +67,11 @@ Failure kafka_failure(rd_kafka_resp_err_t code, std::string_view what) {
 Failure kafka_failure(rd_kafka_error_t* error, std::string_view what) {
   const KafkaError owned(error);
   const auto code = rd_kafka_error_code(error);
-  const auto kind = is_fenced(code)                      ? ErrorKind::lost_ownership
-                    : rd_kafka_error_is_fatal(error)     ? ErrorKind::fatal
-                    : rd_kafka_error_is_retriable(error) ? ErrorKind::retry_later
-                                                         : kind_of(code);
+  const auto kind = is_fenced(code)                       ? ErrorKind::lost_ownership
+                    : kind_of(code) == ErrorKind::invalid ? ErrorKind::invalid
+                    : rd_kafka_error_is_fatal(error)      ? ErrorKind::fatal
+                    : rd_kafka_error_is_retriable(error)  ? ErrorKind::retry_later
+                                                          : kind_of(code);
   return fail(kind, "{}: {}", what, rd_kafka_error_string(error));
 }
 

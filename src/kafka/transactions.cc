@@ -92,6 +92,7 @@ Result<void> KafkaTransactions::commit(const KafkaSource& source,
   }
   const auto what = "transaction of " + options_.member;
   const auto deadline = SteadyClock::now() + options_.timeout;
+  bool is_undone = false;  // whatever comes of it, it was not committed
   const auto try_until_deadline = [&](auto call) -> Result<void> {
     for (;;) {
       rd_kafka_error_t* error = call();
@@ -100,6 +101,14 @@ Result<void> KafkaTransactions::commit(const KafkaSource& source,
         rd_kafka_error_destroy(error);
         continue;
       }
+      // Given up for an error of before, which the commit tells, since it cannot succeed any more.
+      if (rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__STATE) {
+        if (rd_kafka_error_t* cause = rd_kafka_commit_transaction(handle, timeout)) {
+          rd_kafka_error_destroy(error);
+          error = cause;
+        }
+      }
+      is_undone = rd_kafka_error_txn_requires_abort(error) != 0;
       return kafka_failure(error, what);
     }
   };
@@ -109,9 +118,9 @@ Result<void> KafkaTransactions::commit(const KafkaSource& source,
   if (!sent) return abort(sent.error());
   auto committed = try_until_deadline([&] { return rd_kafka_commit_transaction(handle, timeout); });
   if (!committed) {
-    // Nobody knows whether the brokers committed; the group's offset will tell the next client.
     auto aborted = abort(committed.error());
-    if (!aborted && aborted.error().kind == ErrorKind::retry_later) {
+    // Nobody knows whether the brokers committed; the group's offset will tell the next client.
+    if (!is_undone && aborted.error().kind == ErrorKind::retry_later) {
       return fail(ErrorKind::lost_ownership, "{}", aborted.error().message);
     }
     return aborted;

@@ -159,14 +159,15 @@ TEST_P(KafkaCommitterContract, RestoringAgainGivesWhatIsCommitted) {
   EXPECT_EQ(restored(), ahead);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Kafka, KafkaCommitterContract,
-    ::testing::Combine(::testing::Values(Order::arrival, Order::event_time),
-                       ::testing::Values(Checkpoints::often, Checkpoints::rarely)),
-    [](const auto& info) {
-      return fmt::format("{}_{}", name(std::get<0>(info.param)),
-                         std::get<1>(info.param) == Checkpoints::often ? "often" : "rarely");
-    });
+INSTANTIATE_TEST_SUITE_P(Kafka, KafkaCommitterContract,
+                         ::testing::Combine(::testing::Values(Order::arrival, Order::event_time),
+                                            ::testing::Values(Checkpoints::often,
+                                                              Checkpoints::rarely)),
+                         [](const auto& info) {
+                           return fmt::format(
+                               "{}_{}", name(std::get<0>(info.param)),
+                               std::get<1>(info.param) == Checkpoints::often ? "often" : "rarely");
+                         });
 
 }  // namespace
 }  // namespace dwell

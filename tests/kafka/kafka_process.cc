@@ -53,9 +53,8 @@ void KafkaWorld::produce(const Script& script, std::size_t start, std::size_t co
 }
 
 std::size_t KafkaWorld::count(const std::string& topic) const {
-  const auto client =
-      KafkaClient::make(RD_KAFKA_CONSUMER, options(),
-                        {{"group.id", "reader"}, {"enable.partition.eof", "true"}});
+  const auto client = KafkaClient::make(RD_KAFKA_CONSUMER, options(),
+                                        {{"group.id", "reader"}, {"enable.partition.eof", "true"}});
   CHECK(client);
   const KafkaList list(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), 0)->offset = 0;
@@ -77,8 +76,8 @@ Result<void> KafkaProcess::start() {
   auto source = KafkaSource::open(world_.options(), world_.source_options());
   if (!source) return pass(source);
   source_ = std::move(*source);
-  auto committer = KafkaCommitter::open(world_.options(), world_.committer_options(limits_),
-                                        *source_, clock_);
+  auto committer =
+      KafkaCommitter::open(world_.options(), world_.committer_options(limits_), *source_, clock_);
   if (!committer) return pass(committer);
   committer_ = std::move(*committer);
   for (int i = 0; i < kPolls; ++i) {
