@@ -9,6 +9,14 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPatience{5'000};  // for the end of what was left open
 
+KafkaList list_of(const std::string& topic, std::span<const KafkaNext> offsets) {
+  KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
+  for (const auto& [partition, next] : offsets) {
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = next;
+  }
+  return list;
+}
+
 }  // namespace
 
 Result<KafkaTransactions::Producer> KafkaTransactions::make_producer(
@@ -83,13 +91,22 @@ Result<void> KafkaTransactions::produce(const KafkaOutput& output) {
 
 Result<void> KafkaTransactions::commit(const KafkaSource& source,
                                        std::span<const KafkaNext> offsets) {
+  const GroupOffsets one{source.group(), list_of(source.options().topic, offsets)};
+  return commit_with({&one, 1});
+}
+
+Result<void> KafkaTransactions::commit(std::span<const KafkaPositions> positions) {
+  std::vector<GroupOffsets> all;
+  for (const auto& [group, topic, offsets] : positions) {
+    all.push_back(
+        {KafkaGroup(rd_kafka_consumer_group_metadata_new(group.c_str())), list_of(topic, offsets)});
+  }
+  return commit_with(all);
+}
+
+Result<void> KafkaTransactions::commit_with(std::span<const GroupOffsets> all) {
   rd_kafka_t* handle = producer().client->get();
   const auto timeout = static_cast<int>(options_.timeout.count());
-  const KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
-  for (const auto& [partition, next] : offsets) {
-    rd_kafka_topic_partition_list_add(list.get(), source.options().topic.c_str(), partition)
-        ->offset = next;
-  }
   const auto what = "transaction of " + options_.member;
   const auto deadline = SteadyClock::now() + options_.timeout;
   const auto try_until_deadline = [&](auto call) -> Result<void> {
@@ -103,10 +120,12 @@ Result<void> KafkaTransactions::commit(const KafkaSource& source,
       return kafka_failure(error, what);
     }
   };
-  auto sent = try_until_deadline([&] {
-    return rd_kafka_send_offsets_to_transaction(handle, list.get(), source.group().get(), timeout);
-  });
-  if (!sent) return abort(sent.error());
+  for (const auto& [group, offsets] : all) {
+    auto sent = try_until_deadline([&] {
+      return rd_kafka_send_offsets_to_transaction(handle, offsets.get(), group.get(), timeout);
+    });
+    if (!sent) return abort(sent.error());
+  }
   auto committed = try_until_deadline([&] { return rd_kafka_commit_transaction(handle, timeout); });
   if (!committed) {
     // Nobody knows whether the brokers committed; the group's offset will tell the next client.
