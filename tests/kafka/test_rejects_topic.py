@@ -99,8 +99,15 @@ def inputs(topics):
 
 
 def redriven(topics):
-    """What came back to the input."""
-    return [m for m in inputs(topics) if m.headers() and "dwell.redriven" in dict(m.headers())]
+    """What came back to the input so far: with a time of now."""
+    return [m for m in inputs(topics) if m.timestamp()[1] != START]
+
+
+def all_redriven(dwell, topics):
+    """What came back when all is decided: one more redrive waits for the transactions of the others,
+    and finds nothing left."""
+    assert sent(redrive(dwell, topics)) == {}
+    return redriven(topics)
 
 
 def reject_by_clean(dwell, topics, records, *more):
@@ -187,24 +194,21 @@ def test_nothing_there(dwell, topics):
 
 @pytest.mark.parametrize("partitions", [3])
 def test_redriven_records_are_the_original(dwell, topics):
-    """Bytes, key, trace and partition; not its time, which is now."""
-    from kafka_topics import wait_until
+    """Bytes, key, trace and partition."""
     records = [(value, key, headers, place % 3)
                for place, (value, key, headers, _) in enumerate(AWKWARD) if key]
     reject_by_clean(dwell, topics, records, "--input-max-record", "64KiB",
                     "--input-partitioned-by", "device")
-    report = redrive(dwell, topics, "--again")
-    assert sum_of(report, "sent") == len(records)
-    back = redriven(topics)
+    assert sum_of(redrive(dwell, topics, "--again"), "sent") == len(records)
     wanted = []
     for value, key, headers, partition in records:
         passed = dict(headers)
         passed.pop("other", None)
         passed["dwell.redriven"] = b"%d" % (1 + int(passed.get("dwell.redriven", 0)))
         wanted.append((value, key, sorted(passed.items()), partition))
-    assert sorted((m.value(), m.key(), sorted(m.headers()), m.partition()) for m in back) == (
-        sorted(wanted))
-    assert all(m.timestamp()[1] > START + 1_000_000 for m in back)
+    back = [(m.value(), m.key(), sorted(m.headers()), m.partition())
+            for m in all_redriven(dwell, topics)]
+    assert sorted(back) == sorted(wanted)
 
 
 def test_rejected_again_is_held_back_until_asked_for(dwell, topics):
@@ -220,7 +224,7 @@ def test_rejected_again_is_held_back_until_asked_for(dwell, topics):
     assert sent(redrive(dwell, topics, "--again")) == {"malformed": 5}
     assert sent(redrive(dwell, topics, "--again")) == {}
     counts = collections.Counter((m.value(), dict(m.headers())["dwell.redriven"])
-                                 for m in redriven(topics))
+                                 for m in all_redriven(dwell, topics))
     assert counts == {(b"bad 99", b"1"): 1,
                       **{(b"bad %d" % n, times): 1 for n in range(5) for times in (b"1", b"2")}}
 
@@ -234,7 +238,8 @@ def test_loops_end(dwell, topics):
     assert [sum_of(plain, name) for name in ("sent", "redrivenBefore", "tooOften")] == [1, 1, 3]
     report = redrive(dwell, topics, "--again")
     assert [sum_of(report, name) for name in ("sent", "redrivenBefore", "tooOften")] == [2, 0, 3]
-    assert sorted(dict(m.headers())["dwell.redriven"] for m in redriven(topics)) == [b"1", b"10"]
+    assert sorted(dict(m.headers())["dwell.redriven"]
+                  for m in all_redriven(dwell, topics)) == [b"1", b"10"]
     assert sum_of(redrive(dwell, topics, "--again"), "tooOften") == 0
 
 
@@ -243,7 +248,7 @@ def test_cut_records_stay(dwell, topics):
     reject_by_clean(dwell, topics, large, "--input-max-record", "1KiB")
     report = redrive(dwell, topics)
     assert (sent(report), report["too_large"]["cut"]) == ({"malformed": 1}, 1)
-    assert [m.value() for m in redriven(topics)] == [b"bad"]
+    assert [m.value() for m in all_redriven(dwell, topics)] == [b"bad"]
 
 
 def test_dry_run_sends_nothing_and_moves_nothing(dwell, topics, admin):
@@ -258,9 +263,16 @@ def test_dry_run_sends_nothing_and_moves_nothing(dwell, topics, admin):
     assert sent(redrive(dwell, topics, "--dry-run")) == {}
 
 
-def numbers(topics):
+def numbers(dwell, topics):
     """How often each number came back."""
-    return collections.Counter(int(m.value().split()[1]) for m in redriven(topics))
+    return collections.Counter(int(m.value().split()[1]) for m in all_redriven(dwell, topics))
+
+
+def assert_each_once(dwell, topics, count):
+    found = numbers(dwell, topics)
+    missing = [n for n in range(count) if found[n] == 0]
+    doubled = [n for n in found if found[n] > 1]
+    assert (missing[:5], len(missing), doubled[:5], len(doubled)) == ([], 0, [], 0)
 
 
 def test_filtered_then_all(dwell, topics, admin):
@@ -272,8 +284,7 @@ def test_filtered_then_all(dwell, topics, admin):
     produce(topics, topics.rejected, [rejected(topics, n, REASONS[n % 3]) for n in range(30, 60)])
     third = redrive(dwell, topics)
     assert sent(third) == {REASONS[0]: 20, REASONS[1]: 10, REASONS[2]: 10}
-    assert sent(redrive(dwell, topics)) == {}
-    assert numbers(topics) == dict.fromkeys(range(60), 1)
+    assert numbers(dwell, topics) == dict.fromkeys(range(60), 1)
     groups = {f"{topics.group}-redrive-{reason}" for reason in REASONS}
     for group in groups:
         assert [value.offset for value in admin.list_consumer_group_offsets(group).values()] == [60]
@@ -286,28 +297,26 @@ def test_each_once_under_kill_9(dwell, topics):
     chance = random.Random(seed)
     produce(topics, topics.rejected,
             [rejected(topics, n, REASONS[n % 3]) for n in range(ENOUGH)])
-    command = ["rejects", "redrive", *flags(topics), "--batch-records", "5"]
-    places = sorted(chance.sample(range(1, ENOUGH * 3 // 4), KILLS))
+    command = ["rejects", "redrive", *flags(topics), "--batch-records", "1"]
+    places = sorted(chance.sample(range(1, ENOUGH // 5), KILLS))
     print(f"seed {seed}, killed after {places}")
-    for place in places:
-        chosen = ["--reason", REASONS[0]] if chance.random() < 0.3 else []
+    for number, place in enumerate(places):
+        chosen = ["--reason", REASONS[0]] if number == 0 else []
         process = dwell.start(*command, *chosen)
         try:
-            wait_until(lambda: len(redriven(topics)) >= place or process.poll() is not None)
+            wait_until(lambda: len(redriven(topics)) >= place, process)
         finally:
             process.kill()
             process.wait()
     # The last run ends what the killed one left open.
-    dwell.run(*command)
-    assert numbers(topics) == dict.fromkeys(range(ENOUGH), 1)
-    assert sent(redrive(dwell, topics)) == {}
+    redrive(dwell, topics)
+    assert_each_once(dwell, topics, ENOUGH)
 
 
 def test_the_later_of_two_takes_over(dwell, topics):
     from kafka_topics import wait_until
     produce(topics, topics.rejected, [rejected(topics, n) for n in range(ENOUGH)])
-    command = ["rejects", "redrive", *flags(topics), "--batch-records", "5"]
-    first = dwell.start(*command)
+    first = dwell.start("rejects", "redrive", *flags(topics), "--batch-records", "1")
     try:
         wait_until(lambda: redriven(topics), first)
         first.send_signal(signal.SIGSTOP)
@@ -319,7 +328,7 @@ def test_the_later_of_two_takes_over(dwell, topics):
         first.wait()
     assert first.returncode == 1 and b"another redrive of group" in err, err
     assert 0 < second["malformed"]["sent"] < ENOUGH
-    assert numbers(topics) == dict.fromkeys(range(ENOUGH), 1)
+    assert_each_once(dwell, topics, ENOUGH)
 
 
 def test_what_is_not_committed_is_for_the_next_time(dwell, topics):
@@ -330,7 +339,7 @@ def test_what_is_not_committed_is_for_the_next_time(dwell, topics):
     assert "1 shown of 1" in dwell.run("rejects", "ls", *flags(topics)).out
     open_one.abort_transaction(30)
     assert sent(redrive(dwell, topics)) == {"malformed": 1}
-    assert numbers(topics) == {0: 1, 2: 1}
+    assert numbers(dwell, topics) == {0: 1, 2: 1}
 
 
 @pytest.mark.parametrize("partitions", [3])
@@ -342,10 +351,10 @@ def test_through_the_keyed_hop(dwell, topics):
     for message in reject_by_clean(dwell, topics, records, *by_none):
         assert dict(message.headers())["source.topic"] == topics.keyed.encode()
     assert sent(redrive(dwell, topics)) == {"malformed": 7}
-    back = redriven(topics)
+    back = all_redriven(dwell, topics)
     assert {(m.value(), m.key(), dict(m.headers()).get("traceparent")) for m in back} == {
         (value, key, TRACE if key else None) for value, key, _, _ in records}
-    assert numbers(topics) == dict.fromkeys(range(7), 1)
+    assert numbers(dwell, topics) == dict.fromkeys(range(7), 1)
     assert len({m.partition() for m in back}) > 1
     clean_until(dwell, topics, lambda: len(topics.read(topics.rejected)) == 14, *by_none)
     again = [dict(m.headers()).get("dwell.redriven") for m in topics.read(topics.rejected)]
@@ -359,8 +368,8 @@ def test_partitions_that_the_input_has_not(dwell, topics):
                rejected(topics, 2, source_partition=2), (b"foreign", None, None, 0)]
     produce(topics, topics.rejected, records)
     assert sent(redrive(dwell, topics)) == {"malformed": 3}
-    assert [m.partition() for m in redriven(topics) if m.value() == b"bad 2"] == [2]
-    assert numbers(topics) == {0: 1, 1: 1, 2: 1}
+    assert [m.partition() for m in all_redriven(dwell, topics) if m.value() == b"bad 2"] == [2]
+    assert numbers(dwell, topics) == {0: 1, 1: 1, 2: 1}
 
 
 def test_a_position_behind_the_end_is_told(dwell, topics):
