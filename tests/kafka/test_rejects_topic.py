@@ -20,6 +20,7 @@ EVENT = b'{"device_id":"cam","event_type":"device_enter","timestamp":%d}'
 FUTURE = EVENT % (START + 3_600_000)
 ENOUGH = 2_000  # records, for a kill in the middle
 KILLS = 4
+MANY = 200_000  # records, for a stop in the middle of a batch
 
 
 @pytest.fixture
@@ -43,12 +44,14 @@ def produce(topics, topic, records, transactional_id=None):
     import confluent_kafka
     more = {"transactional.id": transactional_id} if transactional_id else {}
     producer = confluent_kafka.Producer({"bootstrap.servers": topics.broker.address,
-                                         "message.max.bytes": 4 << 20, "linger.ms": 5, **more})
+                                         "message.max.bytes": 4 << 20, "linger.ms": 5,
+                                         "queue.buffering.max.messages": MANY, **more})
     if transactional_id:
         producer.init_transactions(30)
         producer.begin_transaction()
     for value, key, headers, partition in records:
         producer.produce(topic, value, key, partition, timestamp=START, headers=headers)
+        producer.poll(0)
     assert producer.flush(60) == 0
     return producer
 
@@ -329,6 +332,33 @@ def test_the_later_of_two_takes_over(dwell, topics):
     assert first.returncode == 1 and b"another redrive of group" in err, err
     assert 0 < second["malformed"]["sent"] < ENOUGH
     assert_each_once(dwell, topics, ENOUGH)
+
+
+def test_taken_over_in_the_middle_of_a_batch(dwell, topics):
+    """The brokers refuse what the earlier one still sends; that once was a `fatal error` alone."""
+    import confluent_kafka
+    from kafka_topics import wait_until
+    produce(topics, topics.rejected, (rejected(topics, n) for n in range(MANY)))
+    observer = confluent_kafka.Consumer({"bootstrap.servers": topics.broker.address,
+                                         "group.id": "observer",
+                                         "isolation.level": "read_uncommitted"})
+    partition = confluent_kafka.TopicPartition(topics.input, 0)
+    first = dwell.start("rejects", "redrive", *flags(topics), "--batch-records", "1000000",
+                        "--batch-bytes", "1GiB")
+    try:
+        wait_until(lambda: observer.get_watermark_offsets(partition, 10)[1] > 0, first)
+        first.send_signal(signal.SIGSTOP)
+        redrive(dwell, topics, "--reason", "too_late")
+        first.send_signal(signal.SIGCONT)
+        _, err = first.communicate(timeout=60)
+    finally:
+        first.kill()
+        first.wait()
+        observer.close()
+    assert first.returncode == 1 and b"another redrive of group" in err, err
+    assert b"0 were sent before" in err
+    assert sent(redrive(dwell, topics)) == {"malformed": MANY}
+    assert_each_once(dwell, topics, MANY)
 
 
 def test_what_is_not_committed_is_for_the_next_time(dwell, topics):
