@@ -1,7 +1,7 @@
 #include "kafka/redriver.h"
 
 #include <algorithm>
-#include <charconv>
+#include <thread>
 
 namespace dwell {
 namespace {
@@ -9,6 +9,23 @@ namespace {
 constexpr std::chrono::milliseconds kPatience{8'000};  // for an answer of the brokers
 constexpr std::chrono::milliseconds kTransactionTimeout{10'000};
 constexpr std::size_t kLongestMessage = 256 << 20;
+constexpr std::chrono::milliseconds kPause{100};  // between two questions to the brokers
+
+using SteadyClock = std::chrono::steady_clock;
+
+// Fills in the group's next offset of each partition in the list; below 0 where it has none.
+Result<void> ask_positions(const KafkaClient& member, rd_kafka_topic_partition_list_t& list,
+                           const std::string& group) {
+  const auto code = rd_kafka_committed(member.get(), &list, static_cast<int>(kPatience.count()));
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_failure(code, "group " + group);
+  for (int i = 0; i < list.cnt; ++i) {
+    const auto partition_code = list.elems[i].err;
+    if (partition_code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return kafka_failure(partition_code, "group " + group);
+    }
+  }
+  return {};
+}
 
 void add_header(rd_kafka_headers_t* headers, const char* name, std::string_view value) {
   rd_kafka_header_add(headers, name, -1, value.data(), static_cast<ssize_t>(value.size()));
@@ -109,14 +126,16 @@ Result<void> Redriver::load_positions(Lane& lane, std::size_t partitions) const 
     rd_kafka_topic_partition_list_add(list.get(), options_.rejected_topic.c_str(),
                                       static_cast<PartitionId>(i));
   }
-  const auto code =
-      rd_kafka_committed((*member)->get(), list.get(), static_cast<int>(kPatience.count()));
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_failure(code, "group " + lane.group);
+  auto asked = ask_positions(**member, *list, lane.group);
+  // The first group of a cluster has to wait for its coordinator.
+  const auto deadline = SteadyClock::now() + kPatience;
+  while (!asked && asked.error().kind == ErrorKind::retry_later && SteadyClock::now() < deadline) {
+    std::this_thread::sleep_for(kPause);
+    asked = ask_positions(**member, *list, lane.group);
+  }
+  if (!asked) return asked;
   for (int i = 0; i < list->cnt; ++i) {
     const auto& one = list->elems[i];
-    if (one.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return kafka_failure(one.err, "group " + lane.group);
-    }
     if (one.offset >= 0) lane.next[one.partition] = one.offset;
   }
   return {};
