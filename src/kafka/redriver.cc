@@ -1,7 +1,8 @@
 #include "kafka/redriver.h"
 
 #include <algorithm>
-#include <thread>
+
+#include "kafka/keep_asking.h"
 
 namespace dwell {
 namespace {
@@ -9,9 +10,6 @@ namespace {
 constexpr std::chrono::milliseconds kPatience{8'000};  // for an answer of the brokers
 constexpr std::chrono::milliseconds kTransactionTimeout{10'000};
 constexpr std::size_t kLongestMessage = 256 << 20;
-constexpr std::chrono::milliseconds kPause{100};  // between two questions to the brokers
-
-using SteadyClock = std::chrono::steady_clock;
 
 // Fills in the group's next offset of each partition in the list; below 0 where it has none.
 Result<void> ask_positions(const KafkaClient& member, rd_kafka_topic_partition_list_t& list,
@@ -126,13 +124,7 @@ Result<void> Redriver::load_positions(Lane& lane, std::size_t partitions) const 
     rd_kafka_topic_partition_list_add(list.get(), options_.rejected_topic.c_str(),
                                       static_cast<PartitionId>(i));
   }
-  auto asked = ask_positions(**member, *list, lane.group);
-  // The first group of a cluster has to wait for its coordinator.
-  const auto deadline = SteadyClock::now() + kPatience;
-  while (!asked && asked.error().kind == ErrorKind::retry_later && SteadyClock::now() < deadline) {
-    std::this_thread::sleep_for(kPause);
-    asked = ask_positions(**member, *list, lane.group);
-  }
+  auto asked = keep_asking(kPatience, [&] { return ask_positions(**member, *list, lane.group); });
   if (!asked) return asked;
   for (int i = 0; i < list->cnt; ++i) {
     const auto& one = list->elems[i];

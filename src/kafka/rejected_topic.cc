@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "kafka/keep_asking.h"
+
 namespace dwell {
 namespace {
 
@@ -88,7 +90,7 @@ Result<std::unique_ptr<RejectedTopic>> RejectedTopic::open(const KafkaOptions& k
 }
 
 Result<int> RejectedTopic::partition_count(const std::string& topic) const {
-  return client_->partition_count(topic, kPatience);
+  return keep_asking(kPatience, [&] { return client_->partition_count(topic, kPatience); });
 }
 
 Result<std::vector<RejectedTopic::Range>> RejectedTopic::ranges() const {
@@ -96,7 +98,8 @@ Result<std::vector<RejectedTopic::Range>> RejectedTopic::ranges() const {
   if (!count) return Failure(count.error());
   std::vector<Range> found;
   for (PartitionId partition = 0; partition < *count; ++partition) {
-    auto offsets = client_->offsets(name_, partition, kPatience);
+    auto offsets =
+        keep_asking(kPatience, [&] { return client_->offsets(name_, partition, kPatience); });
     if (!offsets) return pass(offsets);
     found.push_back({partition, offsets->low, offsets->high});
   }

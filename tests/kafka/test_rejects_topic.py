@@ -174,6 +174,7 @@ def test_show_gives_the_bytes(dwell, topics):
 def test_ls_counts_and_shows_the_newest(dwell, topics):
     records = [rejected(topics, n, REASONS[n % 3], **({"dwell_redriven": 1} if n < 30 else {}))
                for n in range(300)]
+    # That without a time is as new as its message.
     records += [(b"\x1b[31m foreign", None, None, 0), rejected(topics, 300, "no_reason")]
     produce(topics, topics.rejected, records)
     found = dwell.run("rejects", "ls", *flags(topics), "--json").json
@@ -184,8 +185,8 @@ def test_ls_counts_and_shows_the_newest(dwell, topics):
             "count": 100, "redriven": 10, "oldest": f"2025-07-08T00:00:00.00{place}Z".replace(
                 ".000Z", "Z"), "newest": f"2025-07-08T00:00:00.{297 + place}Z"}
     assert [record["id"] for record in found["records"]] == [
-        "0:301", *(f"0:{n}" for n in range(299, 280, -1))]
-    newest = found["records"][1]
+        "0:300", "0:301", *(f"0:{n}" for n in range(299, 281, -1))]
+    newest = found["records"][2]
     assert (newest["reason"], newest["position"], newest["size"], newest["beginning"]) == (
         REASONS[2], f"{topics.input}/0:299", 7, "bad 299")
     some = dwell.run("rejects", "ls", *flags(topics), "--json", "--reason", REASONS[1], "--limit",
