@@ -2,17 +2,20 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <limits>
 #include <unistd.h>
 
 #include "app/commands.h"
 #include "app/output.h"
 #include "app/units.h"
+#include "kafka/redriver.h"
 
 namespace dwell {
 namespace {
 
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
+constexpr int kMostListed = 10'000;
 
 int finish(const Result<void>& result) {
   if (result) return 0;
@@ -37,6 +40,21 @@ std::string check_time(const std::string& text) {
 
 std::string check_duration(const std::string& text) {
   return parse_duration(text) ? "" : "expected a duration such as 250ms, 90s or 5min";
+}
+
+// The place of a record in a topic, as in 0:42.
+std::optional<std::pair<PartitionId, Offset>> parse_place(std::string_view text) {
+  const auto colon = text.find(':');
+  if (colon == std::string_view::npos) return {};
+  const auto partition = parse_count(text.substr(0, colon));
+  const auto offset = parse_count(text.substr(colon + 1));
+  if (!partition || *partition > std::numeric_limits<PartitionId>::max()) return {};
+  if (!offset || *offset >= std::numeric_limits<Offset>::max()) return {};
+  return std::pair(static_cast<PartitionId>(*partition), static_cast<Offset>(*offset));
+}
+
+std::string check_place(const std::string& text) {
+  return parse_place(text) ? "" : "expected PARTITION:OFFSET such as 0:42";
 }
 
 // The parser takes -5 for a count (and wraps it around) and nan for a number in a range.
@@ -83,8 +101,16 @@ class CommandLine {
 
   CLI::App* add_command(const std::string& name, const std::string& help,
                         std::function<int()> action) {
-    CLI::App* command = app_.add_subcommand(name, help);
-    command->callback([this, action = std::move(action)] { action_ = action; });
+    return add_command(app_, name, help, std::move(action));
+  }
+
+  CLI::App* add_command(CLI::App& parent, const std::string& name, const std::string& help,
+                        std::function<int()> action) {
+    CLI::App* command = parent.add_subcommand(name, help);
+    command->callback([this, command, action = std::move(action)] {
+      // A command that was given one of its own leaves it to that.
+      if (command->get_subcommands().empty()) action_ = action;
+    });
     return command;
   }
 
@@ -92,7 +118,13 @@ class CommandLine {
   CLI::App* add_configured(const std::string& name, const std::string& help,
                            const std::vector<std::string>& prefixes,
                            std::function<Result<void>(const LoadedConfig&)> action) {
-    CLI::App* command = add_command(name, help, [this, action = std::move(action)] {
+    return add_configured(app_, name, help, prefixes, std::move(action));
+  }
+
+  CLI::App* add_configured(CLI::App& parent, const std::string& name, const std::string& help,
+                           const std::vector<std::string>& prefixes,
+                           std::function<Result<void>(const LoadedConfig&)> action) {
+    CLI::App* command = add_command(parent, name, help, [this, action = std::move(action)] {
       Problems problems;
       const LoadedConfig loaded = load(problems);
       return problems.empty() ? finish(action(loaded)) : report(problems);
@@ -215,16 +247,60 @@ class CommandLine {
     auto* command = add_configured(
         "rejects", "Show the records that were rejected, and why", {"db.path"},
         [this](const LoadedConfig& loaded) { return rejects(loaded.config, rejects_); });
-    const std::vector<std::string> reasons(
-        kOutcomeNames.begin() + static_cast<std::ptrdiff_t>(Outcome::malformed),
-        kOutcomeNames.end());
     command->add_option("--reason", rejects_.reason, "Only those rejected for this reason")
-        ->check(CLI::IsMember(reasons));
+        ->check(CLI::IsMember(reasons()));
     command->add_option("--id", rejects_.id, "Print the raw bytes of this one");
     command->add_option("--limit", rejects_.limit, "Show at most this many")
         ->check(CLI::Validator(check_number, ""))
         ->capture_default_str();
     add_json(*command, rejects_.format);
+    add_rejects_topic(*command);
+  }
+
+  static std::vector<std::string> reasons() {
+    return {kOutcomeNames.begin() + static_cast<std::ptrdiff_t>(Outcome::malformed),
+            kOutcomeNames.end()};
+  }
+
+  // What `rejects` does with the rejected topic, where it does not mean the SQLite file.
+  void add_rejects_topic(CLI::App& rejects) {
+    const std::vector<std::string> of_topics{"brokers", "kafka.", "topics.", "clean.group"};
+    auto* list = add_configured(
+        rejects, "ls", "Count the records of the rejected topic and show the newest", of_topics,
+        [this](const LoadedConfig& loaded) { return list_rejects(loaded.config, list_); });
+    list->add_option("--reason", list_.reason, "Only those rejected for this reason")
+        ->check(CLI::IsMember(reasons()));
+    list->add_option("--limit", list_.limit, "Show at most this many")
+        ->check(CLI::Validator(check_number, ""))
+        ->check(CLI::Range(0, kMostListed))
+        ->capture_default_str();
+    add_json(*list, list_.format);
+
+    auto* show = add_configured(
+        rejects, "show", "Print the raw bytes of a record of the rejected topic", of_topics,
+        [this](const LoadedConfig& loaded) { return show_reject(loaded.config, show_); });
+    show->add_option_function<std::string>(
+            "PARTITION:OFFSET", [this](const std::string& text) { show_.id = *parse_place(text); },
+            "Its id, as `rejects ls` shows it")
+        ->check(CLI::Validator(check_place, ""))
+        ->required();
+    add_json(*show, show_.format);
+
+    auto with_batches = of_topics;
+    with_batches.emplace_back("batch.");
+    auto* redrive = add_configured(
+        rejects, "redrive", "Send rejected records back to the input topic, each once",
+        with_batches,
+        [this](const LoadedConfig& loaded) { return dwell::redrive(loaded.config, redrive_); });
+    redrive
+        ->add_option("--reason", redrive_.reasons,
+                     "Only those rejected for this reason; once for each")
+        ->check(CLI::IsMember(reasons()));
+    redrive->add_flag("--dry-run", redrive_.is_dry_run, "Say what would be sent, and send nothing");
+    redrive->add_flag(
+        "--again", redrive_.sends_again,
+        fmt::format("Also those that were redriven before, up to {} times each", kMostRedriven));
+    add_json(*redrive, redrive_.format);
   }
 
   void add_generate() {
@@ -298,6 +374,9 @@ class CommandLine {
   TimelineArguments timeline_;
   WhoArguments who_;
   RejectsArguments rejects_;
+  RejectsListArguments list_;
+  RejectsShowArguments show_;
+  RedriveArguments redrive_;
   GeneratorOptions generate_;
 };
 

@@ -53,6 +53,29 @@ struct RejectsArguments {
 };
 Result<void> rejects(const Config& config, const RejectsArguments& arguments);
 
+// The commands below are of the rejected topic.
+struct RejectsListArguments {
+  std::optional<std::string> reason;
+  std::size_t limit = 20;
+  Format format = Format::table;
+};
+Result<void> list_rejects(const Config& config, const RejectsListArguments& arguments);
+
+struct RejectsShowArguments {
+  std::pair<PartitionId, Offset> id;
+  Format format = Format::table;
+};
+Result<void> show_reject(const Config& config, const RejectsShowArguments& arguments);
+
+struct RedriveArguments {
+  std::vector<std::string> reasons;  // none: all
+  bool is_dry_run = false;
+  bool sends_again = false;  // also what was redriven before
+  Format format = Format::table;
+};
+// Sends rejected records back to the input, each once.
+Result<void> redrive(const Config& config, const RedriveArguments& arguments);
+
 Result<void> generate(const GeneratorOptions& options);
 
 }  // namespace dwell

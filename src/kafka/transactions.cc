@@ -1,6 +1,7 @@
 #include "kafka/transactions.h"
 
 #include <future>
+#include <utility>
 
 namespace dwell {
 namespace {
@@ -8,6 +9,14 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPatience{5'000};  // for the end of what was left open
+
+KafkaList list_of(const std::string& topic, std::span<const KafkaNext> offsets) {
+  KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
+  for (const auto& [partition, next] : offsets) {
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = next;
+  }
+  return list;
+}
 
 }  // namespace
 
@@ -77,45 +86,61 @@ Result<void> KafkaTransactions::produce(const KafkaOutput& output) {
       continue;
     }
     if (output.headers) rd_kafka_headers_destroy(output.headers);
+    if (code == RD_KAFKA_RESP_ERR__FATAL) {
+      // The cause, which may be that others have this client's place.
+      std::array<char, 256> reason{};
+      const auto cause = rd_kafka_fatal_error(handle, reason.data(), reason.size());
+      return kafka_failure(cause, "transaction of " + options_.member);
+    }
     return kafka_failure(code, rd_kafka_topic_name(topic));
   }
 }
 
 Result<void> KafkaTransactions::commit(const KafkaSource& source,
                                        std::span<const KafkaNext> offsets) {
+  const GroupOffsets one{source.group(), list_of(source.options().topic, offsets)};
+  return commit_with({&one, 1});
+}
+
+Result<void> KafkaTransactions::commit(std::span<const KafkaPositions> positions) {
+  std::vector<GroupOffsets> all;
+  for (const auto& [group, topic, offsets] : positions) {
+    all.push_back(
+        {KafkaGroup(rd_kafka_consumer_group_metadata_new(group.c_str())), list_of(topic, offsets)});
+  }
+  return commit_with(all);
+}
+
+Result<void> KafkaTransactions::commit_with(std::span<const GroupOffsets> all) {
   rd_kafka_t* handle = producer().client->get();
   const auto timeout = static_cast<int>(options_.timeout.count());
-  const KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
-  for (const auto& [partition, next] : offsets) {
-    rd_kafka_topic_partition_list_add(list.get(), source.options().topic.c_str(), partition)
-        ->offset = next;
-  }
   const auto what = "transaction of " + options_.member;
   const auto deadline = SteadyClock::now() + options_.timeout;
+  bool was_asked_again = false;
   bool is_undone = false;  // whatever comes of it, it was not committed
   const auto try_until_deadline = [&](auto call) -> Result<void> {
     for (;;) {
       rd_kafka_error_t* error = call();
       if (!error) return {};
-      if (rd_kafka_error_is_retriable(error) && SteadyClock::now() < deadline) {
+      // Given up for an error of before: asked once more, the client tells which.
+      const bool is_told_next = rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__STATE &&
+                                !std::exchange(was_asked_again, true);
+      const bool may_succeed =
+          rd_kafka_error_is_retriable(error) && SteadyClock::now() < deadline;
+      if (is_told_next || may_succeed) {
         rd_kafka_error_destroy(error);
         continue;
-      }
-      // Given up for an error of before, which the commit tells, since it cannot succeed any more.
-      if (rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__STATE) {
-        if (rd_kafka_error_t* cause = rd_kafka_commit_transaction(handle, timeout)) {
-          rd_kafka_error_destroy(error);
-          error = cause;
-        }
       }
       is_undone = rd_kafka_error_txn_requires_abort(error) != 0;
       return kafka_failure(error, what);
     }
   };
-  auto sent = try_until_deadline([&] {
-    return rd_kafka_send_offsets_to_transaction(handle, list.get(), source.group().get(), timeout);
-  });
-  if (!sent) return abort(sent.error());
+  for (const auto& [group, offsets] : all) {
+    auto sent = try_until_deadline([&] {
+      return rd_kafka_send_offsets_to_transaction(handle, offsets.get(), group.get(), timeout);
+    });
+    if (!sent) return abort(sent.error());
+  }
   auto committed = try_until_deadline([&] { return rd_kafka_commit_transaction(handle, timeout); });
   if (!committed) {
     auto aborted = abort(committed.error());

@@ -31,6 +31,13 @@ struct KafkaNext {
   Offset next;
 };
 
+// Where a group without members goes on in a topic.
+struct KafkaPositions {
+  std::string group;
+  std::string topic;
+  std::vector<KafkaNext> offsets;
+};
+
 // Transactions one after the other: messages and the group's offsets, together or not at all.
 //
 // Two transactional producers take turns, since a broker keeps the next transaction of one waiting
@@ -49,6 +56,8 @@ class KafkaTransactions {
   // retry_later (may be tried again from begin() on), lost_ownership (fenced, or nobody knows
   // whether it was committed: open anew and ask the group), fatal.
   Result<void> commit(const KafkaSource& source, std::span<const KafkaNext> offsets);
+  // The same, with the offsets of several groups.
+  Result<void> commit(std::span<const KafkaPositions> positions);
   // Nothing of the transaction will ever be seen; fails with its cause.
   Result<void> abort(const Error& cause);
 
@@ -58,9 +67,15 @@ class KafkaTransactions {
     std::vector<KafkaTopic> topics;
   };
 
+  struct GroupOffsets {
+    KafkaGroup group;
+    KafkaList offsets;
+  };
+
   static Result<Producer> make_producer(const KafkaOptions& kafka,
                                         const KafkaTransactionOptions& options, int number);
   Producer& producer() { return producers_[turn_]; }
+  Result<void> commit_with(std::span<const GroupOffsets> all);
 
   KafkaTransactionOptions options_;
   std::array<Producer, 2> producers_;
