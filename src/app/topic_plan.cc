@@ -11,7 +11,7 @@ namespace {
 using Test = WantedSetting::Test;
 using Weight = WantedSetting::Weight;
 
-constexpr std::uint64_t kOfHeaders = 64 << 10;  // key and headers of a record, at most
+constexpr std::uint64_t kOfHeaders = 64 << 10;     // key and headers of a record, at most
 constexpr std::uint64_t kBrokerLimit = 1'048'588;  // max.message.bytes of brokers as they come
 constexpr std::uint64_t kLargestLimit = 0x7fffffff;
 constexpr std::uint64_t kStateSegment = 64 << 20;
@@ -27,11 +27,11 @@ WantedSetting limit(std::uint64_t bytes, Weight weight, std::string reason) {
 }
 
 std::vector<WantedSetting> input_settings(const Config& config) {
-  return {policy("delete", "compaction removes events"),
-          {"message.timestamp.type", "LogAppendTime", Test::equal, Weight::advised,
-           "with another, \"now\" is what the producer's clock says"},
-          limit(std::max(kBrokerLimit, config.limits.record_bytes + kOfHeaders), Weight::initial,
-                "")};
+  return {
+      policy("delete", "compaction removes events"),
+      {"message.timestamp.type", "LogAppendTime", Test::equal, Weight::advised,
+       "with another, \"now\" is what the producer's clock says"},
+      limit(std::max(kBrokerLimit, config.limits.record_bytes + kOfHeaders), Weight::initial, "")};
 }
 
 std::vector<WantedSetting> keyed_settings(std::uint64_t input_limit) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <thread>
 
@@ -22,6 +24,14 @@ constexpr const char* kWhyFixed =
     "states and records belong to the partition of their input, and a device whose records changed "
     "partition would start anew";
 
+std::string counted(std::size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", format_count(count), what, count == 1 ? "" : "s");
+}
+
+std::string partitions(int count) {
+  return counted(static_cast<std::size_t>(count), "partition");
+}
+
 std::string settings_line(const std::vector<WantedSetting>& settings) {
   std::string line;
   for (const WantedSetting& setting : settings) {
@@ -37,23 +47,22 @@ Result<void> check_counts(const TopicPlan& plan, const TopicsArguments& argument
     const int is = input.found->layout.partitions;
     if (*arguments.partitions > is) {
       return fail(ErrorKind::invalid,
-                  "topic {} has {} partitions and stays so, not {}: {}; a later release will have a "
-                  "command for it",
-                  input.wanted.name, is, *arguments.partitions, kWhyFixed);
+                  "topic {} has {} and cannot grow to {}: {}; a later release will have a command "
+                  "for it",
+                  input.wanted.name, partitions(is), *arguments.partitions, kWhyFixed);
     }
     if (*arguments.partitions < is) {
       return fail(ErrorKind::invalid,
-                  "topic {} has {} partitions, not {}: Kafka cannot take partitions away",
-                  input.wanted.name, is, *arguments.partitions);
+                  "topic {} has {} and cannot shrink to {}: Kafka cannot take partitions away",
+                  input.wanted.name, partitions(is), *arguments.partitions);
     }
   }
   for (const auto& [wanted, found] : plan.topics) {
     if (!found || !wanted.partitions || *wanted.partitions == found->layout.partitions) continue;
     return fail(ErrorKind::invalid,
-                "topic {} has {} partitions, topic {} has {}: {}; `dwell topics check` says what to "
-                "do",
-                wanted.name, found->layout.partitions, plan.read_topic, *wanted.partitions,
-                kWhyFixed);
+                "topic {} has {}, topic {} has {}: {}; `dwell topics check` says what to do",
+                wanted.name, partitions(found->layout.partitions), plan.read_topic,
+                *wanted.partitions, kWhyFixed);
   }
   return {};
 }
@@ -106,14 +115,17 @@ Result<void> check_partitions(const Config& config, const TopicAdmin& admin, con
   const auto empty = is_empty(admin, wanted.name, is);
   if (!empty) return Failure(empty.error());
   const auto mend =
-      *empty ? fmt::format("it is empty: kafka-topics.sh --bootstrap-server {} --delete --topic {}, "
-                           "then `dwell topics create`",
-                           config.brokers, wanted.name)
-             : std::string(
-                   "give topics.cleaned, topics.state and clean.group new names, then `dwell topics "
-                   "create`: the input is cleaned from its beginning");
-  findings.add_wrong(fmt::format("topic {} has {} partitions, topic {} has {}: {}; {}", wanted.name,
-                                 is, plan.read_topic, *wanted.partitions, kWhyFixed, mend));
+      *empty
+          ? fmt::format(
+                "it is empty: kafka-topics.sh --bootstrap-server {} --delete --topic {}, "
+                "then `dwell topics create`",
+                config.brokers, wanted.name)
+          : std::string(
+                "give topics.cleaned, topics.state and clean.group new names, then `dwell topics "
+                "create`: the input is cleaned from its beginning");
+  findings.add_wrong(fmt::format("topic {} has {}, topic {} has {}: {}; {}", wanted.name,
+                                 partitions(is), plan.read_topic, *wanted.partitions, kWhyFixed,
+                                 mend));
   return {};
 }
 
@@ -135,7 +147,7 @@ std::string sink_line(const Config& config) {
 // What a reset takes away.
 struct Reset {
   int state_partitions = 0;
-  Offset states = 0;                   // offsets in use
+  Offset states = 0;                   // records at most: offsets in use
   std::vector<PartitionId> committed;  // partitions that the group has an offset for
 };
 
@@ -164,10 +176,11 @@ Result<void> wait_for_no_members(const TopicAdmin& admin, const std::string& gro
     if (!members) return Failure(members.error());
     if (members->empty()) return {};
     if (SteadyClock::now() > deadline) {
-      return fail(ErrorKind::fatal,
-                  "group {} has {} live member{}, such as {}: stop every `dwell clean` of the group "
-                  "first; nothing was changed",
-                  group, members->size(), members->size() == 1 ? "" : "s", members->front());
+      return fail(
+          ErrorKind::fatal,
+          "group {} has {}, such as {}: stop every `dwell clean` of the group first; nothing "
+          "was changed",
+          group, counted(members->size(), "live member"), members->front());
     }
     if (!was_told) {
       tell(fmt::format("group {} has members; waiting up to {} for those whose process ended\n",
@@ -189,9 +202,8 @@ Result<void> create_topics(const Config& config, const TopicsArguments& argument
   if (auto checked = check_counts(*plan, arguments); !checked) return checked;
   for (const auto& [wanted, found] : plan->topics) {
     if (found) {
-      const int partitions = found->layout.partitions;
-      auto printed = print(fmt::format("topic {} was there, with {} partition{}\n", wanted.name,
-                                       partitions, partitions == 1 ? "" : "s"));
+      auto printed = print(fmt::format("topic {} was there, with {}\n", wanted.name,
+                                       partitions(found->layout.partitions)));
       if (!printed) return printed;
       continue;
     }
@@ -202,9 +214,8 @@ Result<void> create_topics(const Config& config, const TopicsArguments& argument
     const auto made = admin->create(topic);
     if (!made) return Failure(made.error());
     auto printed =
-        *made ? print(fmt::format("topic {} made, with {} partition{}, {}\n", wanted.name,
-                                  topic.partitions, topic.partitions == 1 ? "" : "s",
-                                  settings_line(wanted.settings)))
+        *made ? print(fmt::format("topic {} made, with {}, {}\n", wanted.name,
+                                  partitions(topic.partitions), settings_line(wanted.settings)))
               : print(fmt::format("topic {} was made by somebody else meanwhile\n", wanted.name));
     if (!printed) return printed;
   }
@@ -236,13 +247,13 @@ Result<void> check_topics(const Config& config) {
   }
   findings.lines += sink_line(config);
   if (findings.wrong == 0) {
-    findings.lines += fmt::format("ok: `dwell clean` can work with these {} topics\n",
-                                  plan->topics.size());
+    findings.lines +=
+        fmt::format("ok: `dwell clean` can work with these {} topics\n", plan->topics.size());
   }
   if (auto printed = print(findings.lines); !printed) return printed;
   if (findings.wrong == 0) return {};
-  return fail(ErrorKind::fatal, "{} thing{} wrong with the topics", findings.wrong,
-              findings.wrong == 1 ? " is" : "s are");
+  return fail(ErrorKind::fatal, "the topics cannot be used as they are; {} above",
+              counted(static_cast<std::size_t>(findings.wrong), "reason"));
 }
 
 Result<void> reset_topics(const Config& config, const TopicsArguments& arguments) {
@@ -254,12 +265,11 @@ Result<void> reset_topics(const Config& config, const TopicsArguments& arguments
   const auto reset = look(config, *admin, *plan);
   if (!reset) return Failure(reset.error());
   const auto& topics = config.topics;
-  const auto what = fmt::format(
-      "{} of {} offsets of states in topic {}, and the offsets of group {} in {} partition{} of "
-      "topic {}",
-      arguments.is_confirmed ? "deleted the records" : "this would delete the records",
-      format_count(static_cast<std::uint64_t>(reset->states)), topics.state, config.group,
-      reset->committed.size(), reset->committed.size() == 1 ? "" : "s", plan->read_topic);
+  const auto what =
+      fmt::format("{}: the states in topic {} ({}), and the offsets of group {} in topic {} ({})",
+                  arguments.is_confirmed ? "deleted" : "would delete", topics.state,
+                  counted(static_cast<std::size_t>(reset->states), "record"), config.group,
+                  plan->read_topic, counted(reset->committed.size(), "partition"));
   if (!arguments.is_confirmed) {
     auto printed = print(fmt::format(
         "{}\n`dwell clean` would start again at the beginning of topic {}, as far back as its "

@@ -15,9 +15,14 @@ namespace dwell {
 namespace {
 
 // Those that decide what is kept, how long, and what fits.
-constexpr std::array<const char*, 8> kShown{
-    "cleanup.policy", "message.timestamp.type", "max.message.bytes",         "retention.ms",
-    "retention.bytes", "segment.bytes",         "min.cleanable.dirty.ratio", "min.insync.replicas"};
+constexpr std::array<const char*, 8> kShown{"cleanup.policy",
+                                            "message.timestamp.type",
+                                            "max.message.bytes",
+                                            "retention.ms",
+                                            "retention.bytes",
+                                            "segment.bytes",
+                                            "min.cleanable.dirty.ratio",
+                                            "min.insync.replicas"};
 
 struct TopicView {
   TopicPlan::Topic topic;
@@ -44,8 +49,7 @@ Result<GroupView> view_group(const TopicAdmin& admin, std::string group, const T
   const auto members = admin.members(view.group);
   if (!members) return Failure(members.error());
   view.members = members->size();
-  auto committed =
-      admin.committed(view.group, view.topic, static_cast<int>(read.offsets.size()));
+  auto committed = admin.committed(view.group, view.topic, static_cast<int>(read.offsets.size()));
   if (!committed) return pass(committed);
   view.committed = std::move(*committed);
   return view;
@@ -58,8 +62,12 @@ std::string number(std::optional<Offset> offset) {
 Result<void> print_tables(const std::vector<TopicView>& topics,
                           const std::vector<GroupView>& groups) {
   const Terminal terminal = Terminal::of(stdout);
-  TextTable offsets(
-      {{"topic"}, {"role"}, {"partition", true}, {"replicas", true}, {"first", true}, {"end", true}});
+  TextTable offsets({{"topic"},
+                     {"role"},
+                     {"partition", true},
+                     {"replicas", true},
+                     {"first", true},
+                     {"end", true}});
   TextTable settings({{"topic"}, {"setting"}, {"value"}});
   for (const TopicView& view : topics) {
     const auto& [wanted, found] = view.topic;
@@ -131,8 +139,8 @@ Result<void> print_json(const std::vector<TopicView>& topics,
   for (const TopicView& view : topics) of_topics.push_back(json_of(view));
   boost::json::array of_groups;
   for (const GroupView& view : groups) of_groups.push_back(json_of(view));
-  return print_document(boost::json::object{{"topics", std::move(of_topics)},
-                                            {"groups", std::move(of_groups)}});
+  return print_document(
+      boost::json::object{{"topics", std::move(of_topics)}, {"groups", std::move(of_groups)}});
 }
 
 }  // namespace

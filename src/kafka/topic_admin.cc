@@ -59,9 +59,9 @@ KafkaList list_of(const std::string& topic, int partitions) {
 
 Result<TopicAdmin> TopicAdmin::open(const KafkaOptions& kafka) {
   // A producer would have brokers make the topics it asks about.
-  auto client = KafkaClient::make(RD_KAFKA_CONSUMER, kafka,
-                                  {{"allow.auto.create.topics", "false"},
-                                   {"isolation.level", "read_uncommitted"}});
+  auto client = KafkaClient::make(
+      RD_KAFKA_CONSUMER, kafka,
+      {{"allow.auto.create.topics", "false"}, {"isolation.level", "read_uncommitted"}});
   if (!client) return pass(client);
   return TopicAdmin(std::move(*client), kafka.brokers);
 }
@@ -146,9 +146,8 @@ Result<bool> TopicAdmin::create(const NewTopic& topic) const {
 Result<bool> TopicAdmin::create_once(const NewTopic& topic) const {
   const auto what = "topic " + topic.name;
   std::array<char, 256> reason{};
-  const KafkaHandle<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy> wanted(
-      rd_kafka_NewTopic_new(topic.name.c_str(), topic.partitions, topic.replication, reason.data(),
-                            reason.size()));
+  const KafkaHandle<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy> wanted(rd_kafka_NewTopic_new(
+      topic.name.c_str(), topic.partitions, topic.replication, reason.data(), reason.size()));
   if (!wanted) return fail(ErrorKind::invalid, "{}: {}", what, reason.data());
   for (const auto& [name, value] : topic.settings) {
     const auto set = rd_kafka_NewTopic_set_config(wanted.get(), name.c_str(), value.c_str());
@@ -160,8 +159,8 @@ Result<bool> TopicAdmin::create_once(const NewTopic& topic) const {
   });
   if (!event) return pass(event);
   std::size_t count = 0;
-  const auto* const* results = rd_kafka_CreateTopics_result_topics(
-      rd_kafka_event_CreateTopics_result(event->get()), &count);
+  const auto* const* results =
+      rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event->get()), &count);
   CHECK(count == 1);
   const auto code = rd_kafka_topic_result_error(results[0]);
   if (code == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) return false;
@@ -194,8 +193,8 @@ Result<TopicSettings> TopicAdmin::settings_once(const std::string& topic, bool a
   const auto* const* entries = rd_kafka_ConfigResource_configs(results[0], &count);
   TopicSettings found;
   for (std::size_t i = 0; i < count; ++i) {
-    const bool is_own = rd_kafka_ConfigEntry_source(entries[i]) ==
-                        RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG;
+    const bool is_own =
+        rd_kafka_ConfigEntry_source(entries[i]) == RD_KAFKA_CONFIG_SOURCE_DYNAMIC_TOPIC_CONFIG;
     const char* value = rd_kafka_ConfigEntry_value(entries[i]);
     if (value && (is_own || !are_own)) found[rd_kafka_ConfigEntry_name(entries[i])] = value;
   }
@@ -272,7 +271,8 @@ Result<void> TopicAdmin::delete_records_once(const std::string& topic, int parti
     if (one.err == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
     auto refused = failure(one.err, fmt::format("{}, partition {}", what, one.partition));
     // The brokers are still learning of the new one.
-    if (one.err == RD_KAFKA_RESP_ERR_POLICY_VIOLATION) refused.value().kind = ErrorKind::retry_later;
+    if (one.err == RD_KAFKA_RESP_ERR_POLICY_VIOLATION)
+      refused.value().kind = ErrorKind::retry_later;
     return refused;
   }
   return {};

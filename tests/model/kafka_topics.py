@@ -63,11 +63,15 @@ class Topics:
         ])
         return self
 
-    def flags(self, instance="one"):
+    def names(self):
+        """The flags that `dwell topics` takes too."""
         return ["--brokers", self.broker.address, "--topics-input", self.input,
-                "--topics-keyed", self.keyed, "--topics-cleaned", self.cleaned, "--topics-state", self.state,
-                "--topics-rejected", self.rejected, "--clean-group", self.group,
-                "--instance-id", instance]
+                "--topics-keyed", self.keyed, "--topics-cleaned", self.cleaned,
+                "--topics-state", self.state, "--topics-rejected", self.rejected,
+                "--clean-group", self.group]
+
+    def flags(self, instance="one"):
+        return [*self.names(), "--instance-id", instance]
 
     def produce(self, records):
         """Each record is (partition, value, timestamp in ms), without a key."""
