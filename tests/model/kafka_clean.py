@@ -110,16 +110,19 @@ class Meddler:
         wait_until(is_done)
 
     def set_offset(self, offset, topic=None):
+        """Refused while the group has members; those of ended processes soon are none any more."""
+        where = TopicPartition(topic or self.topics.input, 0, offset)
+
         def is_done():
+            (future,) = self.client.alter_consumer_group_offsets(
+                [ConsumerGroupTopicPartitions(self.topics.group, [where])]).values()
             try:
-                where = TopicPartition(topic or self.topics.input, 0, offset)
-                self.done(self.client.alter_consumer_group_offsets(
-                    [ConsumerGroupTopicPartitions(self.topics.group, [where])]))
-                return True
-            except confluent_kafka.KafkaException as error:
-                if error.args[0].code() != confluent_kafka.KafkaError.UNKNOWN_MEMBER_ID:
-                    raise
-                return False
+                (found,) = future.result(PATIENCE_S).topic_partitions
+                error = found.error
+            except confluent_kafka.KafkaException as raised:
+                error = raised.args[0]
+            assert not error or error.code() == confluent_kafka.KafkaError.UNKNOWN_MEMBER_ID, error
+            return not error
         wait_until(is_done)
 
     def write(self, topic, key, value):
