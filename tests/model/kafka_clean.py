@@ -46,7 +46,14 @@ class Cleaner:
 
     def refused(self, status, *flags):
         """What it says when it does not start."""
-        return self.dwell.run(*self.command, *flags, status=status).err
+        process = self.dwell.start(*self.command, *flags)
+        try:
+            _, err = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
+            process.wait()
+        assert process.returncode == status, err
+        return err.decode()
 
 
 class Meddler:

@@ -84,7 +84,7 @@ class Topics:
         producer.close()
 
     def committed(self, admin):
-        """The next offset of each partition that the group has one for."""
+        """The next offset of each partition of the input that the group has one for."""
         try:
             offsets = admin.list_consumer_group_offsets(self.group)
         except KafkaError as error:
@@ -92,7 +92,7 @@ class Topics:
                 raise
             return {}  # the group's coordinator is not there yet
         return {where.partition: value.offset for where, value in offsets.items()
-                if value.offset >= 0}
+                if where.topic == self.input and value.offset >= 0}
 
     def read(self, topic, partitions=1):
         """Every message that a read_committed reader gets, partition by partition."""
