@@ -138,6 +138,30 @@ def test_no_brokers(tmp_path):
     assert "dwell: brokers 127.0.0.1:1: topic device-events: " in said
 
 
+def test_what_the_brokers_do_not_allow_is_told(broker, tmp_path):
+    import kafka.admin as kafka
+    from kafka_broker import Broker
+    if not isinstance(broker, Broker):
+        pytest.skip("SKIP: DWELL_TEST_KAFKA names one without an authorizer of the tests' own")
+    own, dwell = Broker(tmp_path / "broker"), Dwell(tmp_path)
+    with own.properties.open("a") as file:
+        file.write("authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n"
+                   "allow.everyone.if.no.acl.found=true\n")
+    try:
+        own.start()
+        dwell.run("topics", "create", "--brokers", own.address)
+        admin = kafka.KafkaAdminClient(bootstrap_servers=own.address)
+        admin.create_acls([kafka.ACL(
+            "User:other", "*", kafka.ACLOperation.READ, kafka.ACLPermissionType.ALLOW,
+            kafka.ResourcePattern(kafka.ResourceType.TOPIC, "device-events"))])
+        admin.close()
+        for command in (["check"], ["create"], ["describe"], ["reset", "--yes"]):
+            said = dwell.run("topics", *command, "--brokers", own.address, status=1).err
+            assert f"brokers {own.address}: topic device-events: Broker: Topic authorization" in said
+    finally:
+        own.stop()
+
+
 # check
 
 def test_missing_topics_are_named(run, topics, admin):
