@@ -63,7 +63,7 @@ Result<TopicAdmin> TopicAdmin::open(const KafkaOptions& kafka) {
       RD_KAFKA_CONSUMER, kafka,
       {{"allow.auto.create.topics", "false"}, {"isolation.level", "read_uncommitted"}});
   if (!client) return pass(client);
-  return TopicAdmin(std::move(*client), kafka.brokers);
+  return TopicAdmin(std::move(*client), kafka);
 }
 
 Failure TopicAdmin::failure(rd_kafka_resp_err_t code, std::string_view what,
@@ -71,7 +71,7 @@ Failure TopicAdmin::failure(rd_kafka_resp_err_t code, std::string_view what,
   const auto kind = is_passing(code)   ? ErrorKind::retry_later
                     : is_missing(code) ? ErrorKind::not_found
                                        : ErrorKind::fatal;
-  return fail(kind, "brokers {}: {}: {}", brokers_, what,
+  return fail(kind, "brokers {}: {}: {}", kafka_.brokers, what,
               reason && *reason ? reason : rd_kafka_err2str(code));
 }
 
@@ -232,7 +232,7 @@ Result<std::vector<KafkaClient::Offsets>> TopicAdmin::offsets(const std::string&
   for (int i = 0; i < partitions; ++i) {
     auto found = keep_trying([&] { return client_->offsets(topic, i, kAnswer); });
     if (!found) {
-      return fail(found.error().kind, "brokers {}: {}", brokers_, found.error().message);
+      return fail(found.error().kind, "brokers {}: {}", kafka_.brokers, found.error().message);
     }
     all.push_back(*found);
   }
@@ -307,33 +307,26 @@ Result<std::vector<std::string>> TopicAdmin::members(const std::string& group) c
   });
 }
 
+// As a consumer asks: the request of the admin API ends the process when the group's coordinator is
+// not there yet (librdkafka 2.0.2).
 Result<std::vector<std::optional<Offset>>> TopicAdmin::committed(const std::string& group,
                                                                  const std::string& topic,
                                                                  int partitions) const {
+  const auto what = fmt::format("offsets of group {} in topic {}", group, topic);
+  const auto consumer = KafkaClient::make(
+      RD_KAFKA_CONSUMER, kafka_, {{"group.id", group}, {"isolation.level", "read_uncommitted"}});
+  if (!consumer) return Failure(consumer.error());
   return keep_trying([&]() -> Result<std::vector<std::optional<Offset>>> {
-    const auto what = fmt::format("offsets of group {} in topic {}", group, topic);
     const KafkaList list = list_of(topic, partitions);
-    const KafkaHandle<rd_kafka_ListConsumerGroupOffsets_t,
-                      rd_kafka_ListConsumerGroupOffsets_destroy>
-        wanted(rd_kafka_ListConsumerGroupOffsets_new(group.c_str(), list.get()));
-    auto event = ask(what, [&](const rd_kafka_AdminOptions_t* options, rd_kafka_queue_t* queue) {
-      rd_kafka_ListConsumerGroupOffsets_t* one = wanted.get();
-      rd_kafka_ListConsumerGroupOffsets(client_->get(), &one, 1, options, queue);
-    });
-    if (!event) return pass(event);
-    std::size_t count = 0;
-    const auto* const* groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
-        rd_kafka_event_ListConsumerGroupOffsets_result(event->get()), &count);
-    CHECK(count == 1);
-    const auto* error = rd_kafka_group_result_error(groups[0]);
+    const auto code =
+        rd_kafka_committed((*consumer)->get(), list.get(), static_cast<int>(kAnswer.count()));
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return failure(code, what);
     std::vector<std::optional<Offset>> found(static_cast<std::size_t>(partitions));
-    if (error && rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) return found;
-    if (error) return failure(rd_kafka_error_code(error), what);
-    const auto* offsets = rd_kafka_group_result_partitions(groups[0]);
-    for (int i = 0; i < offsets->cnt; ++i) {
-      const auto& one = offsets->elems[i];
-      if (one.err != RD_KAFKA_RESP_ERR_NO_ERROR) return failure(one.err, what);
-      if (one.offset >= 0) found.at(static_cast<std::size_t>(one.partition)) = one.offset;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const auto& one = list->elems[i];
+      const bool is_known = one.err == RD_KAFKA_RESP_ERR_NO_ERROR;
+      if (!is_known && !is_missing(one.err)) return failure(one.err, what);
+      if (is_known && one.offset >= 0) found[i] = one.offset;
     }
     return found;
   });

@@ -56,8 +56,8 @@ class TopicAdmin {
                                 std::span<const PartitionId> partitions) const;
 
  private:
-  TopicAdmin(std::unique_ptr<KafkaClient> client, std::string brokers)
-      : client_(std::move(client)), brokers_(std::move(brokers)) {}
+  TopicAdmin(std::unique_ptr<KafkaClient> client, KafkaOptions kafka)
+      : client_(std::move(client)), kafka_(std::move(kafka)) {}
 
   Failure failure(rd_kafka_resp_err_t code, std::string_view what,
                   const char* reason = nullptr) const;
@@ -73,7 +73,7 @@ class TopicAdmin {
   Result<void> delete_records_once(const std::string& topic, int partitions) const;
 
   std::unique_ptr<KafkaClient> client_;
-  std::string brokers_;
+  KafkaOptions kafka_;
 };
 
 }  // namespace dwell
