@@ -6,13 +6,15 @@ DATABASE := var/examples.db
 LISTEN ?= 127.0.0.1:8080
 URL ?= http://$(LISTEN)
 DATA_SECONDS ?= 60
+BROKERS ?= 127.0.0.1:9092
+TOPIC ?= device-events
 CHAOS_ROUNDS ?= 200
 FUZZ_SECONDS ?= 600
 JOBS ?= $(shell nproc)
 PART ?= all
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-client deps-test deps-bench build run client data test soak bench format check-format clean
+.PHONY: help deps deps-client deps-test deps-bench build run client data data-kafka test soak bench format check-format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -42,6 +44,10 @@ client: deps-client ## Post to the running service at URL and ask it with curl
 
 data: deps-client ## Play the examples to the service at URL as of now, in DATA_SECONDS
 	@scripts/stream-examples --seconds $(DATA_SECONDS) $(URL) $(EXAMPLES)
+
+data-kafka: deps-client ## Play the examples to TOPIC at BROKERS as of now, in DATA_SECONDS
+	@scripts/install-python-tools
+	@build/python/bin/python scripts/produce-examples --seconds $(DATA_SECONDS) $(BROKERS) $(TOPIC) $(EXAMPLES)
 
 test: deps-test ## Build and run every test, with and without sanitizers
 	@scripts/run-tests $(JOBS)

@@ -104,7 +104,8 @@ struct Plan {
 };
 
 Result<Plan> make_plan(const Config& config) {
-  auto client = KafkaClient::make(RD_KAFKA_PRODUCER, kafka_options(config), {});
+  // A consumer, since a producer that asks for a topic makes it where brokers allow that.
+  auto client = KafkaClient::make(RD_KAFKA_CONSUMER, kafka_options(config), {});
   if (!client) return pass(client);
   const auto count = (*client)->partition_count(config.topics.input, kPatience);
   if (!count) return Failure(count.error());

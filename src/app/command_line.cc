@@ -16,6 +16,8 @@ namespace {
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 constexpr int kMostListed = 10'000;
+constexpr int kMostPartitions = 10'000;
+constexpr int kMostCopies = 100;
 
 int finish(const Result<void>& result) {
   if (result) return 0;
@@ -75,6 +77,7 @@ class CommandLine {
         "`dwell config` shows the effective ones and where each comes from.");
     add_run();
     add_clean();
+    add_topics();
     add_replay();
     add_timeline();
     add_who();
@@ -83,7 +86,7 @@ class CommandLine {
     add_check();
     add_config();
     app_.set_version_flag("--version", "dwell " DWELL_VERSION);
-    add_command("version", "Print the version", [] { return finish(print(version())); });
+    add_command(app_, "version", "Print the version", [] { return finish(print(version())); });
   }
 
   int run(int argc, char** argv) {
@@ -210,6 +213,36 @@ class CommandLine {
                    [](const LoadedConfig& loaded) { return clean(loaded); });
   }
 
+  void add_topics() {
+    CLI::App& topics =
+        *app_.add_subcommand("topics", "Make, check, describe and reset the topics of `clean`");
+    topics.require_subcommand(1);
+    const auto add = [&](const char* name, const char* help, auto action) {
+      return add_configured(
+          topics, name, help,
+          {"brokers", "kafka.", "topics.", "clean.group", "input.", "order.mode"},
+          [this, action](const LoadedConfig& loaded) { return action(loaded.config, topics_); });
+    };
+    auto* create = add("create", "Make the topics that are missing", create_topics);
+    create
+        ->add_option("--partitions", topics_.partitions,
+                     "Of the input, if it is made, and of those that follow it [1]")
+        ->check(CLI::Validator(check_number, ""))
+        ->check(CLI::Range(1, kMostPartitions));
+    create->add_option("--replication", topics_.replication, "Copies of each partition")
+        ->check(CLI::Validator(check_number, ""))
+        ->check(CLI::Range(1, kMostCopies))
+        ->capture_default_str();
+    add("check", "Say what is wrong with the topics, and the command that mends it",
+        [](const Config& config, const TopicsArguments&) { return check_topics(config); });
+    auto* describe =
+        add("describe", "Show offsets, settings and how far the groups are", describe_topics);
+    add_json(*describe, topics_.format);
+    auto* reset =
+        add("reset", "Forget states and offsets, to start at the input's beginning", reset_topics);
+    reset->add_flag("--yes", topics_.is_confirmed, "Do it, instead of saying what it would do");
+  }
+
   void add_replay() {
     auto* command = add_configured(
         "replay", "Read event files into the database, going on where it stopped",
@@ -304,7 +337,7 @@ class CommandLine {
   }
 
   void add_generate() {
-    auto* command = add_command("generate", "Write synthetic events to standard output",
+    auto* command = add_command(app_, "generate", "Write synthetic events to standard output",
                                 [this] { return finish(generate(generate_)); });
     const auto number = CLI::Validator(check_number, "");
     const auto percent = CLI::Range(0.0, 100.0);
@@ -345,7 +378,7 @@ class CommandLine {
   }
 
   void add_check() {
-    auto* command = add_command("check", "Check a TOML file of settings", [this] {
+    auto* command = add_command(app_, "check", "Check a TOML file of settings", [this] {
       Problems problems;
       const auto assignments = read_config_file(settings(), check_path_, problems);
       apply(settings(), assignments, problems);
@@ -370,6 +403,7 @@ class CommandLine {
   std::vector<Assignment> flags_;
   bool docs_ = false;
   RunArguments run_;
+  TopicsArguments topics_;
   ReplayArguments replay_;
   TimelineArguments timeline_;
   WhoArguments who_;

@@ -31,6 +31,20 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments);
 // Cleans what the partitions it is given have, until a signal stops it.
 Result<void> clean(const LoadedConfig& loaded);
 
+struct TopicsArguments {
+  std::optional<int> partitions;  // of a new input
+  int replication = 1;            // of new topics
+  bool is_confirmed = false;      // a reset without it only says what it would do
+  Format format = Format::table;
+};
+// Makes the topics that are missing.
+Result<void> create_topics(const Config& config, const TopicsArguments& arguments);
+// Fails when `dwell clean` cannot work with the topics as they are.
+Result<void> check_topics(const Config& config);
+Result<void> describe_topics(const Config& config, const TopicsArguments& arguments);
+// Forgets states and offsets, so that `dwell clean` starts at the beginning of its input.
+Result<void> reset_topics(const Config& config, const TopicsArguments& arguments);
+
 struct TimelineArguments {
   std::string device;
   Timestamp start = kEarliest;

@@ -78,15 +78,19 @@ Result<std::unique_ptr<KafkaCommitter>> KafkaCommitter::open(const KafkaOptions&
                                                              const KafkaCommitterOptions& options,
                                                              const KafkaSource& source,
                                                              Clock& clock) {
+  // Before a producer asks for them, which makes topics where brokers allow that.
+  for (const std::string& topic : {options.cleaned_topic, options.state_topic}) {
+    if (auto same = check_partitions(source, topic); !same) return pass(same);
+  }
+  if (auto found = source.client().partition_count(options.rejected_topic, kPatience); !found) {
+    return pass(found);
+  }
   auto transactions = KafkaTransactions::open(
       kafka, {options.member,
               options.transaction_timeout,
               options.record_bytes + kOfHeaders,
               {options.cleaned_topic, options.state_topic, options.rejected_topic}});
   if (!transactions) return pass(transactions);
-  for (const std::string& topic : {options.cleaned_topic, options.state_topic}) {
-    if (auto same = check_partitions(source, topic); !same) return pass(same);
-  }
   auto states = StateTopic::open(kafka, source, options.state_topic);
   if (!states) return pass(states);
   return std::unique_ptr<KafkaCommitter>(
@@ -210,8 +214,10 @@ Result<void> KafkaCommitter::write_rejected(const Partition& partition, std::uin
   const rd_kafka_message_t& message = source_.message(partition.id, record);
   pass_header(message, kTrace, headers);
   pass_header(message, kRedriven, headers);
-  const std::string_view key =
-      rejected.key.size() <= kLongestKey ? rejected.key : std::string_view();
+  std::string_view key;  // as it came, and none if it had none
+  if (message.key && message.key_len <= kLongestKey) {
+    key = {static_cast<const char*>(message.key), message.key_len};
+  }
   return transactions_.produce({kRejected, RD_KAFKA_PARTITION_UA, key, rejected.bytes, headers});
 }
 

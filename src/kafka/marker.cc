@@ -103,12 +103,6 @@ Result<Marker> decode_marker(std::string_view record) {
   }
   Marker marker;
   marker.rule_version = reader.number();
-  if (reader.is_sound() && marker.rule_version != kRuleVersion) {
-    return fail(ErrorKind::fatal,
-                "the states were folded with rule version {}, this binary has version {}: drain "
-                "the input with the release that wrote them, then go on with this one",
-                marker.rule_version, kRuleVersion);
-  }
   marker.rule = take_rule(reader);
   marker.cluster = reader.text(kLongestName);
   marker.topic = reader.text(kLongestName);

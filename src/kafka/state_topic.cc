@@ -234,6 +234,14 @@ Result<void> StateTopic::check(const Restoring& one) const {
                 input_name(name_, one.partition->id), marker.topic, marker.cluster,
                 source_.options().topic, cluster_, kStartAnew);
   }
+  if (marker.rule_version != kRuleVersion && *one.committed != marker.next) {
+    return fail(ErrorKind::fatal,
+                "{}: the states were folded with rule version {}, this binary has version {}, and "
+                "offsets {} to {} are still to be folded with the former: run and stop the release "
+                "that wrote them, then go on with this one. Or: {}",
+                input_name(name_, one.partition->id), marker.rule_version, kRuleVersion,
+                marker.next, *one.committed, kStartAnew);
+  }
   if (marker.rule.order != one.partition->fold.rule().order) {
     return fail(ErrorKind::invalid,
                 "order.mode: the states of {} were made with {}; set it back, or: {}", one.input,
@@ -300,8 +308,9 @@ Result<void> StateTopic::fold_input(std::span<Restoring> all) {
 Result<void> StateTopic::take_over(Restoring& one) {
   if (!one.marker) return {};
   one.partition->positions = {{one.input, *one.committed, ""}};
-  one.lack.has_marker = is_same(one.marker->rule, one.partition->fold.rule());
-  if (one.lack.has_marker) {
+  const bool is_same_rule = is_same(one.marker->rule, one.partition->fold.rule());
+  one.lack.has_marker = is_same_rule && one.marker->rule_version == kRuleVersion;
+  if (is_same_rule) {
     one.partition->fold = std::move(*one.fold);
     return {};
   }

@@ -125,8 +125,7 @@ Result<void> KafkaTransactions::commit_with(std::span<const GroupOffsets> all) {
       // Given up for an error of before: asked once more, the client tells which.
       const bool is_told_next = rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR__STATE &&
                                 !std::exchange(was_asked_again, true);
-      const bool may_succeed =
-          rd_kafka_error_is_retriable(error) && SteadyClock::now() < deadline;
+      const bool may_succeed = rd_kafka_error_is_retriable(error) && SteadyClock::now() < deadline;
       if (is_told_next || may_succeed) {
         rd_kafka_error_destroy(error);
         continue;

@@ -49,8 +49,8 @@ class KafkaErrors : public ::testing::Test {
 
   // A process that is given its partition and folded the record there is.
   std::unique_ptr<KafkaProcess> folded() {
-    auto process = std::make_unique<KafkaProcess>(world_, small_rule(Order::arrival),
-                                                  CheckpointLimits());
+    auto process =
+        std::make_unique<KafkaProcess>(world_, small_rule(Order::arrival), CheckpointLimits());
     auto started = process->start();
     EXPECT_TRUE(started) << started.error().message;
     EXPECT_TRUE(process->fold_to(1));
@@ -123,21 +123,20 @@ TEST_P(KafkaLastingErrors, EndTheMembershipOrTheProcess) {
 
 INSTANTIATE_TEST_SUITE_P(
     Kafka, KafkaLastingErrors,
-    ::testing::Values(
-        Lasting{"FencedAtTheEnd", kEndTxn, RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
-                ErrorKind::lost_ownership},
-        Lasting{"OldEpochAtTheEnd", kEndTxn, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH,
-                ErrorKind::lost_ownership},
-        Lasting{"OldEpochAtTheStart", kAddPartitionsToTxn,
-                RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, ErrorKind::lost_ownership},
-        Lasting{"OldGeneration", kTxnOffsetCommit, RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION,
-                ErrorKind::lost_ownership},
-        Lasting{"NoMember", kTxnOffsetCommit, RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID,
-                ErrorKind::lost_ownership},
-        Lasting{"NotAllowedToWrite", kAddPartitionsToTxn,
-                RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, ErrorKind::invalid},
-        Lasting{"GroupNotAllowed", kTxnOffsetCommit, RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED,
-                ErrorKind::invalid}),
+    ::testing::Values(Lasting{"FencedAtTheEnd", kEndTxn, RD_KAFKA_RESP_ERR_PRODUCER_FENCED,
+                              ErrorKind::lost_ownership},
+                      Lasting{"OldEpochAtTheEnd", kEndTxn, RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH,
+                              ErrorKind::lost_ownership},
+                      Lasting{"OldEpochAtTheStart", kAddPartitionsToTxn,
+                              RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH, ErrorKind::lost_ownership},
+                      Lasting{"OldGeneration", kTxnOffsetCommit,
+                              RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION, ErrorKind::lost_ownership},
+                      Lasting{"NoMember", kTxnOffsetCommit, RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID,
+                              ErrorKind::lost_ownership},
+                      Lasting{"NotAllowedToWrite", kAddPartitionsToTxn,
+                              RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, ErrorKind::invalid},
+                      Lasting{"GroupNotAllowed", kTxnOffsetCommit,
+                              RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED, ErrorKind::invalid}),
     [](const auto& info) { return info.param.name; });
 
 TEST_F(KafkaErrors, AnAbortedCommitIsTriedAgainWithTheSameUnit) {

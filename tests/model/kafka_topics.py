@@ -63,11 +63,15 @@ class Topics:
         ])
         return self
 
-    def flags(self, instance="one"):
+    def names(self):
+        """The flags that `dwell topics` takes too."""
         return ["--brokers", self.broker.address, "--topics-input", self.input,
-                "--topics-keyed", self.keyed, "--topics-cleaned", self.cleaned, "--topics-state", self.state,
-                "--topics-rejected", self.rejected, "--clean-group", self.group,
-                "--instance-id", instance]
+                "--topics-keyed", self.keyed, "--topics-cleaned", self.cleaned,
+                "--topics-state", self.state, "--topics-rejected", self.rejected,
+                "--clean-group", self.group]
+
+    def flags(self, instance="one"):
+        return [*self.names(), "--instance-id", instance]
 
     def produce(self, records):
         """Each record is (partition, value, timestamp in ms), without a key."""
@@ -80,7 +84,7 @@ class Topics:
         producer.close()
 
     def committed(self, admin):
-        """The next offset of each partition that the group has one for."""
+        """The next offset of each partition of the input that the group has one for."""
         try:
             offsets = admin.list_consumer_group_offsets(self.group)
         except KafkaError as error:
@@ -88,7 +92,7 @@ class Topics:
                 raise
             return {}  # the group's coordinator is not there yet
         return {where.partition: value.offset for where, value in offsets.items()
-                if value.offset >= 0}
+                if where.topic == self.input and value.offset >= 0}
 
     def read(self, topic, partitions=1):
         """Every message that a read_committed reader gets, partition by partition."""
