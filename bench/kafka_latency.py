@@ -133,8 +133,12 @@ def restart_rows(bench, options):
     with bench.topics(*names) as made:
         command = dwell_command(bench, made, group, folder)
         bench.tool("load", "send", made[0], devices, 0, PASSES * devices, 0)
-        with running("dwell", command, folder) as program:
+        # At the default number of devices this is the default; with fewer, as many checkpoints.
+        with running("dwell", [*command, "--checkpoint-devices", max(1, devices // 2)],
+                     folder) as program:
             finish(bench.started_tool("watch", "commits", group, made[0]), [program])
+            program.end()  # with a last checkpoint, so that what is to be folded again is the tail
+        with running("dwell", command, folder) as program:
             bench.tool("load", "send", made[0], tail_devices, tail_first,
                        TAIL_PASSES * tail_devices, 0)
             finish(bench.started_tool("watch", "commits", group, made[0]), [program])
