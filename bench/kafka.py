@@ -27,11 +27,24 @@ def start_broker(folder):
     from kafka_broker import Broker
     subprocess.run([ROOT / "scripts" / "install-kafka"], check=True)
     # As users run it: no setting that saves its start.
-    return Broker(folder / "broker", heap="1g", jvm=()).start()
+    broker = Broker(folder / "broker", heap="1g", jvm=())
+    try:
+        return broker.start()
+    except BaseException:
+        broker.stop()
+        raise
+
+
+def not_measured(what, error):
+    return Row(f"`dwell clean`: {what}", "", "", f"not measured: {error}", False)
 
 
 def rows(build, folder, options):
-    broker = start_broker(folder)
+    try:
+        broker = start_broker(folder)
+    except (AssertionError, subprocess.SubprocessError, OSError) as error:
+        yield not_measured("all of it", str(error).strip().splitlines()[-1])
+        return
     try:
         bench = Bench(build, folder, broker)
         for name, measure in PARTS.items():
@@ -41,6 +54,6 @@ def rows(build, folder, options):
             try:
                 yield from measure(bench, options)
             except (Failed, subprocess.SubprocessError, OSError) as error:
-                yield Row(f"`dwell clean`: {name}", "", "", f"not measured: {error}", False)
+                yield not_measured(name, error)
     finally:
         broker.stop()

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fmt/format.h>
+#include <thread>
 
 namespace bench {
 namespace {
@@ -11,6 +12,17 @@ namespace {
 constexpr std::uint64_t kFirstMs = 1'577'836'800'000;  // 2020-01-01
 constexpr std::chrono::milliseconds kPatience{10'000};
 constexpr std::string_view kBeforeTime = R"("payload":{"timestamp":)";
+
+// A topic that was just made has no leader for a moment.
+template <typename Ask>
+auto ask_until_answered(Ask ask) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  for (;;) {
+    auto answer = ask();
+    if (answer || std::chrono::steady_clock::now() > deadline) return must(std::move(answer));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+}
 
 }  // namespace
 
@@ -40,10 +52,10 @@ double monotonic_seconds() {
 
 dwell::KafkaList all_partitions(const dwell::KafkaClient& client, const std::string& topic,
                                 From from) {
-  const int count = must(client.partition_count(topic, kPatience));
+  const int count = ask_until_answered([&] { return client.partition_count(topic, kPatience); });
   dwell::KafkaList list(rd_kafka_topic_partition_list_new(count));
   for (int i = 0; i < count; ++i) {
-    const auto offsets = must(client.offsets(topic, i, kPatience));
+    const auto offsets = ask_until_answered([&] { return client.offsets(topic, i, kPatience); });
     rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), i)->offset =
         from == From::beginning ? offsets.low : offsets.high;
   }
