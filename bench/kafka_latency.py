@@ -31,7 +31,8 @@ def one_way(bench, name, command_of, rate):
     folder = bench.folder / group
     with bench.topics(*names) as made:
         with running(name, command_of(made, group, folder), folder) as program:
-            watch = bench.started_tool("watch", "latency", *made[:2], LATENCY_DEVICES, rate, SECONDS)
+            watch = bench.started_tool("watch", "latency", *made[:2], LATENCY_DEVICES, rate,
+                                       SECONDS)
             found = json.loads(finish(watch, [program]))
             program.end()
     say(f"{name} at {rate:,}/s: p50 {found['p50_ms']:.2f} ms, p99 {found['p99_ms']:.2f} ms")

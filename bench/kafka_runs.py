@@ -16,7 +16,10 @@ PATIENCE_S = 300  # for whatever is waited for
 
 
 class Failed(Exception):
-    """This row cannot be measured; the others can."""
+    """This row cannot be measured; the others can. What it says is one line of a table."""
+
+    def __init__(self, why):
+        super().__init__(" ".join(why.replace("|", "/").split()))
 
 
 def say(text):
@@ -84,7 +87,7 @@ class Program:
 
     def check(self):
         if self.usage is None and self._wait(os.WNOHANG):
-            raise Failed(f"{self.name} ended: {self.log.read_text(errors='replace')[-300:]}")
+            raise Failed(f"{self.name} ended: {self.log.read_text(errors='replace').strip()[-300:]}")
 
     def peak_mib(self):
         status = Path(f"/proc/{self.process.pid}/status").read_text()
