@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures Dwell against its floors and prints one table of ratios.
 
-usage: run.py BUILD [--part core|service|all] [--rounds N] [--events N] [--devices N]
+usage: run.py BUILD [--part core|service|kafka|all] [--rounds N] [--events N] [--devices N]
+              [--kafka-events N] [--kafka-devices N] [--kafka-known N] [--kafka-only ROWS]...
 
 BUILD holds the bench programs and dwell, built alike. Both sides of a row run in turns in one
 sitting on one disk, and only their ratio is reported: the absolute figures behind it hold for this
@@ -19,10 +20,11 @@ import tempfile
 from pathlib import Path
 
 import core
+import kafka
 import service
 from table import HEAD, output_of
 
-PARTS = {"core": core, "service": service}
+PARTS = {"core": core, "service": service, "kafka": kafka}
 
 
 def first_match(path, pattern, default="unknown"):
@@ -57,6 +59,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--events", type=int, default=2_000_000, help="of the core")
     parser.add_argument("--devices", type=int, default=100_000, help="of the core")
+    parser.add_argument("--kafka-events", type=int, default=2_000_000)
+    parser.add_argument("--kafka-devices", type=int, default=100_000)
+    parser.add_argument("--kafka-known", type=int, default=1_000_000,
+                        help="devices of the rows on restart and memory")
+    parser.add_argument("--kafka-only", action="append", choices=kafka.PARTS)
     arguments = parser.parse_args()
     build = arguments.build.resolve()
     chosen = [part for part in PARTS if arguments.part in (part, "all")]
@@ -67,6 +74,9 @@ def main():
         lines.append(f"Medians of {arguments.rounds} rounds in turns, lowest and highest in brackets.")
         if "core" in chosen:
             lines.append(f"Core: {arguments.events:,} events of {arguments.devices:,} devices.")
+        if "kafka" in chosen:
+            lines.append(f"Kafka: {arguments.kafka_events:,} events of {arguments.kafka_devices:,} "
+                         "devices; broker and programs share the cores.")
         lines += ["", HEAD]
         for part in chosen:
             folder = Path(name) / part

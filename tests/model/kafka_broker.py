@@ -11,6 +11,7 @@ import uuid
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIBS = ROOT / "build" / "kafka" / "libs"
 PATIENCE_S = 60
+QUICK_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 PROPERTIES = """
 process.roles=broker,controller
@@ -50,10 +51,11 @@ def free_ports(count):
 class Broker:
     """start() and kill() as often as wanted; port and data stay."""
 
-    def __init__(self, folder, heap="256m"):
+    def __init__(self, folder, heap="256m", jvm=QUICK_START):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.heap = heap
+        self.jvm = jvm
         self.port, controller = free_ports(2)
         self.address = f"127.0.0.1:{self.port}"
         self.process = None
@@ -70,7 +72,7 @@ class Broker:
         return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "a")
 
     def _command(self, *words):
-        return ["java", f"-Xmx{self.heap}", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+        return ["java", f"-Xmx{self.heap}", *self.jvm,
                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-cp", f"{LIBS}/*", *words]
 
     def _run(self, *words):
