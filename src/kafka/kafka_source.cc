@@ -37,7 +37,8 @@ Result<std::unique_ptr<KafkaSource>> KafkaSource::open(const KafkaOptions& kafka
       {"group.instance.id", options.member},
       {"session.timeout.ms", std::to_string(options.session_timeout.count())},
       {"heartbeat.interval.ms", std::to_string(options.session_timeout.count() / 4)},
-      {"partition.assignment.strategy", "cooperative-sticky"},
+      // Eager: docs/decisions/0013.
+      {"partition.assignment.strategy", "range"},
       {"enable.auto.commit", "false"},
       {"enable.auto.offset.store", "false"},
       {"auto.offset.reset", "error"},
@@ -69,7 +70,7 @@ KafkaSource::KafkaSource(std::unique_ptr<KafkaClient> client, const KafkaSourceO
 // A change that nobody answers would keep the client from ending for ever. As a static member it
 // sends no word to the group.
 KafkaSource::~KafkaSource() {
-  if (change_) KafkaError(answer(change_.get()));
+  if (change_) (void)answer(change_.get());
   change_.reset();
   events_.clear();
   rd_kafka_t* handle = client_->get();
@@ -81,17 +82,16 @@ KafkaSource::~KafkaSource() {
   while (!rd_kafka_consumer_closed(handle) && std::chrono::steady_clock::now() < deadline) {
     const KafkaEvent event(rd_kafka_queue_poll(queue_.get(), 10));
     if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
-      KafkaError(answer(event.get()));
+      (void)answer(event.get());
     }
   }
 }
 
 // Lets the client know that what comes is taken, or that what goes is given up.
-rd_kafka_error_t* KafkaSource::answer(rd_kafka_event_t* event) const {
-  rd_kafka_topic_partition_list_t* list = rd_kafka_event_topic_partition_list(event);
+rd_kafka_resp_err_t KafkaSource::answer(rd_kafka_event_t* event) const {
   const bool is_coming = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-  return is_coming ? rd_kafka_incremental_assign(client_->get(), list)
-                   : rd_kafka_incremental_unassign(client_->get(), list);
+  return rd_kafka_assign(client_->get(),
+                         is_coming ? rd_kafka_event_topic_partition_list(event) : nullptr);
 }
 
 KafkaGroup KafkaSource::group() const {
@@ -230,8 +230,8 @@ Result<void> KafkaSource::finish_change() {
     rd_kafka_topic_partition_list_find(list, options_.topic.c_str(), partition)->offset =
         input->second.next;
   }
-  if (rd_kafka_error_t* error = answer(event.get())) {
-    return kafka_failure(error, "group " + options_.group);
+  if (const auto code = answer(event.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return kafka_failure(code, "group " + options_.group);
   }
   return {};
 }

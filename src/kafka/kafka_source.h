@@ -64,7 +64,7 @@ class KafkaSource final : public Source {
   KafkaSource(std::unique_ptr<KafkaClient> client, const KafkaSourceOptions& options);
 
   Result<void> finish_change();
-  rd_kafka_error_t* answer(rd_kafka_event_t* event) const;
+  rd_kafka_resp_err_t answer(rd_kafka_event_t* event) const;
   Result<Batch> changed(rd_kafka_event_t* event);
   Result<void> take(KafkaEvent event);
   Batch gathered();
