@@ -3,6 +3,7 @@
 import collections
 import os
 import signal
+import subprocess
 import time
 
 import confluent_kafka
@@ -11,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from dwell_cli import Dwell
 from kafka_topics import PATIENCE_S, wait_until
 
-SESSION_MS = 6_000
+SESSION = "6s"
 SHOWN = 3_000  # characters of a log
 
 
@@ -33,8 +34,8 @@ class Crew:
     def start(self, name, *flags):
         with open(self.log(name), "ab") as log:
             self.processes[name] = self.dwell.start(
-                "clean", *self.topics.flags(name), "--kafka-extra",
-                f"session.timeout.ms={SESSION_MS}", *self.flags, *flags, stdout=log, stderr=log)
+                "clean", *self.topics.flags(name), "--clean-session-timeout", SESSION, *self.flags,
+                *flags, stdout=log, stderr=log)
 
     def kill(self, name):
         """kill -9, which a frozen process cannot put off either."""
@@ -56,13 +57,12 @@ class Crew:
         for name in names:
             self.processes[name].send_signal(signal.SIGTERM)
         for name in names:
-            process = self.processes.pop(name)
             try:
-                process.wait(patience)
-            finally:
-                process.kill()
-                process.wait()
-            assert process.returncode == 0, (name, process.returncode, self.tail(name))
+                status = self.processes[name].wait(patience)
+            except subprocess.TimeoutExpired:
+                raise AssertionError(f"{name} goes on after SIGTERM\n{self.tail(name)}") from None
+            del self.processes[name]
+            assert status == 0, (name, status, self.tail(name))
 
     def leave_all(self):
         self.leave(*self.processes)

@@ -63,6 +63,10 @@ class Load:
         return self
 
     def __exit__(self, *_):
+        self.end()
+        self.producer.purge()  # of a round that failed
+
+    def end(self):
         self.is_over.set()
         self.thread.join()
 
@@ -86,6 +90,6 @@ class Load:
 
     def finish(self):
         """Ends the load and waits until the broker has all of it, once."""
-        self.__exit__()
+        self.end()
         assert self.producer.flush(GIVE_UP_S) == 0 and not self.failures, self.failures
         assert sum(self.ends.values()) == self.sent
