@@ -6,8 +6,7 @@ import signal
 import subprocess
 import time
 
-import confluent_kafka
-from confluent_kafka.admin import AdminClient
+from kafka.errors import KafkaError
 
 from dwell_cli import Dwell
 from kafka_topics import PATIENCE_S, wait_until
@@ -22,7 +21,6 @@ class Crew:
     def __init__(self, folder, topics, admin, *flags):
         self.dwell, self.topics, self.admin, self.flags = Dwell(folder), topics, admin, flags
         self.processes, self.frozen = {}, set()
-        self.groups = AdminClient({"bootstrap.servers": topics.broker.address, "log_level": 0})
 
     def __enter__(self):
         return self
@@ -107,15 +105,17 @@ class Crew:
     def owners(self):
         """{name: partitions} as the group's coordinator knows it."""
         try:
-            found = self.groups.describe_consumer_groups([self.topics.group], request_timeout=10)
-            members = found[self.topics.group].result().members
-        except confluent_kafka.KafkaException:
+            group, = self.admin.describe_consumer_groups([self.topics.group])
+        except KafkaError as error:
+            if not error.retriable:
+                raise
             return {}  # no coordinator yet
         owned = collections.defaultdict(set)
-        for member in members:
-            name = member.group_instance_id.rsplit("-", 1)[0]
-            places = member.assignment.topic_partitions if member.assignment else []
-            owned[name] |= {p.partition for p in places if p.topic == self.topics.input}
+        for member in group.members:
+            name = member.member_id.split("-")[0]  # it begins with the static id
+            assigned = member.member_assignment.assignment if member.member_assignment else []
+            owned[name].update(*(places for topic, places in assigned
+                                 if topic == self.topics.input))
         return dict(owned)
 
     def wait_for_owners(self, *names):
