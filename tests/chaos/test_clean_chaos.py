@@ -75,7 +75,7 @@ class Round:
         self.crew.wait_for_end(self.load)
         self.crew.leave_all()
         models = judge(self.topics, self.admin, self.rule)
-        assert sum(model.outcomes.total() for model in models) == sum(self.load.ends.values())
+        assert sum(model.outcomes.total() for model in models) == self.load.sent
 
 
 def kill_clean(chaos):
