@@ -18,6 +18,7 @@ RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?
 EPOCH = datetime.datetime(1970, 1, 1)
 
 Row = collections.namedtuple("Row", "device timestamp type rank seq")
+Change = collections.namedtuple("Change", "op device type timestamp seq rank")
 
 
 class Rejected(Exception):
@@ -141,12 +142,14 @@ class Device:
 
 
 class Model:
-    """Folds records; `rows`, `outcomes`, `ignored`, `rejects` and `totals` are the answers."""
+    """Folds records; `rows`, `changes`, `outcomes`, `ignored`, `rejects` and `totals` are the
+    answers."""
 
     def __init__(self, rule):
         self.rule, self.devices, self.stored = rule, {}, {}
         self.outcomes, self.ignored, self.totals = (collections.Counter() for _ in range(3))
         self.rejects = []  # (reason, offset, bytes)
+        self.changes = []  # of the timelines, as they were made
 
     def fold_file(self, content, start=0):
         """Every line of `content` from byte `start` on; a blank line is not a record."""
@@ -187,6 +190,8 @@ class Model:
     def store(self, name, device, number, operation, timestamp, kind, rank):
         device.seq += 1
         key = (name, timestamp, kind)
+        self.changes.append(Change(operation, name, kind, timestamp, device.seq,
+                                   device.seq if rank is None else rank))
         if operation == "retract":
             del self.stored[key]
             self.totals["retracted"] += 1
