@@ -220,7 +220,8 @@ class CommandLine {
     const auto add = [&](const char* name, const char* help, auto action) {
       return add_configured(
           topics, name, help,
-          {"brokers", "kafka.", "topics.", "clean.group", "input.", "order.mode"},
+          {"brokers", "kafka.", "topics.", "clean.group", "clean.session_timeout", "input.",
+           "order.mode"},
           [this, action](const LoadedConfig& loaded) { return action(loaded.config, topics_); });
     };
     auto* create = add("create", "Make the topics that are missing", create_topics);

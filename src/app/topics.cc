@@ -15,9 +15,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// Members of processes that ended are members until their session ends.
-constexpr std::chrono::milliseconds kDeadAfter =
-    KafkaSourceOptions().session_timeout + std::chrono::seconds(2);
+constexpr Milliseconds kGrace = std::chrono::seconds(2);  // behind the end of a session
 constexpr std::chrono::milliseconds kLookAgain{200};
 
 constexpr const char* kWhyFixed =
@@ -168,8 +166,10 @@ Result<Reset> look(const Config& config, const TopicAdmin& admin, const TopicPla
 }
 
 // Members that do not answer any more are given the time to be given up.
-Result<void> wait_for_no_members(const TopicAdmin& admin, const std::string& group) {
-  const auto deadline = SteadyClock::now() + kDeadAfter;
+Result<void> wait_for_no_members(const TopicAdmin& admin, const std::string& group,
+                                 Milliseconds session) {
+  const Milliseconds longest = session + kGrace;
+  const auto deadline = SteadyClock::now() + longest;
   bool was_told = false;
   for (;;) {
     const auto members = admin.members(group);
@@ -184,7 +184,7 @@ Result<void> wait_for_no_members(const TopicAdmin& admin, const std::string& gro
     }
     if (!was_told) {
       tell(fmt::format("group {} has members; waiting up to {} for those whose process ended\n",
-                       group, format_duration(kDeadAfter)));
+                       group, format_duration(longest)));
     }
     was_told = true;
     std::this_thread::sleep_for(kLookAgain);
@@ -280,7 +280,8 @@ Result<void> reset_topics(const Config& config, const TopicsArguments& arguments
     if (!printed) return printed;
     return fail(ErrorKind::invalid, "nothing was changed; `dwell topics reset --yes` does it");
   }
-  if (auto gone = wait_for_no_members(*admin, config.group); !gone) return gone;
+  if (auto gone = wait_for_no_members(*admin, config.group, config.session_timeout); !gone)
+    return gone;
   // In this order: between the two there are offsets without states, which `dwell clean` refuses.
   if (reset->state_partitions > 0) {
     auto emptied = admin->empty_compacted(topics.state, reset->state_partitions);

@@ -30,8 +30,8 @@ struct Marker {
 
 void encode_marker(const Marker& marker, std::string& out);
 
-// Fails with `fatal` when the record is damaged or of a format this binary does not read. Whether the
-// rule version is this binary's is for the caller to look at.
+// Fails with `fatal` when the record is damaged or of a format this binary does not read. Whether
+// the rule version is this binary's is for the caller to look at.
 Result<Marker> decode_marker(std::string_view record);
 
 // Whether two rules decide alike.

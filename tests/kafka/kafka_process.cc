@@ -40,11 +40,12 @@ KafkaCommitterOptions KafkaWorld::committer_options(const CheckpointLimits& limi
 void KafkaWorld::produce(const Script& script, std::size_t start, std::size_t count) const {
   const auto client = KafkaClient::make(RD_KAFKA_PRODUCER, options(), {});
   CHECK(client);
+  const std::string topic = input();
   for (std::size_t i = start; i < start + count; ++i) {
     std::string value = script[i].bytes;
     if (script[i].truncated_from != 0) value.resize(script[i].truncated_from, ' ');
     const auto code = rd_kafka_producev(
-        (*client)->get(), RD_KAFKA_V_TOPIC(input().c_str()), RD_KAFKA_V_PARTITION(0),
+        (*client)->get(), RD_KAFKA_V_TOPIC(topic.c_str()), RD_KAFKA_V_PARTITION(0),
         RD_KAFKA_V_VALUE(value.data(), value.size()), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
         RD_KAFKA_V_TIMESTAMP(to_ms(script[i].now)), RD_KAFKA_V_END);
     CHECK(code == RD_KAFKA_RESP_ERR_NO_ERROR);
