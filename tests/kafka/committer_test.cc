@@ -97,9 +97,9 @@ TEST_P(KafkaCommitterContract, AnUncommittedBatchLeavesNothing) {
     world_.produce(script_, 0, kBatch);
     ASSERT_TRUE(one.fold_to(kBatch));
     ASSERT_TRUE(one.commit());
-    before = one.lines();
     world_.produce(script_, kBatch, kBatch);
     ASSERT_TRUE(one.fold_to(2 * kBatch));
+    before = one.committed();
     EXPECT_NE(one.lines(), before);
   }
   EXPECT_EQ(restored(), before);
@@ -147,9 +147,9 @@ TEST_P(KafkaCommitterContract, RestoringAgainGivesWhatIsCommitted) {
   world_.produce(script_, 0, kBatch);
   ASSERT_TRUE(one.fold_to(kBatch));
   ASSERT_TRUE(one.commit());
-  const Lines before = one.lines();
   world_.produce(script_, kBatch, kBatch);
   ASSERT_TRUE(one.fold_to(2 * kBatch));
+  const Lines before = one.committed();
   const Lines ahead = one.lines();
   ASSERT_TRUE(one.restore());
   EXPECT_EQ(one.lines(), before);

@@ -92,6 +92,7 @@ Result<void> KafkaProcess::start() {
 Result<void> KafkaProcess::restore() {
   partition_.emplace(Partition{0, Fold(rule_, 1)});
   if (auto restored = committer_->restore({&*partition_, 1}); !restored) return restored;
+  committed_ = lines();
   return source_->seek(0, partition_->positions);
 }
 
@@ -115,6 +116,7 @@ Result<void> KafkaProcess::commit() {
   partition_->positions.assign(partition_->unit->positions.begin(),
                                partition_->unit->positions.end());
   partition_->unit = nullptr;
+  committed_ = lines();
   return {};
 }
 

@@ -38,7 +38,8 @@ class KafkaProcess {
 
   // Joins, and restores the partition when it is given.
   Result<void> start();
-  // Polls and folds until `offset` is the next one.
+  // Polls and folds until `offset` is the next one. What comes in pieces is committed but for the
+  // last one.
   Result<void> fold_to(Offset offset);
   Result<void> commit();
   // Starts anew from what the committer restores.
@@ -46,6 +47,8 @@ class KafkaProcess {
 
   // States, totals and position, with what is folded but not committed.
   Lines lines() const;
+  // The same as of the last commit or restore.
+  const Lines& committed() const { return committed_; }
 
  private:
   KafkaWorld world_;
@@ -55,6 +58,7 @@ class KafkaProcess {
   std::unique_ptr<KafkaSource> source_;
   std::unique_ptr<KafkaCommitter> committer_;
   std::optional<Partition> partition_;
+  Lines committed_;
 };
 
 }  // namespace dwell
