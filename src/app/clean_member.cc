@@ -9,6 +9,7 @@
 #include "app/kafka_options.h"
 #include "app/store.h"
 #include "app/timed_committer.h"
+#include "app/topic_plan.h"
 #include "app/units.h"
 #include "kafka/kafka_committer.h"
 #include "kafka/kafka_source.h"
@@ -109,10 +110,7 @@ Result<Plan> make_plan(const Config& config) {
   if (!client) return pass(client);
   const auto count = (*client)->partition_count(config.topics.input, kPatience);
   if (!count) return Failure(count.error());
-  using By = Config::PartitionedBy;
-  const bool is_by_device = config.partitioned_by == By::device ||
-                            (config.partitioned_by == By::automatic && *count == 1);
-  return Plan{!is_by_device, *count};
+  return Plan{has_hop(config, *count), *count};
 }
 
 KafkaSourceOptions source_options(const Config& config, const std::string& member) {

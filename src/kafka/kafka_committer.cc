@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/varint.h"
 #include "core/cleaned_value.h"
+#include "kafka/rejected_topic.h"
 
 namespace dwell {
 namespace {
@@ -20,9 +21,6 @@ constexpr std::size_t kOfHeaders = 64 << 10;
 constexpr std::size_t kLongestKey = 32 << 10;    // a longer one is left out
 constexpr std::size_t kLongestHeader = 1 << 10;  // that is passed on
 constexpr std::chrono::seconds kPatience{5};     // for an answer of the brokers
-
-constexpr const char* kTrace = "traceparent";        // of W3C Trace Context
-constexpr const char* kRedriven = "dwell.redriven";  // how often `dwell rejects redrive` sent it
 
 // What a header says in digits.
 class Digits {
@@ -190,7 +188,7 @@ Result<void> KafkaCommitter::write(const Partition& partition) {
     add_header(headers, "rank", Digits(cleaned.change.rank).text());
     add_header(headers, "source", source_header_);
     if (cleaned.change.operation == Operation::retract) add_header(headers, "op", "retract");
-    pass_header(source_.message(partition.id, cleaned.record), kTrace, headers);
+    pass_header(source_.message(partition.id, cleaned.record), kTraceHeader, headers);
     auto produced = transactions_.produce({kCleaned, partition.id, device, value_, headers});
     if (!produced) return produced;
   }
@@ -212,8 +210,8 @@ Result<void> KafkaCommitter::write_rejected(const Partition& partition, std::uin
     add_header(headers, "truncated_from", Digits(rejected.truncated_from).text());
   }
   const rd_kafka_message_t& message = source_.message(partition.id, record);
-  pass_header(message, kTrace, headers);
-  pass_header(message, kRedriven, headers);
+  pass_header(message, kTraceHeader, headers);
+  pass_header(message, kRedrivenHeader, headers);
   std::string_view key;  // as it came, and none if it had none
   if (message.key && message.key_len <= kLongestKey) {
     key = {static_cast<const char*>(message.key), message.key_len};
