@@ -74,8 +74,10 @@ class Topics:
         return [*self.names(), "--instance-id", instance]
 
     def produce(self, records):
-        """Each record is (partition, value, timestamp in ms), without a key."""
-        producer = KafkaProducer(bootstrap_servers=self.broker.address, acks="all",
+        """Each record is (partition, value, timestamp in ms), without a key; in this order too
+        when the broker does not lead the new topic yet."""
+        producer = KafkaProducer(bootstrap_servers=self.broker.address, acks="all", retries=100,
+                                 max_in_flight_requests_per_connection=1,
                                  max_request_size=LONGEST, linger_ms=5)
         sent = [producer.send(self.input, value, partition=partition, timestamp_ms=timestamp)
                 for partition, value, timestamp in records]
