@@ -49,7 +49,7 @@ Producer make_producer(const std::string& brokers, const std::string& topic,
                                        {{"transactional.id", id},
                                         {"transaction.timeout.ms", "10000"},
                                         {"retry.backoff.ms", "1"},
-                                        {"linger.ms", "1"},
+                                        {"linger.ms", "50"},
                                         {"compression.codec", "lz4"},
                                         {"queue.buffering.max.messages", "1000000"},
                                         {"queue.buffering.max.kbytes", "1048576"},
@@ -72,7 +72,7 @@ std::unique_ptr<dwell::KafkaClient> make_consumer(const std::string& brokers,
                                       {"fetch.wait.max.ms", "100"},
                                       {"queued.min.messages", "50000"},
                                       {"fetch.message.max.bytes", "1048576"},
-                                      {"topic.metadata.refresh.interval.ms", "10"}});
+                                      {"topic.metadata.refresh.interval.ms", "50"}});
   rd_kafka_poll_set_consumer(consumer->get());
   const dwell::KafkaList topics(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(topics.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);

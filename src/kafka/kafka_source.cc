@@ -47,7 +47,7 @@ Result<std::unique_ptr<KafkaSource>> KafkaSource::open(const KafkaOptions& kafka
       // Emptying the local queue does not wake the thread that fetches; looking at the topic does.
       {"queued.min.messages", "50000"},
       {"fetch.message.max.bytes", "1048576"},
-      {"topic.metadata.refresh.interval.ms", "10"},
+      {"topic.metadata.refresh.interval.ms", "50"},
   };
   auto client =
       KafkaClient::make(RD_KAFKA_CONSUMER, kafka, settings,

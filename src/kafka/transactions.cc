@@ -27,7 +27,8 @@ Result<KafkaTransactions::Producer> KafkaTransactions::make_producer(
                         {{"transactional.id", fmt::format("{}-{}", options.member, number)},
                          {"transaction.timeout.ms", std::to_string(options.timeout.count())},
                          {"retry.backoff.ms", "1"},
-                         {"linger.ms", "1"},
+                         // For full batches; the commit sends the rest at once.
+                         {"linger.ms", "50"},
                          {"message.max.bytes", std::to_string(options.message_bytes)},
                          {"compression.codec", "lz4"},
                          {"partitioner", "murmur2_random"},
