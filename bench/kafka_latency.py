@@ -17,6 +17,7 @@ LATENCY_DEVICES = 10_000
 STREAMS_COMMIT_MS = 10
 
 RESTART_SECONDS = 3
+COMPACTION_S = 60  # with few devices there is nothing to compact
 RESTART_RATE = 1_000
 PASSES = 6  # an hour of checkpoints at the default of ten minutes: each writes all devices
 TAIL_SHARE = 0.45  # of the devices, so few that no checkpoint is due
@@ -123,6 +124,13 @@ def restart_once(name, command, folder, follower):
     return seconds
 
 
+def wait_for_compaction(bench, topic, written):
+    """What an hour gives the broker's cleaner time for: it looks every 15 s."""
+    deadline = time.monotonic() + COMPACTION_S
+    while bench.count(topic)["records"] >= written and time.monotonic() < deadline:
+        time.sleep(1)
+
+
 def restart_rows(bench, options):
     devices = options.kafka_known
     group = bench.name("restart")
@@ -147,6 +155,7 @@ def restart_rows(bench, options):
                        TAIL_PASSES * tail_devices, 0)
             finish(bench.started_tool("watch", "commits", group, made[0]), [program])
             program.end(9)  # no last checkpoint
+        wait_for_compaction(bench, made[2], PASSES * devices)
         follower = Follower(bench.started_tool("watch", "follow", made[1]))
         traffic = bench.started_tool("load", "send", made[0], devices, traffic_first,
                                      RESTART_RATE * PATIENCE_S, RESTART_RATE)

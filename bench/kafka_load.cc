@@ -61,7 +61,12 @@ NewTopic new_topic(std::string_view text) {
                                        reason.data(), reason.size()));
   if (!topic) bench::die(reason.data());
   if (is_compact) {
-    bench::must(rd_kafka_NewTopic_set_config(topic.get(), "cleanup.policy", "compact"));
+    // As `dwell topics create` makes it.
+    for (const auto& [setting, value] : {std::pair{"cleanup.policy", "compact"},
+                                         std::pair{"segment.bytes", "67108864"},
+                                         std::pair{"min.cleanable.dirty.ratio", "0.1"}}) {
+      bench::must(rd_kafka_NewTopic_set_config(topic.get(), setting, value));
+    }
   }
   return topic;
 }

@@ -206,6 +206,9 @@ const Unit& Fold::fold(std::span<const Record> records, std::span<const Position
 Result<DeviceIndex> Fold::load_device(std::string_view id, std::string_view record) {
   return impl_->load_device(id, record);
 }
+void Fold::prefetch_device(std::string_view id) const {
+  impl_->names().prefetch(impl_->names().hash(id));
+}
 Result<DeviceIndex> Fold::put_device(std::string_view id, std::string_view record) {
   return impl_->put_device(id, record);
 }

@@ -40,6 +40,7 @@ using KafkaHandle = std::unique_ptr<T, KafkaFree<free>>;
 using KafkaConf = KafkaHandle<rd_kafka_conf_t, rd_kafka_conf_destroy>;
 using KafkaTopic = KafkaHandle<rd_kafka_topic_t, rd_kafka_topic_destroy>;
 using KafkaQueue = KafkaHandle<rd_kafka_queue_t, rd_kafka_queue_destroy>;
+using KafkaMessage = KafkaHandle<rd_kafka_message_t, rd_kafka_message_destroy>;
 using KafkaEvent = KafkaHandle<rd_kafka_event_t, rd_kafka_event_destroy>;
 using KafkaList =
     KafkaHandle<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>;

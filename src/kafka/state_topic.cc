@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <optional>
 
 #include "base/check.h"
@@ -11,7 +12,9 @@ namespace dwell {
 namespace {
 
 constexpr std::chrono::seconds kPatience{10};  // without a record or an end
-constexpr std::size_t kFoldedTogether = 10'000;
+constexpr std::size_t kReadTogether = 4'000;
+constexpr int kWaitMs = 5;         // for as many
+constexpr std::size_t kAhead = 8;  // memory is asked for so many states before
 constexpr Offset kEndOfLog = std::numeric_limits<Offset>::max();
 
 constexpr std::string_view kStartAnew =
@@ -32,15 +35,22 @@ struct StateTopic::Restoring {
   std::optional<Offset> committed = {};
   Offset state_first = 0;
   std::optional<Marker> marker = {};
-  std::optional<Fold> fold = {};  // under the marker's rule
-  std::string bytes = {};         // of records read together
-  std::vector<Record> records = {};
+  std::optional<Fold> fold = {};     // under the marker's rule
+  std::vector<Record> records = {};  // read together
   Lack lack = {};
 };
+
+StateTopic::Restoring& StateTopic::restoring(std::span<Restoring> all, PartitionId partition) {
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const Restoring& r) { return r.partition->id == partition; });
+  CHECK(found != all.end());  // only these are read
+  return *found;
+}
 
 StateTopic::StateTopic(std::unique_ptr<KafkaClient> reader, const KafkaSource& source,
                        std::string name, std::string cluster)
     : reader_(std::move(reader)),
+      queue_(rd_kafka_queue_get_consumer(reader_->get())),
       source_(source),
       name_(std::move(name)),
       cluster_(std::move(cluster)) {}
@@ -55,7 +65,9 @@ Result<std::unique_ptr<StateTopic>> StateTopic::open(const KafkaOptions& kafka,
                                    {"isolation.level", "read_committed"},
                                    {"enable.partition.eof", "true"},
                                    {"fetch.wait.max.ms", "10"},
-                                   {"queued.min.messages", "500000"}});
+                                   // Wakes the thread that fetches, as in kafka_source.cc.
+                                   {"queued.min.messages", "100000"},
+                                   {"topic.metadata.refresh.interval.ms", "20"}});
   if (!reader) return pass(reader);
   rd_kafka_poll_set_consumer((*reader)->get());
   auto cluster = (*reader)->cluster_id(kPatience);
@@ -114,42 +126,53 @@ Offset StateTopic::high_offset(const std::string& topic, PartitionId partition) 
 template <typename Take>
 Result<void> StateTopic::read(const std::string& topic, std::span<const Range> ranges, Take take) {
   const KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(ranges.size())));
-  std::vector<PartitionId> unfinished;
+  std::map<PartitionId, Offset> ends;  // of what is not read yet
   for (const Range& range : ranges) {
     if (range.start >= range.end) continue;
     rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), range.partition)->offset =
         range.start;
-    unfinished.push_back(range.partition);
+    ends[range.partition] = range.end;
   }
-  if (unfinished.empty()) return {};
-  const auto end_of = [&](PartitionId partition) {
-    return std::find_if(ranges.begin(), ranges.end(),
-                        [&](const Range& r) { return r.partition == partition; })
-        ->end;
-  };
-  const auto finish = [&](PartitionId partition) { std::erase(unfinished, partition); };
+  if (ends.empty()) return {};
   if (const auto code = rd_kafka_assign(reader_->get(), list.get());
       code != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return kafka_failure(code, topic);
   }
-  Result<void> result;
-  while (result && !unfinished.empty()) {
-    using Message = KafkaHandle<rd_kafka_message_t, rd_kafka_message_destroy>;
-    const Message message(rd_kafka_consumer_poll(
-        reader_->get(), static_cast<int>(std::chrono::milliseconds(kPatience).count())));
-    if (!message) {
-      result = fail(ErrorKind::retry_later, "{}: the broker sends nothing", topic);
-    } else if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+  Messages wanted;
+  const auto look_at = [&](const rd_kafka_message_t& message) -> Result<void> {
+    const auto unread = ends.find(message.partition);
+    if (unread == ends.end()) return {};
+    if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
       // More behind the end: of a transaction whose outcome this broker does not know yet.
-      if (message->offset >= high_offset(topic, message->partition)) finish(message->partition);
-    } else if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      result = kafka_failure(message->err, input_name(topic, message->partition));
-    } else if (message->offset >= end_of(message->partition)) {
-      finish(message->partition);
-    } else {
-      result = take(*message);
-      if (message->offset + 1 == end_of(message->partition)) finish(message->partition);
+      if (message.offset >= high_offset(topic, message.partition)) ends.erase(unread);
+      return {};
     }
+    if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return kafka_failure(message.err, input_name(topic, message.partition));
+    }
+    if (message.offset < unread->second) wanted.push_back(&message);
+    if (message.offset + 1 >= unread->second) ends.erase(unread);
+    return {};
+  };
+  std::vector<rd_kafka_message_t*> messages(kReadTogether);
+  auto last_at = std::chrono::steady_clock::now();
+  Result<void> result;
+  while (result && !ends.empty()) {
+    const auto count =
+        rd_kafka_consume_batch_queue(queue_.get(), kWaitMs, messages.data(), messages.size());
+    const auto now = std::chrono::steady_clock::now();
+    if (count > 0) {
+      last_at = now;
+    } else if (now - last_at > kPatience) {
+      result = fail(ErrorKind::retry_later, "{}: the broker sends nothing", topic);
+    }
+    wanted.clear();
+    std::vector<KafkaMessage> owned(messages.begin(),
+                                    messages.begin() + std::max<ssize_t>(0, count));
+    for (const KafkaMessage& message : owned) {
+      if (result) result = look_at(*message);
+    }
+    if (result) result = take(wanted);
   }
   rd_kafka_assign(reader_->get(), nullptr);
   return result;
@@ -160,23 +183,30 @@ Result<void> StateTopic::read_states(std::span<Restoring> all) {
   for (const Restoring& one : all) {
     ranges.push_back({one.partition->id, one.state_first, kEndOfLog});
   }
-  return read(name_, ranges, [&](const rd_kafka_message_t& message) {
-    const auto one = std::find_if(all.begin(), all.end(), [&](const Restoring& r) {
-      return r.partition->id == message.partition;
-    });
-    return read_state(*one, message);
+  return read(name_, ranges, [&](const Messages& messages) -> Result<void> {
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      if (i + kAhead < messages.size()) {
+        const rd_kafka_message_t& later = *messages[i + kAhead];
+        const Restoring& one = restoring(all, later.partition);
+        if (one.fold) one.fold->prefetch_device(bytes_of(later.key, later.key_len));
+      }
+      auto read = read_state(restoring(all, messages[i]->partition), *messages[i]);
+      if (!read) return read;
+    }
+    return {};
   });
 }
 
 Result<void> StateTopic::read_state(Restoring& one, const rd_kafka_message_t& message) {
   const auto key = bytes_of(message.key, message.key_len);
   const auto value = bytes_of(message.payload, message.len);
-  const auto place =
-      fmt::format("{} offset {}", input_name(name_, message.partition), message.offset);
+  const auto place = [&] {
+    return fmt::format("{} offset {}", input_name(name_, message.partition), message.offset);
+  };
   if (key == kMarkerKey) {
     auto marker = decode_marker(value);
     if (!marker) {
-      return fail(marker.error().kind, "{}: {}", place, marker.error().message);
+      return fail(marker.error().kind, "{}: {}", place(), marker.error().message);
     }
     if (!one.fold || !is_same(one.fold->rule(), marker->rule)) {
       // States are read under any rule of their order; only the limits of their windows differ.
@@ -187,7 +217,7 @@ Result<void> StateTopic::read_state(Restoring& one, const rd_kafka_message_t& me
           record.clear();
           one.fold->encode_state(i, record);
           if (auto put = fold.put_device(one.fold->device_id(i), record); !put) {
-            return fail(ErrorKind::fatal, "{}: {}", place, put.error().message);
+            return fail(ErrorKind::fatal, "{}: {}", place(), put.error().message);
           }
         }
       }
@@ -203,7 +233,7 @@ Result<void> StateTopic::read_state(Restoring& one, const rd_kafka_message_t& me
     one.fold.emplace(one.partition->fold.empty_copy(rule));
   }
   if (auto put = one.fold->put_device(key, value); !put) {
-    return fail(ErrorKind::fatal, "{}: {}; it is not a state of Dwell. {}", place,
+    return fail(ErrorKind::fatal, "{}: {}; it is not a state of Dwell. {}", place(),
                 put.error().message, kStartAnew);
   }
   return {};
@@ -273,35 +303,22 @@ Result<void> StateTopic::fold_input(std::span<Restoring> all) {
     one.fold->load_totals(one.marker->totals);
     ranges.push_back({one.partition->id, one.marker->next, *one.committed});
   }
-  const auto fold = [](Restoring& one) {
-    // The bytes may have moved while they grew.
-    std::size_t start = 0;
-    for (Record& record : one.records) {
-      record.bytes = std::string_view(one.bytes).substr(start, record.bytes.size());
-      start += record.bytes.size();
+  return read(source_.options().topic, ranges, [&](const Messages& messages) {
+    for (const rd_kafka_message_t* message : messages) {
+      Restoring& one = restoring(all, message->partition);
+      one.records.push_back(record_of(*message, source_.options().record_bytes));
+      one.records.back().key = {};  // told when it was committed
     }
-    for (const DeviceIndex device : one.fold->fold(one.records, {}).touched) {
-      one.lack.devices.add(device);
+    for (Restoring& one : all) {
+      if (one.records.empty()) continue;
+      for (const DeviceIndex device : one.fold->fold(one.records, {}).touched) {
+        one.lack.devices.add(device);
+      }
+      one.lack.records += one.records.size();
+      one.records.clear();
     }
-    one.lack.records += one.records.size();
-    one.records.clear();
-    one.bytes.clear();
-  };
-  auto read_all = read(source_.options().topic, ranges, [&](const rd_kafka_message_t& message) {
-    Restoring& one = *std::find_if(all.begin(), all.end(), [&](const Restoring& r) {
-      return r.partition->id == message.partition;
-    });
-    one.records.push_back(record_of(message, source_.options().record_bytes));
-    one.records.back().key = {};  // told when it was committed
-    one.bytes += one.records.back().bytes;
-    if (one.records.size() == kFoldedTogether) fold(one);
     return Result<void>();
   });
-  if (!read_all) return read_all;
-  for (Restoring& one : all) {
-    if (!one.records.empty()) fold(one);
-  }
-  return {};
 }
 
 // The states go on under the rule of now.

@@ -32,6 +32,7 @@ class StateTopic {
 
  private:
   struct Restoring;
+  static Restoring& restoring(std::span<Restoring> all, PartitionId partition);
 
   StateTopic(std::unique_ptr<KafkaClient> reader, const KafkaSource& source, std::string name,
              std::string cluster);
@@ -46,7 +47,8 @@ class StateTopic {
   Offset high_offset(const std::string& topic, PartitionId partition) const;
 
   // Reads each partition of `topic` from `start` to `end` or to its end, and hands over its
-  // messages.
+  // messages, some at a time.
+  using Messages = std::vector<const rd_kafka_message_t*>;
   struct Range {
     PartitionId partition;
     Offset start;
@@ -56,6 +58,7 @@ class StateTopic {
   Result<void> read(const std::string& topic, std::span<const Range> ranges, Take take);
 
   std::unique_ptr<KafkaClient> reader_;
+  KafkaQueue queue_;  // of the reader
   const KafkaSource& source_;
   std::string name_;
   std::string cluster_;

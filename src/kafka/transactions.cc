@@ -32,7 +32,8 @@ Result<KafkaTransactions::Producer> KafkaTransactions::make_producer(
                          {"message.max.bytes", std::to_string(options.message_bytes)},
                          {"compression.codec", "lz4"},
                          {"partitioner", "murmur2_random"},
-                         {"queue.buffering.max.messages", "1000000"},
+                         // Bounds the memory of a checkpoint, whose records go out meanwhile.
+                         {"queue.buffering.max.messages", "150000"},
                          {"queue.buffering.max.kbytes", "1048576"},
                          {"batch.num.messages", "100000"}});
   if (!client) return pass(client);
