@@ -21,7 +21,7 @@ COMPACTION_S = 60  # with few devices there is nothing to compact
 RESTART_RATE = 1_000
 PASSES = 6  # an hour of checkpoints at the default of ten minutes: each writes all devices
 TAIL_SHARE = 0.45  # of the devices, so few that no checkpoint is due
-TAIL_PASSES = 4  # 1.8 M records at 1 M devices, of the 2 M that make a checkpoint due
+TAIL_PASSES = 2  # 0.9 M records at 1 M devices, of the 1 M that make a checkpoint due
 
 
 def one_way(bench, name, command_of, rate):

@@ -23,7 +23,7 @@ struct Unsaved {
 // changed devices; in each partition after so long a time, and after so long a time without
 // records.
 struct CheckpointLimits {
-  std::uint64_t records = 2'000'000;
+  std::uint64_t records = 1'000'000;
   std::size_t devices = 500'000;
   Milliseconds interval = std::chrono::minutes(10);
   Milliseconds idle = std::chrono::seconds(5);
