@@ -58,6 +58,11 @@ class DeviceNames {
     return {stored + 1, static_cast<std::size_t>(static_cast<unsigned char>(stored[0])) + 1};
   }
 
+  void prefetch_id(DeviceIndex index) const {
+    const std::uint32_t place = places_[index];
+    __builtin_prefetch(blocks_[place / kUnitsPerBlock].get() + place % kUnitsPerBlock * kUnit);
+  }
+
   std::size_t size() const { return places_.size(); }
 
   std::size_t allocated_bytes() const {

@@ -58,8 +58,9 @@ class Fold {
   Result<DeviceIndex> load_device(std::string_view id, std::string_view record);
   // The same, or puts the record in the place of the state of a device that is there.
   Result<DeviceIndex> put_device(std::string_view id, std::string_view record);
-  // Asks the memory for what putting the device a little later will read.
+  // Ask the memory for what put_device() and device_id() will read a little later.
   void prefetch_device(std::string_view id) const;
+  void prefetch_device_id(DeviceIndex index) const;
   void load_totals(const Totals& totals);
   // An empty one under another rule.
   Fold empty_copy(const Rule& rule) const;

@@ -21,6 +21,7 @@ constexpr std::size_t kOfHeaders = 64 << 10;
 constexpr std::size_t kLongestKey = 32 << 10;    // a longer one is left out
 constexpr std::size_t kLongestHeader = 1 << 10;  // that is passed on
 constexpr std::chrono::seconds kPatience{5};     // for an answer of the brokers
+constexpr std::size_t kAhead = 8;                // memory is asked for so many records before
 
 // What a header says in digits.
 class Digits {
@@ -176,7 +177,11 @@ Result<void> KafkaCommitter::commit(std::span<const Partition> partitions,
 
 Result<void> KafkaCommitter::write(const Partition& partition) {
   const Unit& unit = *partition.unit;
-  for (const CleanedRecord& cleaned : unit.changes) {
+  for (std::size_t i = 0; i < unit.changes.size(); ++i) {
+    const CleanedRecord& cleaned = unit.changes[i];
+    if (i + kAhead < unit.changes.size()) {
+      partition.fold.prefetch_device_id(unit.changes[i + kAhead].device);
+    }
     value_.clear();
     const auto device = partition.fold.device_id(cleaned.device);
     append_cleaned_value(device, cleaned.change, value_);
