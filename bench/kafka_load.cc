@@ -62,9 +62,9 @@ NewTopic new_topic(std::string_view text) {
   if (!topic) bench::die(reason.data());
   if (is_compact) {
     // As `dwell topics create` makes it.
-    for (const auto& [setting, value] : {std::pair{"cleanup.policy", "compact"},
-                                         std::pair{"segment.bytes", "67108864"},
-                                         std::pair{"min.cleanable.dirty.ratio", "0.1"}}) {
+    for (const auto& [setting, value] :
+         {std::pair{"cleanup.policy", "compact"}, std::pair{"segment.bytes", "67108864"},
+          std::pair{"min.cleanable.dirty.ratio", "0.1"}}) {
       bench::must(rd_kafka_NewTopic_set_config(topic.get(), setting, value));
     }
   }
