@@ -177,6 +177,7 @@ Result<void> KafkaCommitter::commit(std::span<const Partition> partitions,
 
 Result<void> KafkaCommitter::write(const Partition& partition) {
   const Unit& unit = *partition.unit;
+  const bool has_headers = source_.has_headers(partition.id);
   for (std::size_t i = 0; i < unit.changes.size(); ++i) {
     const CleanedRecord& cleaned = unit.changes[i];
     if (i + kAhead < unit.changes.size()) {
@@ -193,7 +194,9 @@ Result<void> KafkaCommitter::write(const Partition& partition) {
     add_header(headers, "rank", Digits(cleaned.change.rank).text());
     add_header(headers, "source", source_header_);
     if (cleaned.change.operation == Operation::retract) add_header(headers, "op", "retract");
-    pass_header(source_.message(partition.id, cleaned.record), kTraceHeader, headers);
+    if (has_headers) {
+      pass_header(source_.message(partition.id, cleaned.record), kTraceHeader, headers);
+    }
     auto produced = transactions_.produce({kCleaned, partition.id, device, value_, headers});
     if (!produced) return produced;
   }

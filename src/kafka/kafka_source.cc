@@ -122,6 +122,7 @@ Result<Batch> KafkaSource::poll() {
   for (auto& [partition, input] : inputs_) {
     input.records.clear();
     input.messages.clear();
+    input.has_headers = false;
   }
   events_.clear();
   record_count_ = 0;
@@ -173,6 +174,7 @@ Result<void> KafkaSource::take(KafkaEvent event) {
     return failure;
   }
   const rd_kafka_message_t* message = nullptr;
+  rd_kafka_headers_t* headers = nullptr;
   while ((message = rd_kafka_event_message_next(event.get()))) {
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
       if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) continue;
@@ -180,15 +182,15 @@ Result<void> KafkaSource::take(KafkaEvent event) {
       if (failure.value().kind == ErrorKind::retry_later) continue;
       return failure;
     }
-    const auto input = inputs_.find(message->partition);
+    const auto found = inputs_.find(message->partition);
     // What was fetched before the partition was given up or sought.
-    if (input == inputs_.end() || message->offset < input->second.next) continue;
-    input->second.records.push_back(record_of(*message, options_.record_bytes));
-    input->second.messages.push_back(message);
-    if (Record& record = input->second.records.back(); options_.needs_keys && !record.key.data()) {
-      record.key = "";
-    }
-    input->second.next = message->offset + 1;
+    if (found == inputs_.end() || message->offset < found->second.next) continue;
+    Input& input = found->second;
+    Record& record = input.records.emplace_back(record_of(*message, options_.record_bytes));
+    if (options_.needs_keys && !record.key.data()) record.key = "";
+    input.messages.push_back(message);
+    input.has_headers |= rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    input.next = message->offset + 1;
     ++record_count_;
     byte_count_ += message->len;
   }

@@ -51,6 +51,8 @@ class KafkaSource final : public Source {
   const rd_kafka_message_t& message(PartitionId partition, std::size_t record) const {
     return *inputs_.at(partition).messages[record];
   }
+  // Whether any record of the last batch came with headers.
+  bool has_headers(PartitionId partition) const { return inputs_.at(partition).has_headers; }
   const KafkaSourceOptions& options() const { return options_; }
 
  private:
@@ -58,6 +60,7 @@ class KafkaSource final : public Source {
     Offset next = 0;
     std::vector<Record> records;
     std::vector<const rd_kafka_message_t*> messages;  // of the records
+    bool has_headers = false;                         // one of them
     Position position;
   };
 

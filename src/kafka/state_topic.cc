@@ -47,18 +47,21 @@ StateTopic::Restoring& StateTopic::restoring(std::span<Restoring> all, Partition
   return *found;
 }
 
-StateTopic::StateTopic(std::unique_ptr<KafkaClient> reader, const KafkaSource& source,
-                       std::string name, std::string cluster)
-    : reader_(std::move(reader)),
-      queue_(rd_kafka_queue_get_consumer(reader_->get())),
-      source_(source),
-      name_(std::move(name)),
-      cluster_(std::move(cluster)) {}
+StateTopic::StateTopic(const KafkaOptions& kafka, const KafkaSource& source, std::string name,
+                       std::string cluster)
+    : kafka_(kafka), source_(source), name_(std::move(name)), cluster_(std::move(cluster)) {}
 
 Result<std::unique_ptr<StateTopic>> StateTopic::open(const KafkaOptions& kafka,
                                                      const KafkaSource& source, std::string name) {
-  auto reader = KafkaClient::make(RD_KAFKA_CONSUMER, kafka,
-                                  {{"group.id", source.options().group + "-restore"},
+  auto cluster = source.client().cluster_id(kPatience);
+  if (!cluster) return pass(cluster);
+  return std::unique_ptr<StateTopic>(
+      new StateTopic(kafka, source, std::move(name), std::move(*cluster)));
+}
+
+Result<void> StateTopic::open_reader() {
+  auto reader = KafkaClient::make(RD_KAFKA_CONSUMER, kafka_,
+                                  {{"group.id", source_.options().group + "-restore"},
                                    {"enable.auto.commit", "false"},
                                    {"enable.auto.offset.store", "false"},
                                    {"auto.offset.reset", "error"},
@@ -69,11 +72,10 @@ Result<std::unique_ptr<StateTopic>> StateTopic::open(const KafkaOptions& kafka,
                                    {"queued.min.messages", "100000"},
                                    {"topic.metadata.refresh.interval.ms", "20"}});
   if (!reader) return pass(reader);
-  rd_kafka_poll_set_consumer((*reader)->get());
-  auto cluster = (*reader)->cluster_id(kPatience);
-  if (!cluster) return pass(cluster);
-  return std::unique_ptr<StateTopic>(
-      new StateTopic(std::move(*reader), source, std::move(name), std::move(*cluster)));
+  reader_ = std::move(*reader);
+  rd_kafka_poll_set_consumer(reader_->get());
+  queue_.reset(rd_kafka_queue_get_consumer(reader_->get()));
+  return {};
 }
 
 Result<std::vector<StateTopic::Lack>> StateTopic::restore(std::span<Partition> partitions) {
@@ -82,6 +84,14 @@ Result<std::vector<StateTopic::Lack>> StateTopic::restore(std::span<Partition> p
     CHECK(partition.fold.device_count() == 0);
     all.push_back({&partition, input_name(source_.options().topic, partition.id)});
   }
+  if (auto opened = open_reader(); !opened) return pass(opened);
+  auto lacks = restore_all(all);
+  queue_.reset();
+  reader_.reset();
+  return lacks;
+}
+
+Result<std::vector<StateTopic::Lack>> StateTopic::restore_all(std::span<Restoring> all) {
   if (auto found = find_ranges(all); !found) return pass(found);
   if (auto read = read_states(all); !read) return pass(read);
   for (Restoring& one : all) {

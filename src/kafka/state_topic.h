@@ -14,6 +14,7 @@ namespace dwell {
 class StateTopic {
  public:
   // `name` is the state topic; its partitions are those of the source's topic.
+  // Errors: retry_later.
   static Result<std::unique_ptr<StateTopic>> open(const KafkaOptions& kafka,
                                                   const KafkaSource& source, std::string name);
 
@@ -34,9 +35,11 @@ class StateTopic {
   struct Restoring;
   static Restoring& restoring(std::span<Restoring> all, PartitionId partition);
 
-  StateTopic(std::unique_ptr<KafkaClient> reader, const KafkaSource& source, std::string name,
+  StateTopic(const KafkaOptions& kafka, const KafkaSource& source, std::string name,
              std::string cluster);
 
+  Result<void> open_reader();
+  Result<std::vector<Lack>> restore_all(std::span<Restoring> all);
   Result<void> find_ranges(std::span<Restoring> all);
   Result<void> read_states(std::span<Restoring> all);
   Result<void> read_state(Restoring& one, const rd_kafka_message_t& message);
@@ -57,11 +60,12 @@ class StateTopic {
   template <typename Take>
   Result<void> read(const std::string& topic, std::span<const Range> ranges, Take take);
 
-  std::unique_ptr<KafkaClient> reader_;
-  KafkaQueue queue_;  // of the reader
+  KafkaOptions kafka_;
   const KafkaSource& source_;
   std::string name_;
   std::string cluster_;
+  std::unique_ptr<KafkaClient> reader_;  // while partitions are restored: it never rests
+  KafkaQueue queue_;                     // of the reader
 };
 
 }  // namespace dwell

@@ -67,14 +67,17 @@ Result<void> KafkaTransactions::begin() {
   if (rd_kafka_error_t* error = rd_kafka_begin_transaction(producer().client->get())) {
     return kafka_failure(error, "transaction of " + options_.member);
   }
+  begun_ms_ = std::chrono::duration_cast<std::chrono::milliseconds>(
+                  std::chrono::system_clock::now().time_since_epoch())
+                  .count();
   return {};
 }
 
 Result<void> KafkaTransactions::produce(const KafkaOutput& output) {
   rd_kafka_t* handle = producer().client->get();
   rd_kafka_topic_t* topic = producer().topics[output.topic].get();
-  const std::int64_t time = output.time ? to_ms(*output.time) : 0;
-  const auto deadline = SteadyClock::now() + options_.timeout;
+  const std::int64_t time = output.time ? to_ms(*output.time) : begun_ms_;
+  std::optional<SteadyClock::time_point> deadline;  // once the queue was full
   for (;;) {
     const auto code = rd_kafka_producev(
         handle, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(output.partition),
@@ -83,9 +86,13 @@ Result<void> KafkaTransactions::produce(const KafkaOutput& output) {
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(output.headers),
         RD_KAFKA_V_TIMESTAMP(time), RD_KAFKA_V_END);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
-    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && SteadyClock::now() < deadline) {
-      rd_kafka_poll(handle, 10);
-      continue;
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+      const auto now = SteadyClock::now();
+      if (!deadline) deadline = now + options_.timeout;
+      if (now < *deadline) {
+        rd_kafka_poll(handle, 10);
+        continue;
+      }
     }
     if (output.headers) rd_kafka_headers_destroy(output.headers);
     if (code == RD_KAFKA_RESP_ERR__FATAL) {

@@ -22,7 +22,7 @@ struct KafkaOutput {
   std::string_view key = {};                      // without data(): none
   std::string_view value = {};                    // without data(): none
   rd_kafka_headers_t* headers = nullptr;          // taken over
-  std::optional<Timestamp> time = {};             // empty: now
+  std::optional<Timestamp> time = {};             // empty: when the transaction began
 };
 
 // Where the group goes on in a partition.
@@ -80,6 +80,7 @@ class KafkaTransactions {
   KafkaTransactionOptions options_;
   std::array<Producer, 2> producers_;
   std::size_t turn_ = 0;
+  std::int64_t begun_ms_ = 0;  // of the transaction, since 1970
 };
 
 }  // namespace dwell
