@@ -73,6 +73,7 @@ class Load:
 
     def run(self):
         while not self.is_over.wait(STEP_S):
+            self.producer.poll(0)  # what it has not told yet counts as not taken
             if len(self.producer) < MOST_AHEAD:
                 self.send(int(self.rate * STEP_S))
 
@@ -80,7 +81,6 @@ class Load:
         for _, (key, value, now) in zip(range(count), self.history):
             self.producer.produce(self.topics.input, value, key, timestamp=now)
             self.sent += 1
-        self.producer.poll(0)
 
     def finish(self, is_exact=True):
         """Ends the load and waits until the broker has all of it: once, or, where it was killed,
