@@ -131,9 +131,9 @@ class Fold::Impl {
 
     for (std::size_t i = 0; i < count; ++i) {
       if (i + kAhead < count) {
-        const char* later = block[i + kAhead].bytes.data();
-        __builtin_prefetch(later);
-        __builtin_prefetch(later + kCacheLine);
+        const std::string_view later = block[i + kAhead].bytes;
+        __builtin_prefetch(later.data());
+        if (later.size() > kCacheLine) __builtin_prefetch(later.data() + kCacheLine);
       }
       // Constructed in place: an assignment would copy what was just written, and wait for it.
       new (&decoded[i]) Decoded(decoder_.decode(block[i]));

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <gmock/gmock.h>
 #include <random>
+#include <thread>
 
 #include "tests/kafka/kafka_process.h"
 
@@ -32,6 +33,14 @@ void create_topics(const KafkaWorld& world) {
   const KafkaEvent event(rd_kafka_queue_poll(queue.get(), 30'000));
   ASSERT_TRUE(event);
   ASSERT_EQ(rd_kafka_event_error(event.get()), RD_KAFKA_RESP_ERR_NO_ERROR);
+  // A topic that was just made is not known everywhere for a moment.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  for (const auto& name : {world.input(), world.cleaned(), world.state(), world.rejected()}) {
+    while (!(*client)->offsets(name, 0, std::chrono::seconds(5))) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline) << name;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
 }
 
 // A checkpoint with every commit, or with the first one alone.
