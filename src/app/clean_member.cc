@@ -221,7 +221,10 @@ Result<void> CleanMember::keep_joining(const std::string& task, const std::stop_
   for (;;) {
     const auto start = clock_.monotonic();
     auto done = once();
-    if (done || stop.stop_requested()) return {};  // what is not committed is folded again
+    if (done || stop.stop_requested()) {  // what is not committed is folded again
+      status_.set(task, "");
+      return {};
+    }
     const ErrorKind kind = done.error().kind;
     const bool may_join_again = kind == ErrorKind::lost_ownership ||
                                 kind == ErrorKind::retry_later || kind == ErrorKind::not_found;

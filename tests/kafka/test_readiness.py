@@ -55,9 +55,13 @@ def test_ready_only_when_restored(own_broker, tmp_path):
 
     port = free_ports(1)[0]
     probe = Probe(port)
-    process = Dwell(tmp_path).start("clean", *topics.flags(), "--clean-listen", f"127.0.0.1:{port}")
+    said = tmp_path / "said"
+    with open(said, "wb") as log:
+        process = Dwell(tmp_path).start("clean", *topics.flags(), "--clean-listen",
+                                        f"127.0.0.1:{port}", stdout=log, stderr=log)
     try:
-        wait_until(lambda: probe.get("/livez")[0] == 200, process)
+        # The member and the hop that is not needed both find no broker.
+        wait_until(lambda: said.read_text().count("joining again") >= 2, process)
         status, body = probe.readiness()
         assert status == 503 and body["ready"] is False
         assert any(reason.startswith("member 0: ") for reason in body["reasons"]), body
@@ -74,7 +78,7 @@ def test_ready_only_when_restored(own_broker, tmp_path):
         assert probe.get("/timeline/d0")[0] == 404
     finally:
         process.kill()
-        process.communicate()
+        process.wait()
 
 
 def test_keys_that_are_not_the_device_are_a_warning(broker, admin, tmp_path):

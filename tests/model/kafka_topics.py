@@ -32,7 +32,8 @@ def wait_until(condition, process=None, patience=PATIENCE_S):
     deadline = time.monotonic() + patience
     while not condition():
         if process is not None and process.poll() is not None:
-            raise AssertionError(f"ended with {process.returncode}: {process.stderr.read()!r}")
+            said = process.stderr.read() if process.stderr else ""
+            raise AssertionError(f"ended with {process.returncode}: {said!r}")
         assert time.monotonic() < deadline, "not in time"
         time.sleep(0.02)
 
