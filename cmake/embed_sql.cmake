@@ -1,5 +1,5 @@
-# Writes OUTPUT, a C++ source that defines dwell::kSqliteMigrations from the files
-# DIRECTORY/NNNN_name.{up,down}.sql, in the order of their numbers. Run with cmake -P.
+# Writes OUTPUT, a C++ source whose function FUNCTION (in dwell, declared in HEADER) returns the
+# migrations DIRECTORY/NNNN_name.{up,down}.sql, in the order of their numbers. Run with cmake -P.
 file(GLOB up_files "${DIRECTORY}/*.up.sql")
 list(SORT up_files)
 set(body "")
@@ -11,12 +11,12 @@ foreach(up_file IN LISTS up_files)
   file(READ "${down_file}" down)
   string(APPEND body "    {\"${name}\", R\"sql(${up})sql\", R\"sql(${down})sql\"},\n")
 endforeach()
-file(WRITE "${OUTPUT}" "// Made from db/sqlite by cmake/embed_sql.cmake.
-#include \"sqlite/migrations.h\"
+file(WRITE "${OUTPUT}" "// Made from SQL files by cmake/embed_sql.cmake.
+#include \"${HEADER}\"
 
 namespace dwell {
 
-const std::vector<Migration>& sqlite_migrations() {
+const std::vector<Migration>& ${FUNCTION}() {
   static const std::vector<Migration> migrations = {
 ${body}  };
   return migrations;

@@ -1,13 +1,11 @@
 #include "app/clean_member.h"
 
-#include <algorithm>
-#include <condition_variable>
 #include <limits>
-#include <mutex>
 #include <spdlog/spdlog.h>
 
 #include "app/kafka_options.h"
-#include "app/store.h"
+#include "app/membership.h"
+#include "app/pipeline_setup.h"
 #include "app/timed_committer.h"
 #include "app/topic_plan.h"
 #include "app/units.h"
@@ -20,9 +18,6 @@ namespace dwell {
 namespace {
 
 constexpr Milliseconds kForEver = std::chrono::days(36'500);
-constexpr Milliseconds kFirstWait{200};  // before joining again
-constexpr Milliseconds kLongestWait{5'000};
-constexpr Milliseconds kWasWell{30'000};               // a membership that lasted so long
 constexpr std::chrono::milliseconds kPatience{5'000};  // for an answer of the brokers
 constexpr std::size_t kWhole = std::numeric_limits<std::size_t>::max();
 constexpr std::size_t kLongestMessage = 256 << 20;
@@ -31,7 +26,7 @@ constexpr const char* kJoining = "joining the group";
 
 class MemberObserver final : public Observer {
  public:
-  MemberObserver(CleanStatus& status, const std::string& task) : status_(status), task_(task) {}
+  MemberObserver(MemberStatus& status, const std::string& task) : status_(status), task_(task) {}
 
   void committed(const Unit& unit) override {
     status_.tell_miskeyed(unit);
@@ -65,7 +60,7 @@ class MemberObserver final : public Observer {
     status_.set(task_, "");
   }
 
-  CleanStatus& status_;
+  MemberStatus& status_;
   std::string task_;
   bool is_well_ = true;
 };
@@ -73,7 +68,7 @@ class MemberObserver final : public Observer {
 // Tells when the member has joined and when it has partitions to restore.
 class ToldSource final : public Source {
  public:
-  ToldSource(KafkaSource& inner, CleanStatus& status, const std::string& task)
+  ToldSource(KafkaSource& inner, MemberStatus& status, const std::string& task)
       : inner_(inner), status_(status), task_(task) {}
 
   Result<Batch> poll() override {
@@ -93,7 +88,7 @@ class ToldSource final : public Source {
 
  private:
   KafkaSource& inner_;
-  CleanStatus& status_;
+  MemberStatus& status_;
   std::string task_;
   bool has_joined_ = false;
 };
@@ -132,16 +127,10 @@ KafkaCommitterOptions committer_options(const Config& config, const std::string&
   return options;
 }
 
-void wait(const std::stop_token& stop, Milliseconds duration) {
-  std::mutex mutex;
-  std::unique_lock lock(mutex);
-  std::condition_variable_any().wait_for(lock, stop, duration, [] { return false; });
-}
-
 }  // namespace
 
 CleanMember::CleanMember(const Config& config, const std::string& instance, std::size_t number,
-                         Clock& clock, CleanStatus& status, Metrics& metrics)
+                         Clock& clock, MemberStatus& status, Metrics& metrics)
     : config_(config),
       member_(fmt::format("{}-{}", instance, number)),
       task_(fmt::format("member {}", number)),
@@ -154,11 +143,11 @@ CleanMember::CleanMember(const Config& config, const std::string& instance, std:
 }
 
 Result<void> CleanMember::run(const std::stop_token& stop) {
-  return keep_joining(task_, stop, [&] { return clean_once(stop); });
+  return keep_joining(task_, stop, clock_, status_, [&] { return clean_once(stop); });
 }
 
 Result<void> CleanMember::run_hop(const std::stop_token& stop) {
-  return keep_joining(hop_task_, stop, [&] { return hop_once(stop); });
+  return keep_joining(hop_task_, stop, clock_, status_, [&] { return hop_once(stop); });
 }
 
 // One membership of the group, from joining to leaving or to being fenced.
@@ -211,33 +200,6 @@ Result<void> CleanMember::hop_once(const std::stop_token& stop) {
   if (!hop) return pass(hop);
   status_.set(hop_task_, "");
   return (*hop)->run(stop);
-}
-
-// Runs one membership after the other, until one ends by itself.
-template <typename Once>
-Result<void> CleanMember::keep_joining(const std::string& task, const std::stop_token& stop,
-                                       Once once) {
-  Milliseconds pause = kFirstWait;
-  for (;;) {
-    const auto start = clock_.monotonic();
-    auto done = once();
-    if (done || stop.stop_requested()) {  // what is not committed is folded again
-      status_.set(task, "");
-      return {};
-    }
-    const ErrorKind kind = done.error().kind;
-    const bool may_join_again = kind == ErrorKind::lost_ownership ||
-                                kind == ErrorKind::retry_later || kind == ErrorKind::not_found;
-    if (!may_join_again) return done;
-    if (clock_.monotonic() - start > kWasWell) pause = kFirstWait;
-    const auto cause =
-        done.error().message +
-        (kind == ErrorKind::not_found ? "; `dwell topics create` makes what is missing" : "");
-    spdlog::warn("{}; joining again in {}", cause, format_duration(pause));
-    status_.set(task, cause);
-    wait(stop, pause);
-    pause = std::min(pause * 2, kLongestWait);
-  }
 }
 
 }  // namespace dwell

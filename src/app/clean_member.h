@@ -3,8 +3,8 @@
 #include <stop_token>
 #include <string>
 
-#include "app/clean_status.h"
 #include "app/config.h"
+#include "app/member_status.h"
 #include "app/metrics.h"
 #include "ports/clock.h"
 
@@ -17,7 +17,7 @@ class CleanMember {
  public:
   // `instance` tells this process from others of the group, `number` its members apart.
   CleanMember(const Config& config, const std::string& instance, std::size_t number, Clock& clock,
-              CleanStatus& status, Metrics& metrics);
+              MemberStatus& status, Metrics& metrics);
 
   // Until `stop` is asked for. Errors: what joining again cannot mend.
   Result<void> run(const std::stop_token& stop);
@@ -28,8 +28,6 @@ class CleanMember {
  private:
   Result<void> clean_once(const std::stop_token& stop);
   Result<void> hop_once(const std::stop_token& stop);
-  template <typename Once>
-  Result<void> keep_joining(const std::string& task, const std::stop_token& stop, Once once);
 
   const Config& config_;
   std::string member_;
@@ -37,7 +35,7 @@ class CleanMember {
   std::string hop_task_;
   std::size_t number_;
   Clock& clock_;
-  CleanStatus& status_;
+  MemberStatus& status_;
   Metrics& metrics_;
 };
 

@@ -18,6 +18,7 @@ constexpr int kUsage = 2;
 constexpr int kMostListed = 10'000;
 constexpr int kMostPartitions = 10'000;
 constexpr int kMostCopies = 100;
+constexpr int kMostSteps = 1'000;
 
 int finish(const Result<void>& result) {
   if (result) return 0;
@@ -77,7 +78,9 @@ class CommandLine {
         "`dwell config` shows the effective ones and where each comes from.");
     add_run();
     add_clean();
+    add_store();
     add_topics();
+    add_migrate();
     add_replay();
     add_timeline();
     add_who();
@@ -211,6 +214,39 @@ class CommandLine {
                    {"brokers", "kafka.", "topics.", "instance.", "clean.", "checkpoint.", "order.",
                     "first_exit", "duplicate.", "clock.", "input.", "batch."},
                    [](const LoadedConfig& loaded) { return clean(loaded); });
+  }
+
+  void add_store() {
+    auto* command = add_configured(
+        "store", "Store the events of the cleaned topic in PostgreSQL, exactly once",
+        {"brokers", "kafka.", "topics.cleaned", "topics.rejected", "instance.", "store.",
+         "database.", "clean.session_timeout", "input.max_record", "batch."},
+        [](const LoadedConfig& loaded) { return store(loaded); });
+    auto* reset = add_configured(
+        *command, "reset", "Forget how far the topic was read, to start at its beginning",
+        {"topics.cleaned", "database."}, [this](const LoadedConfig& loaded) {
+          return reset_store(loaded.config, store_reset_is_confirmed_);
+        });
+    reset->add_flag("--yes", store_reset_is_confirmed_,
+                    "Do it, instead of saying what it would do");
+  }
+
+  void add_migrate() {
+    CLI::App& migrate = *app_.add_subcommand(
+        "migrate", "Bring the PostgreSQL database up to this release, or back");
+    migrate.require_subcommand(1);
+    const auto add = [&](const char* name, const char* help, auto action) {
+      return add_configured(migrate, name, help, {"database.url"},
+                            [action](const LoadedConfig& loaded) { return action(loaded.config); });
+    };
+    add("up", "Run the steps that were not run yet", migrate_up);
+    auto* down = add("down", "Undo the last steps; what they made is lost",
+                     [this](const Config& config) { return migrate_down(config, steps_down_); });
+    down->add_option("--steps", steps_down_, "How many")
+        ->check(CLI::Validator(check_number, ""))
+        ->check(CLI::Range(1, kMostSteps))
+        ->capture_default_str();
+    add("status", "Show which steps were run, and when", show_migrations);
   }
 
   void add_topics() {
@@ -405,6 +441,8 @@ class CommandLine {
   bool docs_ = false;
   RunArguments run_;
   TopicsArguments topics_;
+  int steps_down_ = 1;
+  bool store_reset_is_confirmed_ = false;
   ReplayArguments replay_;
   TimelineArguments timeline_;
   WhoArguments who_;

@@ -31,6 +31,17 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments);
 // Cleans what the partitions it is given have, until a signal stops it.
 Result<void> clean(const LoadedConfig& loaded);
 
+// Stores what the partitions of the cleaned topic it is given have, until a signal stops it.
+Result<void> store(const LoadedConfig& loaded);
+
+// Forgets how far the cleaned topic was read; says what it would do unless `is_confirmed`.
+Result<void> reset_store(const Config& config, bool is_confirmed);
+
+// Bring the database to the layout of this release, or some steps back, and show it.
+Result<void> migrate_up(const Config& config);
+Result<void> migrate_down(const Config& config, int steps);
+Result<void> show_migrations(const Config& config);
+
 struct TopicsArguments {
   std::optional<int> partitions;  // of a new input
   int replication = 1;            // of new topics

@@ -43,6 +43,12 @@ struct Config {
   Milliseconds session_timeout = std::chrono::seconds(10);
   std::string clean_listen = "off";
   KafkaCommitterOptions committer;
+
+  std::string database_url = "default";  // as libpq takes it
+  bool database_migrate = true;
+  std::string store_group = "dwell-store";
+  std::size_t store_threads = 1;
+  std::string store_listen = "off";
 };
 
 }  // namespace dwell

@@ -5,8 +5,8 @@
 
 #include "app/commands.h"
 #include "app/output.h"
+#include "app/pipeline_setup.h"
 #include "app/progress.h"
-#include "app/store.h"
 #include "app/system_clock.h"
 #include "app/terminal.h"
 #include "app/units.h"

@@ -202,6 +202,12 @@ Setting with_flag(Setting setting, std::string flag) {
   return setting;
 }
 
+// One that is masked wherever settings are shown.
+Setting secret(Setting setting) {
+  setting.is_secret = true;
+  return setting;
+}
+
 std::vector<Setting> make_settings() {
   return {
       with_flag(text(
@@ -354,6 +360,24 @@ std::vector<Setting> make_settings() {
       duration(
           "checkpoint.idle", [](Config& c) -> auto& { return c.committer.checkpoints.idle; },
           Milliseconds{1}, "How long without records before a checkpoint is made"),
+      secret(text(
+          "database.url", [](Config& c) -> auto& { return c.database_url; },
+          "The PostgreSQL database, postgresql://USER:PASSWORD@HOST:PORT/NAME or what else libpq "
+          "takes; default: what PGHOST, PGUSER and the like say")),
+      choice(
+          "database.migrate", [](Config& c) -> auto& { return c.database_migrate; },
+          std::vector<std::pair<std::string_view, bool>>{{"yes", true}, {"no", false}},
+          "Whether the database is brought up to the layout of this release at the start"),
+      text(
+          "store.group", [](Config& c) -> auto& { return c.store_group; },
+          "The consumer group that shares the cleaned topic's partitions"),
+      count(
+          "store.threads", [](Config& c) -> auto& { return c.store_threads; }, 1, 64,
+          "How many members of the group this process is, each with a connection"),
+      text(
+          "store.listen", [](Config& c) -> auto& { return c.store_listen; },
+          "The address to serve /livez, /readyz and /metrics of `store` on, HOST:PORT; off: "
+          "nowhere"),
   };
 }
 

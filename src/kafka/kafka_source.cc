@@ -48,6 +48,7 @@ Result<std::unique_ptr<KafkaSource>> KafkaSource::open(const KafkaOptions& kafka
       {"queued.min.messages", "50000"},
       {"fetch.message.max.bytes", "1048576"},
       {"topic.metadata.refresh.interval.ms", "50"},
+      {"enable.partition.eof", options.tells_ends ? "true" : "false"},
   };
   auto client =
       KafkaClient::make(RD_KAFKA_CONSUMER, kafka, settings,
@@ -123,6 +124,7 @@ Result<Batch> KafkaSource::poll() {
     input.records.clear();
     input.messages.clear();
     input.has_headers = false;
+    input.has_moved = false;
   }
   events_.clear();
   record_count_ = 0;
@@ -153,7 +155,7 @@ Result<Batch> KafkaSource::poll() {
 Batch KafkaSource::gathered() {
   slices_.clear();
   for (auto& [partition, input] : inputs_) {
-    if (input.records.empty()) continue;
+    if (input.records.empty() && !input.has_moved) continue;
     input.position.next = input.next;
     slices_.push_back({partition, input.records, {&input.position, 1}});
   }
@@ -163,6 +165,10 @@ Batch KafkaSource::gathered() {
 Result<void> KafkaSource::take(KafkaEvent event) {
   if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR) {
     const auto code = rd_kafka_event_error(event.get());
+    if (code == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      end_partition(event.get());
+      return {};
+    }
     std::array<char, 256> reason{};
     if (code == RD_KAFKA_RESP_ERR__FATAL) {
       const auto cause = rd_kafka_fatal_error(client_->get(), reason.data(), reason.size());
@@ -177,7 +183,6 @@ Result<void> KafkaSource::take(KafkaEvent event) {
   rd_kafka_headers_t* headers = nullptr;
   while ((message = rd_kafka_event_message_next(event.get()))) {
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) continue;
       auto failure = kafka_failure(message->err, input_name(options_.topic, message->partition));
       if (failure.value().kind == ErrorKind::retry_later) continue;
       return failure;
@@ -196,6 +201,16 @@ Result<void> KafkaSource::take(KafkaEvent event) {
   }
   events_.push_back(std::move(event));
   return {};
+}
+
+// The position goes on to the end that was reached.
+void KafkaSource::end_partition(rd_kafka_event_t* event) {
+  const KafkaPlace place(rd_kafka_event_topic_partition(event));
+  if (!place) return;
+  const auto found = inputs_.find(place->partition);
+  if (found == inputs_.end() || place->offset <= found->second.next) return;
+  found->second.next = place->offset;
+  found->second.has_moved = true;
 }
 
 // Tells what comes and goes. It is done at the next poll, when the pipeline has seen to it.

@@ -15,6 +15,9 @@ struct KafkaSourceOptions {
   std::chrono::milliseconds session_timeout{10'000};
   std::size_t record_bytes = 1 << 20;  // a longer one is handed over cut
   bool needs_keys = false;             // a record without a key has an empty one, and not none
+  // Whether a position goes on past what no reader sees (ends of transactions, what was aborted)
+  // when the end of the partition is reached; a slice may then have no records.
+  bool tells_ends = false;
   std::size_t batch_records = 100'000;
   std::size_t batch_bytes = 16 << 20;
   Milliseconds batch_time{100};  // how long a batch may collect while more keeps coming
@@ -58,6 +61,7 @@ class KafkaSource final : public Source {
  private:
   struct Input {  // of one partition
     Offset next = 0;
+    bool has_moved = false;  // by more than the records say
     std::vector<Record> records;
     std::vector<const rd_kafka_message_t*> messages;  // of the records
     bool has_headers = false;                         // one of them
@@ -70,6 +74,7 @@ class KafkaSource final : public Source {
   rd_kafka_resp_err_t answer(rd_kafka_event_t* event) const;
   Result<Batch> changed(rd_kafka_event_t* event);
   Result<void> take(KafkaEvent event);
+  void end_partition(rd_kafka_event_t* event);
   Batch gathered();
 
   std::unique_ptr<KafkaClient> client_;

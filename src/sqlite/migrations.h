@@ -1,19 +1,12 @@
 #pragma once
 
-#include <string_view>
 #include <vector>
 
+#include "base/migration.h"
 #include "base/result.h"
 #include "sqlite/database.h"
 
 namespace dwell {
-
-// One numbered step of the file's layout; its number is its place in the list, from 1.
-struct Migration {
-  std::string_view name;  // NNNN_name
-  std::string_view up;
-  std::string_view down;
-};
 
 // The steps of db/sqlite, built into the binary.
 const std::vector<Migration>& sqlite_migrations();

@@ -10,8 +10,8 @@
 
 namespace dwell {
 
-// How the members of a cleaning process are, for /readyz and the log. Any thread.
-class CleanStatus {
+// How the members of a process are, for /readyz and the log. Any thread.
+class MemberStatus {
  public:
   // What keeps `task` from working; empty: nothing does.
   void set(const std::string& task, std::string reason);

@@ -1,4 +1,4 @@
-#include "app/clean_status.h"
+#include "app/member_status.h"
 
 #include <spdlog/spdlog.h>
 
@@ -12,12 +12,12 @@ constexpr std::size_t kShownKey = 40;  // columns
 
 }  // namespace
 
-void CleanStatus::set(const std::string& task, std::string reason) {
+void MemberStatus::set(const std::string& task, std::string reason) {
   const std::lock_guard lock(mutex_);
   reasons_[task] = std::move(reason);
 }
 
-void CleanStatus::tell_miskeyed(const Unit& unit) {
+void MemberStatus::tell_miskeyed(const Unit& unit) {
   if (unit.miskeyed.empty()) return;
   const std::lock_guard lock(mutex_);
   miskeyed_ += unit.miskeyed.size();
@@ -34,7 +34,7 @@ void CleanStatus::tell_miskeyed(const Unit& unit) {
   }
 }
 
-Health CleanStatus::health() const {
+Health MemberStatus::health() const {
   const std::lock_guard lock(mutex_);
   Health health;
   for (const auto& [task, reason] : reasons_) {

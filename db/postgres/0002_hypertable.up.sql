@@ -1,0 +1,28 @@
+-- A hypertable by day where TimescaleDB is; a plain table elsewhere. The chunks of an adopted
+-- hypertable keep their interval, new ones get a day. The default would be a chunk for each
+-- 1,000 s, since timestamps are milliseconds.
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
+    IF NOT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb') THEN
+      RETURN;
+    END IF;
+    BEGIN
+      CREATE EXTENSION timescaledb;
+    EXCEPTION WHEN insufficient_privilege OR object_not_in_prerequisite_state
+                OR feature_not_supported OR internal_error THEN
+      RETURN;  -- there, but not for this user or not loaded
+    END;
+  END IF;
+  IF EXISTS (SELECT FROM timescaledb_information.hypertables
+             WHERE hypertable_name = 'device_events_cleaned'
+               AND hypertable_schema = current_schema()) THEN
+    PERFORM set_chunk_time_interval('device_events_cleaned', 86400000::bigint);
+    INSERT INTO dwell_fact VALUES ('hypertable', 'adopted');
+  ELSE
+    PERFORM create_hypertable('device_events_cleaned', 'timestamp',
+                              chunk_time_interval => 86400000::bigint,
+                              create_default_indexes => false, migrate_data => true);
+    INSERT INTO dwell_fact VALUES ('hypertable', 'made');
+  END IF;
+END $$;

@@ -1,0 +1,41 @@
+#include <algorithm>
+
+#include "app/commands.h"
+#include "app/output.h"
+#include "app/postgres_options.h"
+#include "postgres/migrations.h"
+
+namespace dwell {
+
+Result<void> migrate_up(const Config& config) {
+  auto database = PgConnection::open(postgres_options(config));
+  if (!database) return pass(database);
+  if (auto done = migrate(**database); !done) return done;
+  return show_migrations(config);
+}
+
+Result<void> migrate_down(const Config& config, int steps) {
+  auto database = PgConnection::open(postgres_options(config));
+  if (!database) return pass(database);
+  const auto status = migration_status(**database);
+  if (!status) return Failure(status.error());
+  const auto run = std::count_if(status->begin(), status->end(),
+                                 [](const MigrationStatus& step) { return !step.run_at.empty(); });
+  const int target = std::max(0, static_cast<int>(run) - steps);
+  if (auto done = migrate(**database, target); !done) return done;
+  return show_migrations(config);
+}
+
+Result<void> show_migrations(const Config& config) {
+  auto database = PgConnection::open(postgres_options(config));
+  if (!database) return pass(database);
+  const auto status = migration_status(**database);
+  if (!status) return Failure(status.error());
+  std::string lines;
+  for (const MigrationStatus& step : *status) {
+    lines += fmt::format("{:<30} {}\n", step.name, step.run_at.empty() ? "not run" : step.run_at);
+  }
+  return print(lines);
+}
+
+}  // namespace dwell

@@ -1,0 +1,21 @@
+#include "app/postgres_options.h"
+
+#include "postgres/migrations.h"
+
+namespace dwell {
+
+PgOptions postgres_options(const Config& config) {
+  PgOptions options;
+  if (config.database_url != "default") options.url = config.database_url;
+  return options;
+}
+
+Result<std::unique_ptr<PgConnection>> open_database(const Config& config) {
+  auto database = PgConnection::open(postgres_options(config));
+  if (!database) return database;
+  auto ready = config.database_migrate ? migrate(**database) : check_schema(**database);
+  if (!ready) return pass(ready);
+  return database;
+}
+
+}  // namespace dwell

@@ -1,0 +1,89 @@
+#include "app/store_member.h"
+
+#include <spdlog/spdlog.h>
+
+#include "app/kafka_options.h"
+#include "app/membership.h"
+#include "app/postgres_options.h"
+#include "kafka/cleaned_source.h"
+#include "postgres/postgres_store.h"
+
+namespace dwell {
+namespace {
+
+constexpr const char* kJoining = "joining the group";
+
+// Each partition that came goes on where the database has it.
+Result<void> restore(CleanedSource& source, RowStore& store,
+                     std::span<const PartitionId> partitions) {
+  std::vector<StorePosition> starts;
+  for (const PartitionId partition : partitions) {
+    auto start = source.start(partition);
+    if (!start) return pass(start);
+    starts.push_back(std::move(*start));
+  }
+  auto positions = store.positions(starts);
+  if (!positions) return pass(positions);
+  for (const StorePosition& position : *positions) {
+    if (auto sought = source.seek(position); !sought) return sought;
+    spdlog::info("partition {}: stored up to offset {}", position.partition, position.next);
+  }
+  return {};
+}
+
+}  // namespace
+
+StoreMember::StoreMember(const Config& config, const std::string& instance, std::size_t number,
+                         Clock& clock, MemberStatus& status, Metrics& metrics)
+    : config_(config),
+      member_(fmt::format("{}-{}", instance, number)),
+      task_(fmt::format("store {}", number)),
+      clock_(clock),
+      status_(status),
+      metrics_(metrics) {
+  status_.set(task_, kJoining);
+}
+
+Result<void> StoreMember::run(const std::stop_token& stop) {
+  return keep_joining(task_, stop, clock_, status_, [&] { return store_once(stop); });
+}
+
+// One membership of the group, with one connection to the database.
+Result<void> StoreMember::store_once(const std::stop_token& stop) {
+  auto database = open_database(config_);
+  if (!database) return pass(database);
+  auto store = PostgresStore::open(std::move(*database));
+  if (!store) return pass(store);
+  KafkaSourceOptions options;
+  options.topic = config_.topics.cleaned;
+  options.group = config_.store_group;
+  options.member = member_;
+  options.session_timeout = config_.session_timeout;
+  options.record_bytes = config_.limits.record_bytes;
+  options.batch_records = config_.limits.batch_records;
+  options.batch_bytes = config_.limits.batch_bytes;
+  auto source = CleanedSource::open(kafka_options(config_), options, config_.topics.rejected);
+  if (!source) return pass(source);
+
+  bool is_told = false;  // that nothing keeps it from working
+  while (!stop.stop_requested()) {
+    const auto batch = (*source)->poll();
+    if (!batch) return Failure(batch.error());
+    if (!batch->gained.empty()) {
+      if (auto restored = restore(**source, **store, batch->gained); !restored) return restored;
+    }
+    const auto start = clock_.monotonic();
+    if (auto committed = (*store)->commit(batch->slices); !committed) {
+      metrics_.commit_failed();
+      return committed;
+    }
+    if (!batch->slices.empty()) metrics_.commit_took(clock_.monotonic() - start);
+    if (!is_told && (*source)->has_joined()) {
+      status_.set(task_, "");
+      is_told = true;
+    }
+  }
+  return {};
+}
+
+}  // namespace dwell

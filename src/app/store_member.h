@@ -1,0 +1,36 @@
+#pragma once
+
+#include <stop_token>
+#include <string>
+
+#include "app/config.h"
+#include "app/member_status.h"
+#include "app/metrics.h"
+#include "ports/clock.h"
+
+namespace dwell {
+
+// One of the members that a storing process is in the group: reads the partitions of the cleaned
+// topic that it is given into the database, joining anew whenever its membership or its connection
+// ends. Borrows all; run() on a thread of its own.
+class StoreMember {
+ public:
+  // `instance` tells this process from others of the group, `number` its members apart.
+  StoreMember(const Config& config, const std::string& instance, std::size_t number, Clock& clock,
+              MemberStatus& status, Metrics& metrics);
+
+  // Until `stop` is asked for. Errors: what joining again cannot mend.
+  Result<void> run(const std::stop_token& stop);
+
+ private:
+  Result<void> store_once(const std::stop_token& stop);
+
+  const Config& config_;
+  std::string member_;
+  std::string task_;
+  Clock& clock_;
+  MemberStatus& status_;
+  Metrics& metrics_;
+};
+
+}  // namespace dwell

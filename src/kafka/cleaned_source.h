@@ -1,0 +1,59 @@
+#pragma once
+
+#include <map>
+
+#include "core/cleaned_value.h"
+#include "kafka/kafka_source.h"
+#include "kafka/rejected_producer.h"
+#include "ports/row_store.h"
+
+namespace dwell {
+
+// What is new in the partitions of the cleaned topic that the group gives to this member; values of
+// one poll. Partitions are told as in Batch of ports/source.h.
+struct ChangeBatch {
+  std::span<const RowSlice> slices;
+  std::span<const PartitionId> lost = {};
+  std::span<const PartitionId> gained = {};
+};
+
+// Reads changes of rows from the cleaned topic. A record that is none goes to the rejected topic,
+// before the batch behind it is handed out. Not thread-safe.
+class CleanedSource {
+ public:
+  // Errors: those of KafkaSource.
+  static Result<std::unique_ptr<CleanedSource>> open(const KafkaOptions& kafka,
+                                                     KafkaSourceOptions options,
+                                                     const std::string& rejected_topic);
+
+  // The spans stay valid until the next poll() or seek(). Errors: those of KafkaSource::poll().
+  Result<ChangeBatch> poll();
+
+  // Where a partition begins, for a store that has nothing of it. Errors: retry_later, not_found.
+  Result<StorePosition> start(PartitionId partition) const;
+
+  // Goes to `position`, if the partition is still the one it belongs to: same cluster, and the last
+  // record as it was, where the topic still has it. Errors: retry_later, fatal (it is another, or
+  // records in between are gone; says how to go on).
+  Result<void> seek(const StorePosition& position);
+
+  bool has_joined() const { return source_->has_joined(); }
+
+ private:
+  CleanedSource(const KafkaOptions& kafka, std::unique_ptr<KafkaSource> source,
+                std::unique_ptr<RejectedProducer> rejects, std::string cluster);
+
+  Result<void> check_last(const StorePosition& position, const KafkaClient::Offsets& offsets);
+  Result<void> decode(const Slice& slice);
+
+  KafkaOptions kafka_;
+  std::unique_ptr<KafkaSource> source_;
+  std::unique_ptr<RejectedProducer> rejects_;
+  std::string cluster_;
+  CleanedDecoder decoder_;
+  std::map<PartitionId, StorePosition> positions_;
+  std::map<PartitionId, std::vector<RowChange>> changes_;
+  std::vector<RowSlice> slices_;
+};
+
+}  // namespace dwell

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <chrono>
+#include <libpq-fe.h>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "postgres/parameters.h"
+
+namespace dwell {
+
+struct PgOptions {
+  // As libpq takes it: postgresql://USER:PASSWORD@HOST:PORT/DATABASE or "host=... dbname=...". What
+  // is not said comes from PGHOST and the like.
+  std::string url;
+  std::chrono::seconds connect_timeout{5};
+  std::chrono::milliseconds statement_timeout{30'000};
+};
+
+// Rows of an answer, in the binary format, or the number of rows changed.
+class PgResult {
+ public:
+  explicit PgResult(PGresult* result) : result_(result) {}
+
+  int rows() const { return PQntuples(result_.get()); }
+  bool is_null(int row, int column) const { return PQgetisnull(result_.get(), row, column) != 0; }
+  std::string_view bytes(int row, int column) const {
+    return {PQgetvalue(result_.get(), row, column),
+            static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
+  }
+  // Of a smallint, integer or bigint.
+  std::int64_t integer(int row, int column) const { return big_endian(bytes(row, column)); }
+  std::int64_t changed() const;
+  PGresult* get() const { return result_.get(); }
+
+ private:
+  struct Clear {
+    void operator()(PGresult* result) const { PQclear(result); }
+  };
+  std::unique_ptr<PGresult, Clear> result_;
+};
+
+// A connection to a PostgreSQL server. Not thread-safe.
+//
+// Errors name the database and what the server said, and their kind says what to do: retry_later
+// (the server or the way to it is gone, out of resources, timeouts, deadlocks; most need another
+// connection: see is_open()), invalid (wrong address or rights, no layout), fatal.
+class PgConnection {
+ public:
+  static Result<std::unique_ptr<PgConnection>> open(const PgOptions& options);
+
+  bool is_open() const { return PQstatus(connection_.get()) == CONNECTION_OK; }
+  // HOST:PORT/DATABASE, for messages: no secrets.
+  const std::string& name() const { return name_; }
+  // Whether the last failure was an insert of a key that is there.
+  bool was_unique_violation() const { return state_ == "23505"; }
+  // SQLSTATE of the last failure; empty where the server did not say it.
+  const std::string& state() const { return state_; }
+
+  // Statements without parameters, separated by semicolons.
+  Result<PgResult> execute(const std::string& sql);
+  Result<PgResult> run(const std::string& sql, const PgParameters& parameters);
+  // Prepares `sql` at its first use.
+  Result<void> prepare(const std::string& name, const std::string& sql);
+  Result<PgResult> run_prepared(const std::string& name, const PgParameters& parameters);
+  // COMMIT. An answer that got lost is unknown_outcome.
+  Result<void> commit();
+
+  // COPY ... FROM STDIN (FORMAT binary): begin, rows as put_copy_*() of copy_rows.h makes them,
+  // end.
+  Result<void> begin_copy(const std::string& sql);
+  Result<void> put_copy(std::string_view bytes);
+  Result<void> end_copy();
+
+  PGconn* get() const { return connection_.get(); }
+
+ private:
+  struct Finish {
+    void operator()(PGconn* connection) const { PQfinish(connection); }
+  };
+  PgConnection(PGconn* connection) : connection_(connection) {}
+
+  Result<PgResult> checked(PGresult* result);
+  Failure failure(const PGresult* result);
+
+  std::unique_ptr<PGconn, Finish> connection_;
+  std::string name_;
+  std::string state_;
+};
+
+}  // namespace dwell

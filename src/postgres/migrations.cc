@@ -1,0 +1,117 @@
+#include "postgres/migrations.h"
+
+namespace dwell {
+namespace {
+
+// Any number that no other program locks: "Dwl1".
+constexpr std::int64_t kLock = 0x44776c31;
+
+// The steps that were run, 0 in a database without any.
+Result<int> current_step(PgConnection& database) {
+  auto known = database.run(
+      "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() "
+      "AND tablename = 'dwell_migration'",
+      {});
+  if (!known) return pass(known);
+  if (known->integer(0, 0) == 0) return 0;
+  auto reached = database.run("SELECT coalesce(max(step), 0)::bigint FROM dwell_migration", {});
+  if (!reached) return pass(reached);
+  const auto step = reached->integer(0, 0);
+  const auto all = static_cast<std::int64_t>(postgres_migrations().size());
+  if (step > all) {
+    return fail(
+        ErrorKind::invalid,
+        "database {}: was written by a newer release (layout {}, this binary knows {}); use "
+        "that one",
+        database.name(), step, all);
+  }
+  return static_cast<int>(step);
+}
+
+// One step up to, or down from, `step`. Whatever fails in it undoes all of it.
+Result<void> run_step(PgConnection& database, int step, bool is_up) {
+  const Migration& migration = postgres_migrations()[static_cast<std::size_t>(step - 1)];
+  auto begun = database.execute("BEGIN; SET LOCAL statement_timeout = 0");
+  if (!begun) return pass(begun);
+  const auto undo = [&](Error error) -> Result<void> {
+    (void)database.execute("ROLLBACK");
+    return fail(error.kind, "{} of {}: {}", is_up ? "up" : "down", migration.name, error.message);
+  };
+  if (is_up) {
+    auto table = database.execute(
+        "CREATE TABLE IF NOT EXISTS dwell_migration (step bigint PRIMARY KEY, name text NOT NULL, "
+        "run_at timestamptz NOT NULL DEFAULT now())");
+    if (!table) return undo(table.error());
+  }
+  auto done = database.execute(std::string(is_up ? migration.up : migration.down));
+  if (!done) return undo(done.error());
+  PgParameters parameters;
+  parameters.integer(std::int64_t{step});
+  if (is_up) parameters.text(migration.name);
+  auto noted = database.run(is_up ? "INSERT INTO dwell_migration (step, name) VALUES ($1, $2)"
+                                  : "DELETE FROM dwell_migration WHERE step = $1",
+                            parameters);
+  if (!noted) return undo(noted.error());
+  if (!is_up && step == 1) {
+    if (auto gone = database.execute("DROP TABLE dwell_migration"); !gone) {
+      return undo(gone.error());
+    }
+  }
+  return database.commit();
+}
+
+}  // namespace
+
+Result<void> migrate(PgConnection& database, int target) {
+  // Held until the end of the session, or as long as it takes another process to do the same.
+  auto locked = database.run("SELECT pg_advisory_lock($1)", PgParameters().integer(kLock));
+  if (!locked) return pass(locked);
+  const auto run = [&]() -> Result<void> {
+    auto step = current_step(database);
+    if (!step) return pass(step);
+    for (int next = *step + 1; next <= target; ++next) {
+      if (auto done = run_step(database, next, true); !done) return done;
+    }
+    for (int last = *step; last > target; --last) {
+      if (auto done = run_step(database, last, false); !done) return done;
+    }
+    return {};
+  };
+  auto outcome = run();
+  auto unlocked = database.run("SELECT pg_advisory_unlock($1)", PgParameters().integer(kLock));
+  if (outcome && !unlocked) return pass(unlocked);
+  return outcome;
+}
+
+Result<void> migrate(PgConnection& database) {
+  return migrate(database, static_cast<int>(postgres_migrations().size()));
+}
+
+Result<std::vector<MigrationStatus>> migration_status(PgConnection& database) {
+  auto step = current_step(database);
+  if (!step) return pass(step);
+  std::vector<MigrationStatus> all;
+  for (const Migration& migration : postgres_migrations()) {
+    all.push_back({std::string(migration.name), ""});
+  }
+  if (*step == 0) return all;
+  auto run = database.run("SELECT step, run_at::text FROM dwell_migration ORDER BY step", {});
+  if (!run) return pass(run);
+  for (int i = 0; i < run->rows(); ++i) {
+    all[static_cast<std::size_t>(run->integer(i, 0) - 1)].run_at = run->bytes(i, 1);
+  }
+  return all;
+}
+
+Result<void> check_schema(PgConnection& database) {
+  auto step = current_step(database);
+  if (!step) return pass(step);
+  if (*step < static_cast<int>(postgres_migrations().size())) {
+    return fail(ErrorKind::invalid,
+                "database {}: has an older layout or none; run `dwell migrate up`",
+                database.name());
+  }
+  return {};
+}
+
+}  // namespace dwell

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dwell {
+
+// The parameters of a statement in PostgreSQL's binary formats. What is added is copied.
+class PgParameters {
+ public:
+  PgParameters& text(std::string_view value);
+  PgParameters& bytes(std::string_view value) { return text(value); }
+  PgParameters& integer(std::int64_t value);  // bigint
+  // One-dimensional arrays: bigint[] and text[].
+  PgParameters& integers(std::span<const std::int64_t> values);
+  PgParameters& texts(std::span<const std::string_view> values);
+
+  int count() const { return static_cast<int>(ends_.size()); }
+  // As libpq wants them, valid until the next change.
+  const char* const* values() const;
+  const int* lengths() const;
+  const int* formats() const;
+
+ private:
+  void end() { ends_.push_back(buffer_.size()); }
+
+  std::string buffer_;
+  std::vector<std::size_t> ends_;
+  mutable std::vector<const char*> values_;
+  mutable std::vector<int> lengths_;
+  mutable std::vector<int> formats_;
+};
+
+// Integers as PostgreSQL sends and takes them: big-endian.
+void put_big_endian(std::string& out, std::uint64_t value, int bytes);
+std::int64_t big_endian(std::string_view bytes);
+
+}  // namespace dwell

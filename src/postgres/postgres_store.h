@@ -1,0 +1,63 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "ports/row_store.h"
+#include "postgres/connection.h"
+
+namespace dwell {
+
+// Stores rows in the table device_events_cleaned, with the positions in the same transaction.
+//
+// Each commit counts what it did as if its changes were made one by one: an insert of a row that is
+// there is absorbed, a retract that finds no row is a fault. Rows are written by a plain COPY; a
+// batch that meets rows that are there is written once more, through a staging table.
+class PostgresStore final : public RowStore {
+ public:
+  // Errors: those of PgConnection; invalid (the layout is not that of this release).
+  static Result<std::unique_ptr<PostgresStore>> open(std::unique_ptr<PgConnection> database);
+
+  Result<std::vector<StorePosition>> positions(std::span<const StorePosition> starts) override;
+  Result<void> commit(std::span<const RowSlice> slices) override;
+
+ private:
+  // What became of the changes of one slice.
+  struct Counts {
+    std::int64_t inserts = 0;
+    std::int64_t retracts = 0;
+    std::int64_t absorbed = 0;
+    std::int64_t faults = 0;
+  };
+  // A row to insert, of which slice.
+  struct Insert {
+    const RowChange* change;
+    std::size_t slice;
+  };
+
+  explicit PostgresStore(std::unique_ptr<PgConnection> database);
+
+  Result<void> write(std::span<const RowSlice> slices);
+  Result<void> hold_positions(std::span<const RowSlice> slices);
+  Result<void> retract(std::span<const RowSlice> slices);
+  Result<void> insert_rows();
+  Result<void> copy_rows(const std::string& sql, std::span<const Insert> inserts);
+  Result<void> insert_through_staging();
+  Result<void> count(std::span<const RowSlice> slices);
+
+  std::unique_ptr<PgConnection> database_;
+  std::map<PartitionId, Offset> next_;  // as of the last commit
+  std::vector<Counts> counts_;          // by slice
+  std::vector<Insert> inserts_;
+  std::string buffer_;
+};
+
+// How many partitions of a topic have a position.
+Result<std::int64_t> count_positions(PgConnection& database, const std::string& topic);
+
+// Forgets how far a topic was read, so that stores begin at its start. Rows stay, and count as
+// adopted from then on.
+Result<void> forget_positions(PgConnection& database, const std::string& topic);
+
+}  // namespace dwell

@@ -1,0 +1,243 @@
+"""`dwell store` between a real broker and a real database: the golden cases end as rows."""
+
+import concurrent.futures
+import json
+import signal
+import uuid
+
+import pytest
+
+import golden_case
+from dwell_cli import Dwell
+from kafka_fixtures import admin, broker, own_broker  # noqa: F401
+from postgres_fixtures import database, make_database, postgres_url  # noqa: F401
+
+WORKERS = 4
+SUMS = ("SELECT sum(inserts), sum(retracts), sum(absorbed), sum(faults), sum(rejected), "
+        "(SELECT count(*) FROM device_events_cleaned), "
+        "(SELECT value::bigint FROM dwell_fact WHERE name = 'adopted_rows') FROM dwell_position")
+
+
+def check_sums(database):  # noqa: F811
+    inserts, retracts, absorbed, faults, _, rows, adopted = database.query(SUMS)[0]
+    assert inserts - (retracts - faults) == rows - adopted + absorbed
+
+
+def end_of(topics, partition=0):
+    """The next offset of a read_committed reader at the end of the cleaned topic."""
+    import confluent_kafka
+    reader = confluent_kafka.Consumer({"bootstrap.servers": topics.broker.address,
+                                       "group.id": "reader"})
+    place = confluent_kafka.TopicPartition(topics.cleaned, partition)
+    end = reader.get_watermark_offsets(place, timeout=30)[1]
+    reader.close()
+    return end
+
+
+def store_flags(topics, database):  # noqa: F811
+    return ["--brokers", topics.broker.address, "--topics-cleaned", topics.cleaned,
+            "--topics-rejected", topics.rejected, "--store-group", topics.name + "-store",
+            "--database-url", database.url, "--instance-id", "one"]
+
+
+def store_to_end(folder, topics, database, stop=signal.SIGTERM):  # noqa: F811
+    """Runs a store until it has all of partition 0, and ends it."""
+    from kafka_topics import wait_until
+    end = end_of(topics)
+    said = folder / "store.log"
+    with open(said, "ab") as log:
+        process = Dwell(folder).start("store", *store_flags(topics, database), stdout=log,
+                                      stderr=log)
+
+    def is_there():
+        try:
+            found = database.query("SELECT next FROM dwell_position WHERE partition = 0")
+        except Exception:  # no table yet
+            return False
+        return bool(found) and found[0][0] >= end and "stored up to" in said.read_text()
+
+    try:
+        wait_until(is_there, process)
+        process.send_signal(stop)
+        process.wait(60)
+    except AssertionError as error:
+        raise AssertionError(f"{error}\n{said.read_text()}") from None
+    finally:
+        process.kill()
+        process.wait()
+    if stop == signal.SIGTERM:
+        assert process.returncode == 0, said.read_text()
+    return said.read_text()
+
+
+def clean_to(folder, topics, admin, end, *flags):  # noqa: F811
+    from kafka_topics import wait_until
+    process = Dwell(folder).start("clean", *topics.flags(), *flags)
+    try:
+        wait_until(lambda: topics.committed(admin).get(0) == end, process)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, err
+
+
+def run_case(broker, admin, url, folder, case):  # noqa: F811
+    from kafka_topics import Topics
+    topics = Topics(broker, f"{case.name}-{uuid.uuid4().hex[:8]}").create(admin)
+    topics.produce([(0, step.value, step.now) for step in case.steps])
+    clean_to(folder, topics, admin, len(case.steps), *golden_case.flags(case))
+    databases = make_database(url)
+    database = next(databases)  # noqa: F811
+    store_to_end(folder, topics, database)
+    wanted = {}
+    for step in case.steps:
+        for op, device, kind, timestamp, seq, rank in step.changes:
+            if op == "retract":
+                del wanted[device, timestamp, kind]
+            else:
+                wanted.setdefault((device, timestamp, kind), (rank, seq))
+    found = {(device, timestamp, kind): (rank, seq) for device, timestamp, kind, rank, seq in
+             database.query("SELECT device_id, timestamp, event_type, rank, seq "
+                            "FROM device_events_cleaned")}
+    assert found == wanted
+    check_sums(database)
+    next(databases, None)
+
+
+CASES = [golden_case.read(name) for name in golden_case.names()]
+
+
+@pytest.fixture(scope="module")
+def outcomes(broker, admin, postgres_url, tmp_path_factory):  # noqa: F811
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        yield {case.name: pool.submit(run_case, broker, admin, postgres_url,
+                                      tmp_path_factory.mktemp(case.name), case)
+               for case in CASES}
+
+
+@pytest.mark.parametrize("name", [case.name for case in CASES])
+def test_case(outcomes, name):
+    outcomes[name].result()
+
+
+@pytest.fixture
+def topics(broker, admin):  # noqa: F811
+    from kafka_topics import Topics
+    return Topics(broker, f"store-{uuid.uuid4().hex[:8]}").create(admin)
+
+
+def produce(topics, values):
+    """To the cleaned topic itself, as another cleaner might."""
+    import confluent_kafka
+    producer = confluent_kafka.Producer({"bootstrap.servers": topics.broker.address})
+    for key, value, headers in values:
+        producer.produce(topics.cleaned, value, key, partition=0, headers=headers)
+    assert producer.flush(30) == 0
+
+
+def connect_json(device, kind, timestamp, **more):
+    return json.dumps({"schema": {}, "payload": {"device_id": device, "event_type": kind,
+                                                 "timestamp": timestamp, **more}}).encode()
+
+
+def test_records_of_other_cleaners(topics, database, tmp_path):  # noqa: F811
+    """Without headers they are inserts; what is no event goes to the rejected topic."""
+    produce(topics, [
+        (b"a", connect_json("a", "device_enter", 1000), []),
+        (None, connect_json("b\u20ac\"", "device_exit", 2000, more=1), []),
+        (b"c", b"garbage", []),
+        (b"c", None, []),
+        (b"c", connect_json("c", "heartbeat", 1), []),
+        (b"c", connect_json("c\x00", "device_enter", 1), []),
+        (b"c", connect_json("c", "device_enter", "1"), []),
+        (b"c", connect_json("c", "device_enter", 1), [("op", b"upsert")]),
+        (b"a", connect_json("a", "device_exit", 3000), [("seq", b"2"), ("rank", b"2")]),
+    ])
+    store_to_end(tmp_path, topics, database)
+    assert database.query("SELECT device_id, event_type, timestamp, rank, seq "
+                          "FROM device_events_cleaned ORDER BY timestamp") == [
+        ("a", "device_enter", 1000, 0, None), ("b\u20ac\"", "device_exit", 2000, 0, None),
+        ("a", "device_exit", 3000, 2, 2)]
+    rejects = [(dict(message.headers()), message.value()) for message in
+               topics.read(topics.rejected)]
+    assert [int(headers["source.offset"]) for headers, _ in rejects] == [2, 3, 4, 5, 6, 7]
+    assert {headers["reason"] for headers, _ in rejects} == {b"not_cleaned"}
+    assert {headers["source.topic"].decode() for headers, _ in rejects} == {topics.cleaned}
+    assert rejects[0][1] == b"garbage" and rejects[1][1] is None
+    assert b"JSON" in rejects[0][0]["detail"]
+    check_sums(database)
+    assert database.query(SUMS)[0][4] == 6
+
+
+def test_a_topic_that_was_made_anew_is_refused(topics, admin, database, tmp_path):  # noqa: F811
+    from kafka.admin import NewTopic
+    from kafka_topics import wait_until
+    produce(topics, [(b"a", connect_json("a", "device_enter", 1000), [])])
+    store_to_end(tmp_path, topics, database)
+    admin.delete_topics([topics.cleaned])
+    wait_until(lambda: topics.cleaned not in admin.list_topics())
+    admin.create_topics([NewTopic(topics.cleaned, 1, 1)])
+    flags = store_flags(topics, database)
+    # Shorter, and as long with another record.
+    for wanted in ("was made anew", "is not the one that was stored last"):
+        said = Dwell(tmp_path).run("store", *flags, status=1).err
+        assert wanted in said and "dwell store reset" in said
+        produce(topics, [(b"b", connect_json("b", "device_enter", 5000), [])])
+    # What was stored stays, and the new topic is stored behind it.
+    flags = ["--topics-cleaned", topics.cleaned, "--database-url", database.url]
+    told = Dwell(tmp_path).run("store", "reset", *flags, status=2)
+    assert "would delete" in told.out and "--yes" in told.err
+    Dwell(tmp_path).run("store", "reset", "--yes", *flags)
+    store_to_end(tmp_path, topics, database)
+    assert database.query("SELECT device_id, timestamp FROM device_events_cleaned "
+                          "ORDER BY timestamp") == [("a", 1000), ("b", 5000)]
+    check_sums(database)
+
+
+def test_another_cluster_is_refused(topics, database, tmp_path):  # noqa: F811
+    produce(topics, [(b"a", connect_json("a", "device_enter", 1000), [])])
+    store_to_end(tmp_path, topics, database)
+    database.query("UPDATE dwell_position SET cluster = 'another'")
+    said = Dwell(tmp_path).run("store", *store_flags(topics, database), status=1).err
+    assert "was stored from cluster another" in said
+
+
+def test_what_was_deleted_before_it_was_stored_is_told(topics, admin, database, tmp_path):  # noqa: F811
+    import confluent_kafka.admin
+    produce(topics, [(b"a", connect_json("a", "device_enter", 1000), [])])
+    store_to_end(tmp_path, topics, database)
+    produce(topics, [(b"a", connect_json("a", "device_exit", 2000), [])] * 3)
+    client = confluent_kafka.admin.AdminClient({"bootstrap.servers": topics.broker.address})
+    place = confluent_kafka.TopicPartition(topics.cleaned, 0, 3)
+    for future in client.delete_records([place]).values():
+        future.result(30)
+    said = Dwell(tmp_path).run("store", *store_flags(topics, database), status=1).err
+    assert "was stored up to offset 1, but begins with 3" in said
+
+
+def test_killed_at_any_moment_it_stores_each_once(topics, database, tmp_path):  # noqa: F811
+    count, kills = 3_000, 6
+    from kafka_topics import wait_until
+    produce(topics, [(b"d", connect_json(f"d{i % 50}", "device_enter", i), [("seq", b"1")])
+                     for i in range(count)])
+    flags = [*store_flags(topics, database), "--batch-records", "100"]
+    stored = 0
+    for kill in range(kills):
+        process = Dwell(tmp_path).start("store", *flags, stdout=-3, stderr=-3)
+
+        def has_gone_on():
+            try:
+                found = database.query("SELECT coalesce(sum(inserts), 0) FROM dwell_position")
+            except Exception:  # no table yet
+                return False
+            return found[0][0] > stored or found[0][0] == count
+
+        wait_until(has_gone_on, process)
+        process.kill()
+        process.wait()
+        stored = database.query("SELECT sum(inserts) FROM dwell_position")[0][0]
+    store_to_end(tmp_path, topics, database)
+    assert database.query("SELECT count(*) FROM device_events_cleaned") == [(count,)]
+    assert database.query(SUMS)[0][:5] == (count, 0, 0, 0, 0)
