@@ -28,12 +28,17 @@ def database(postgres_url):
 
 
 def make_database(url):
-    import psycopg2
     from postgres_server import Database
     name = f"dwell_{uuid.uuid4().hex[:12]}"
-    server = psycopg2.connect(url("postgres"))
-    server.autocommit = True
-    server.cursor().execute(f"CREATE DATABASE {name}")
+    run_alone(url("postgres"), f"CREATE DATABASE {name}")
     yield Database(url(name))
-    server.cursor().execute(f"DROP DATABASE {name} WITH (FORCE)")
-    server.close()
+    run_alone(url("postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def run_alone(url, sql):
+    """A statement that may not be in a transaction."""
+    import psycopg2
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    connection.cursor().execute(sql)
+    connection.close()

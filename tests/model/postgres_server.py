@@ -40,18 +40,19 @@ class PostgresServer:
         with open(self.log, "ab") as log:
             return subprocess.Popen([programs() / program, *map(str, words)], stdout=log,
                                     stderr=log, stdin=subprocess.DEVNULL, user=self.owner,
-                                    group=self.owner, cwd=self.folder)
+                                    group=self.owner, cwd=self.folder, start_new_session=True)
 
     def url(self, database="postgres"):
         return f"postgresql://{USER}@127.0.0.1:{self.port}/{database}"
 
     def start(self):
-        self.process = self._start("postgres", "-D", self.folder / "data", "-p", self.port, "-k",
-                                   "", "-c", "listen_addresses=127.0.0.1", "-c",
-                                   "max_connections=50")
         deadline = time.monotonic() + PATIENCE_S
         while True:
-            assert self.process.poll() is None, self.log.read_text()[-3_000:]
+            if not self.process or self.process.poll() is not None:
+                # Once more where the memory of one that was killed is not gone yet.
+                self.process = self._start("postgres", "-D", self.folder / "data", "-p", self.port,
+                                           "-k", "", "-c", "listen_addresses=127.0.0.1", "-c",
+                                           "max_connections=50")
             try:
                 psycopg2.connect(self.url()).close()
                 return self
@@ -60,8 +61,8 @@ class PostgresServer:
                 time.sleep(0.05)
 
     def kill(self):
-        """kill -9 of the server; its children see that and end."""
-        self.process.kill()
+        """kill -9 of the server and its children."""
+        os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
     def stop(self):
