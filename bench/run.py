@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Measures Dwell against its floors and prints one table of ratios.
 
-usage: run.py BUILD [--part core|service|kafka|all] [--rounds N] [--events N] [--devices N]
+usage: run.py BUILD [--part core|service|kafka|store|all] [--rounds N] [--events N] [--devices N]
               [--kafka-events N] [--kafka-devices N] [--kafka-known N] [--kafka-only ROWS]...
+              [--store-rows N]
 
 BUILD holds the bench programs and dwell, built alike. Both sides of a row run in turns in one
 sitting on one disk, and only their ratio is reported: the absolute figures behind it hold for this
@@ -22,9 +23,10 @@ from pathlib import Path
 import core
 import kafka
 import service
+import store
 from table import HEAD, output_of
 
-PARTS = {"core": core, "service": service, "kafka": kafka}
+PARTS = {"core": core, "service": service, "kafka": kafka, "store": store}
 
 
 def first_match(path, pattern, default="unknown"):
@@ -64,6 +66,7 @@ def main():
     parser.add_argument("--kafka-known", type=int, default=1_000_000,
                         help="devices of the rows on restart and memory")
     parser.add_argument("--kafka-only", action="append", choices=kafka.PARTS)
+    parser.add_argument("--store-rows", type=int, default=1_000_000)
     arguments = parser.parse_args()
     build = arguments.build.resolve()
     chosen = [part for part in PARTS if arguments.part in (part, "all")]

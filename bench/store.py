@@ -1,0 +1,143 @@
+"""How fast `dwell store` gets the cleaned topic into PostgreSQL, next to a plain COPY of the same rows.
+
+Both write into the same table with its key, emptied before each run, on one server that is the bench's
+own. The COPY is one transaction of rows in the binary format from a file, in the order in which the
+store wrote them. The clock of the store runs from the first commit that is seen to the last, looked
+for every 5 ms: rows stored in between, a second; joining the group is left out.
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from kafka import start_broker
+from kafka_runs import PATIENCE_S, Bench, Failed, dwell_command, finish, running, say
+from table import Row, span
+
+ROOT = Path(__file__).resolve().parents[1]
+WORK = "`dwell store`"
+TABLE = "device_events_cleaned (device_id, event_type, timestamp, rank, seq)"
+
+
+def start_server():
+    sys.path.append(str(ROOT / "tests" / "model"))
+    sys.path += map(str, (ROOT / "build" / "python" / "lib").glob("python3*/site-packages"))
+    from postgres_server import PostgresServer
+    server = PostgresServer()
+    try:
+        return server.start()
+    except BaseException:
+        server.remove()
+        raise
+
+
+def fill_cleaned(bench, events, devices):
+    """The names of a cleaned and a rejected topic, the former with a record for each event."""
+    names = [bench.name(what) for what in ("events", "cleaned", "state", "rejected")]
+    bench.tool("load", "create", *(f"{name}:1" for name in names[:2]), f"{names[2]}:1:compact",
+               f"{names[3]}:1")
+    bench.generate(names[0], events, devices, 0)
+    group = bench.name("clean")
+    folder = bench.folder / group
+    with running("dwell clean", dwell_command(bench, names, group, folder), folder) as program:
+        finish(bench.started_tool("watch", "commits", group, names[0]), [program])
+        program.end()
+    return names[1], names[3]
+
+
+def empty(database):
+    """As after `dwell migrate up`, so that each run meets the same."""
+    database.query("TRUNCATE device_events_cleaned, dwell_position")
+    run_alone(database, "VACUUM ANALYZE device_events_cleaned")
+    run_alone(database, "CHECKPOINT")
+
+
+def run_alone(database, sql):
+    from postgres_fixtures import run_alone as alone
+    alone(database.url, sql)
+
+
+def store_once(bench, database, topics, rows):
+    import psycopg2
+    group = bench.name("store")
+    folder = bench.folder / group
+    command = [bench.build / "dwell", "store", "--brokers", bench.broker.address,
+               "--topics-cleaned", topics[0], "--topics-rejected", topics[1],
+               "--store-group", group, "--instance-folder", folder, "--database-url", database.url]
+    connection = psycopg2.connect(database.url)
+    connection.autocommit = True
+    cursor = connection.cursor()
+    first = None
+    with running("dwell store", command, folder) as program:
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            cursor.execute("SELECT coalesce(sum(inserts), 0)::bigint FROM dwell_position")
+            stored, now = cursor.fetchone()[0], time.monotonic()
+            if stored and not first:
+                first = stored, now
+            if stored == rows:
+                break
+            program.check()
+            if now > deadline:
+                raise Failed(f"stored {stored} of {rows} rows in {PATIENCE_S} s")
+            time.sleep(0.005)
+        memory = program.peak_mib()
+        cpu = program.end()
+    connection.close()
+    if first[0] == rows:
+        raise Failed("all was stored at once: too few rows to tell the rate")
+    rate = (rows - first[0]) / (now - first[1])
+    say(f"store: {rate:,.0f} rows/s, {cpu / rows * 1e6:.2f} CPU s per M, {memory:.0f} MiB")
+    return rate
+
+
+def copy_once(database, file, rows):
+    start = time.monotonic()
+    subprocess.run(["psql", "-q", "-X", database.url, "-c",
+                    f"\\copy {TABLE} from '{file}' with (format binary)"], check=True)
+    rate = rows / (time.monotonic() - start)
+    say(f"COPY: {rate:,.0f} rows/s")
+    return rate
+
+
+def measure(bench, server, options):
+    from postgres_server import Database
+    database = Database(server.url())
+    rows = options.store_rows
+    topics = fill_cleaned(bench, rows, options.kafka_devices)
+    subprocess.run([bench.build / "dwell", "migrate", "up", "--database-url", database.url],
+                   check=True, stdout=subprocess.DEVNULL)
+    file = bench.folder / "rows"
+    store_once(bench, database, topics, rows)  # makes the file, and warms up
+    subprocess.run(["psql", "-q", "-X", database.url, "-c",
+                    f"\\copy {TABLE} to '{file}' with (format binary)"], check=True)
+    ratios = []
+    for _ in range(options.rounds):
+        empty(database)
+        stored = store_once(bench, database, topics, rows)
+        empty(database)
+        ratios.append(stored / copy_once(database, file, rows))
+    yield Row(f"{WORK}, 1 partition, {rows:,} rows of {options.kafka_devices:,} devices: rows a second",
+              "binary COPY of the same rows from a file, one transaction", "at least 0.85",
+              span(ratios), statistics.median(ratios) >= 0.85)
+
+
+def rows(build, folder, options):
+    def not_measured(error):
+        why = " ".join(str(error).replace("|", "/").split())[-300:]
+        return Row(WORK, "", "", f"not measured: {why}", False)
+
+    broker = server = None
+    try:
+        broker = start_broker(folder)
+        server = start_server()
+        yield from measure(Bench(build, folder, broker), server, options)
+    except (Failed, AssertionError, subprocess.SubprocessError, OSError, ImportError) as error:
+        yield not_measured(error)
+    finally:
+        if server:
+            server.remove()
+        if broker:
+            broker.stop()
