@@ -58,7 +58,7 @@ soak: deps-test ## The long tests: CHAOS_ROUNDS kills, FUZZ_SECONDS a fuzz targe
 bench: deps-bench ## Measure against the floors and print ratios; PART=core, service, kafka or store alone
 	@cmake --preset bench
 	@cmake --build build/bench -j $(JOBS)
-	@python3 bench/run.py build/bench --part $(PART)
+	@/usr/bin/python3 bench/run.py build/bench --part $(PART)
 
 format: ## Format the sources
 	@git ls-files '*.cc' '*.h' '*.c' | xargs clang-format-16 -i

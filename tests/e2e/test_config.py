@@ -163,6 +163,7 @@ def test_help_lists_every_setting_with_its_default(dwell):
     of_replay = dwell.run("replay", "--help").out
     of_run = dwell.run("run", "--help").out
     of_clean = dwell.run("clean", "--help").out
+    of_store = dwell.run("store", "--help").out
     everything = dwell.run("config", "--help").out
     for row in dwell.run("config", "--docs").out.splitlines()[2:]:
         _, key, variable, flag, default, *_ = (cell.strip(" `") for cell in row.split("|"))
@@ -170,7 +171,12 @@ def test_help_lists_every_setting_with_its_default(dwell):
         assert variable == "DWELL_" + key.upper().replace(".", "_")
         is_of_kafka = key.startswith(("brokers", "kafka.", "topics.", "instance.", "clean.", "checkpoint.",
                                       "input.partitioned_by"))
-        is_of_store = key.startswith(("db.", "rejects."))
-        assert (flag in of_run) == (not is_of_kafka)
-        assert (flag in of_replay) == (not is_of_kafka and not key.startswith("http."))
-        assert (flag in of_clean) == (not is_of_store and not key.startswith("http."))
+        is_of_file = key.startswith(("db.", "rejects."))
+        is_of_database = key.startswith(("database.", "store."))
+        is_of_http = key.startswith("http.")
+        assert (flag in of_run) == (not is_of_kafka and not is_of_database)
+        assert (flag in of_replay) == (not is_of_kafka and not is_of_database and not is_of_http)
+        assert (flag in of_clean) == (not is_of_file and not is_of_database and not is_of_http)
+        assert (flag in of_store) == (is_of_database or key.startswith(
+            ("brokers", "kafka.", "topics.cleaned", "topics.rejected", "instance.", "batch.",
+             "clean.session_timeout", "input.max_record")))
