@@ -62,7 +62,25 @@ class Topics:
             NewTopic(self.state, self.partitions, 1, topic_configs=state_configs),
             NewTopic(self.rejected, 1, 1, topic_configs={"max.message.bytes": str(2 << 20)}),
         ])
+        self.wait_for_leaders()
         return self
+
+    def wait_for_leaders(self):
+        """A broker refuses for good what comes before it leads a new partition."""
+        reader = confluent_kafka.Consumer({"bootstrap.servers": self.broker.address,
+                                           "group.id": "reader"})
+
+        def is_led(place):
+            try:
+                return reader.get_watermark_offsets(place, timeout=PATIENCE_S) is not None
+            except confluent_kafka.KafkaException:
+                return False
+
+        for topic in (self.input, self.cleaned):
+            for number in range(self.partitions):
+                place = confluent_kafka.TopicPartition(topic, number)
+                wait_until(lambda: is_led(place))  # noqa: B023
+        reader.close()
 
     def names(self):
         """The flags that `dwell topics` takes too."""
