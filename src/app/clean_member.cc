@@ -108,15 +108,6 @@ Result<Plan> make_plan(const Config& config) {
   return Plan{has_hop(config, *count), *count};
 }
 
-KafkaSourceOptions source_options(const Config& config, const std::string& member) {
-  KafkaSourceOptions options;
-  options.member = member;
-  options.session_timeout = config.session_timeout;
-  options.batch_records = config.limits.batch_records;
-  options.batch_bytes = config.limits.batch_bytes;
-  return options;
-}
-
 KafkaCommitterOptions committer_options(const Config& config, const std::string& member) {
   KafkaCommitterOptions options = config.committer;
   options.cleaned_topic = config.topics.cleaned;

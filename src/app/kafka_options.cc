@@ -19,4 +19,13 @@ KafkaOptions kafka_options(const Config& config) {
   return options;
 }
 
+KafkaSourceOptions source_options(const Config& config, const std::string& member) {
+  KafkaSourceOptions options;
+  options.member = member;
+  options.session_timeout = config.session_timeout;
+  options.batch_records = config.limits.batch_records;
+  options.batch_bytes = config.limits.batch_bytes;
+  return options;
+}
+
 }  // namespace dwell

@@ -54,14 +54,10 @@ Result<void> StoreMember::store_once(const std::stop_token& stop) {
   if (!database) return pass(database);
   auto store = PostgresStore::open(std::move(*database));
   if (!store) return pass(store);
-  KafkaSourceOptions options;
+  KafkaSourceOptions options = source_options(config_, member_);
   options.topic = config_.topics.cleaned;
   options.group = config_.store_group;
-  options.member = member_;
-  options.session_timeout = config_.session_timeout;
   options.record_bytes = config_.limits.record_bytes;
-  options.batch_records = config_.limits.batch_records;
-  options.batch_bytes = config_.limits.batch_bytes;
   auto source = CleanedSource::open(kafka_options(config_), options, config_.topics.rejected);
   if (!source) return pass(source);
 

@@ -15,10 +15,6 @@ constexpr std::string_view kStartAnew =
     "again "
     "and left as it is";
 
-std::string_view bytes_of(const void* data, std::size_t size) {
-  return {static_cast<const char*>(data), data ? size : 0};
-}
-
 StorePosition::Last last_of(const rd_kafka_message_t& message) {
   const auto key = bytes_of(message.key, message.key_len);
   const auto bytes =
@@ -39,7 +35,7 @@ std::optional<std::string_view> header(rd_kafka_headers_t* headers, const char* 
   return bytes_of(value, size);
 }
 
-CleanedBytes bytes_of(const rd_kafka_message_t& message) {
+CleanedBytes cleaned_bytes(const rd_kafka_message_t& message) {
   CleanedBytes bytes;
   bytes.value = bytes_of(message.payload, message.len);
   rd_kafka_headers_t* headers = nullptr;
@@ -83,7 +79,7 @@ Result<ChangeBatch> CleanedSource::poll() {
     if (auto decoded = decode(slice); !decoded) return pass(decoded);
   }
   if (auto sent = rejects_->flush(); !sent) return pass(sent);
-  return ChangeBatch{slices_, batch->lost, batch->gained};
+  return ChangeBatch{slices_, batch->gained};
 }
 
 Result<void> CleanedSource::decode(const Slice& slice) {
@@ -93,7 +89,7 @@ Result<void> CleanedSource::decode(const Slice& slice) {
   std::uint64_t rejected = 0;
   for (std::size_t i = 0; i < slice.records.size(); ++i) {
     const rd_kafka_message_t& message = source_->message(slice.partition, i);
-    auto change = decoder_.decode(bytes_of(message));
+    auto change = decoder_.decode(cleaned_bytes(message));
     if (change) {
       changes.push_back(*change);
       continue;
@@ -147,14 +143,8 @@ Result<void> CleanedSource::check_last(const StorePosition& position,
                                        const KafkaClient::Offsets& offsets) {
   if (!position.last || position.last->offset < offsets.low) return {};
   const std::string name = input_name(position.topic, position.partition);
-  auto reader = KafkaClient::make(RD_KAFKA_CONSUMER, kafka_,
-                                  {{"group.id", source_->options().group + "-check"},
-                                   {"enable.auto.commit", "false"},
-                                   {"auto.offset.reset", "error"},
-                                   {"isolation.level", "read_committed"},
-                                   {"enable.partition.eof", "true"}});
+  auto reader = KafkaClient::make_reader(kafka_, source_->options().group + "-check");
   if (!reader) return pass(reader);
-  rd_kafka_poll_set_consumer((*reader)->get());
   const KafkaList list(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(list.get(), position.topic.c_str(), position.partition)
       ->offset = position.last->offset;

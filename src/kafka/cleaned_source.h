@@ -9,11 +9,10 @@
 
 namespace dwell {
 
-// What is new in the partitions of the cleaned topic that the group gives to this member; values of
-// one poll. Partitions are told as in Batch of ports/source.h.
+// What is new in the partitions of the cleaned topic that the group gives to this member. Those
+// gained give nothing before seek().
 struct ChangeBatch {
   std::span<const RowSlice> slices;
-  std::span<const PartitionId> lost = {};
   std::span<const PartitionId> gained = {};
 };
 

@@ -53,6 +53,11 @@ ErrorKind kind_of(rd_kafka_resp_err_t code) {
 
 }  // namespace
 
+void add_header(rd_kafka_headers_t* headers, std::string_view name, std::string_view value) {
+  rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value.data(),
+                      static_cast<ssize_t>(value.size()));
+}
+
 Timestamp received_at(const rd_kafka_message_t& message) {
   rd_kafka_timestamp_type_t type{};
   const std::int64_t ms = rd_kafka_message_timestamp(&message, &type);
@@ -112,6 +117,22 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::make(rd_kafka_type_t type,
   }
   (void)conf.release();  // the client's now
   return client;
+}
+
+Result<std::unique_ptr<KafkaClient>> KafkaClient::make_reader(const KafkaOptions& options,
+                                                              const std::string& group,
+                                                              const KafkaSettings& settings) {
+  KafkaSettings all{{"group.id", group},
+                    {"enable.auto.commit", "false"},
+                    {"enable.auto.offset.store", "false"},
+                    {"auto.offset.reset", "error"},
+                    {"isolation.level", "read_committed"},
+                    {"enable.partition.eof", "true"},
+                    {"fetch.wait.max.ms", "10"}};
+  all.insert(all.end(), settings.begin(), settings.end());
+  auto reader = make(RD_KAFKA_CONSUMER, options, all);
+  if (reader) rd_kafka_poll_set_consumer((*reader)->get());
+  return reader;
 }
 
 KafkaClient::~KafkaClient() {

@@ -57,6 +57,11 @@ class KafkaClient {
   static Result<std::unique_ptr<KafkaClient>> make(rd_kafka_type_t type,
                                                    const KafkaOptions& options,
                                                    const KafkaSettings& settings, int events = 0);
+  // A consumer of committed records that is assigned its partitions and told where they end;
+  // `group` is named to the brokers and never joined.
+  static Result<std::unique_ptr<KafkaClient>> make_reader(const KafkaOptions& options,
+                                                          const std::string& group,
+                                                          const KafkaSettings& settings = {});
   ~KafkaClient();
   KafkaClient(const KafkaClient&) = delete;
   KafkaClient& operator=(const KafkaClient&) = delete;
@@ -82,6 +87,13 @@ class KafkaClient {
   std::function<void(int, std::string_view)> on_log_;
   rd_kafka_t* handle_ = nullptr;
 };
+
+// Bytes of a message; without data() where it has none.
+inline std::string_view bytes_of(const void* data, std::size_t size) {
+  return {static_cast<const char*>(data), data ? size : 0};
+}
+
+void add_header(rd_kafka_headers_t* headers, std::string_view name, std::string_view value);
 
 // When the broker received it, or when it was made, as the topic is set up. In the range of times.
 Timestamp received_at(const rd_kafka_message_t& message);

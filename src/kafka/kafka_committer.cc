@@ -16,9 +16,6 @@ constexpr std::size_t kCleaned = 0;
 constexpr std::size_t kState = 1;
 constexpr std::size_t kRejected = 2;
 
-// What key and headers may add to a rejected record.
-constexpr std::size_t kOfHeaders = 64 << 10;
-constexpr std::size_t kLongestKey = 32 << 10;    // a longer one is left out
 constexpr std::size_t kLongestHeader = 1 << 10;  // that is passed on
 constexpr std::chrono::seconds kPatience{5};     // for an answer of the brokers
 constexpr std::size_t kAhead = 8;                // memory is asked for so many records before
@@ -34,11 +31,6 @@ class Digits {
   std::array<char, 20> digits_;
   const char* end_;
 };
-
-void add_header(rd_kafka_headers_t* headers, std::string_view name, std::string_view value) {
-  rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value.data(),
-                      static_cast<ssize_t>(value.size()));
-}
 
 // What came with a record stays with what it became.
 void pass_header(const rd_kafka_message_t& message, const char* name, rd_kafka_headers_t* headers) {
@@ -87,7 +79,7 @@ Result<std::unique_ptr<KafkaCommitter>> KafkaCommitter::open(const KafkaOptions&
   auto transactions = KafkaTransactions::open(
       kafka, {options.member,
               options.transaction_timeout,
-              options.record_bytes + kOfHeaders,
+              options.record_bytes + kRejectedOverhead,
               {options.cleaned_topic, options.state_topic, options.rejected_topic}});
   if (!transactions) return pass(transactions);
   auto states = StateTopic::open(kafka, source, options.state_topic);
@@ -207,24 +199,14 @@ Result<void> KafkaCommitter::write(const Partition& partition) {
 }
 
 Result<void> KafkaCommitter::write_rejected(const Partition& partition, std::uint32_t record) {
-  const Record& rejected = partition.unit->records[record];
-  rd_kafka_headers_t* headers = rd_kafka_headers_new(8);
-  add_header(headers, "reason", name(partition.unit->outcomes[record]));
-  add_header(headers, "source.topic", source_.options().topic);
-  add_header(headers, "source.partition", Digits(static_cast<std::uint64_t>(partition.id)).text());
-  add_header(headers, "source.offset", Digits(static_cast<std::uint64_t>(rejected.offset)).text());
-  add_header(headers, "received", Digits(static_cast<std::uint64_t>(to_ms(rejected.now))).text());
-  if (rejected.truncated_from != 0) {
-    add_header(headers, "truncated_from", Digits(rejected.truncated_from).text());
-  }
   const rd_kafka_message_t& message = source_.message(partition.id, record);
-  pass_header(message, kTraceHeader, headers);
-  pass_header(message, kRedrivenHeader, headers);
-  std::string_view key;  // as it came, and none if it had none
-  if (message.key && message.key_len <= kLongestKey) {
-    key = {static_cast<const char*>(message.key), message.key_len};
-  }
-  return transactions_.produce({kRejected, RD_KAFKA_PARTITION_UA, key, rejected.bytes, headers});
+  const RejectedOutput rejected =
+      make_rejected(message, name(partition.unit->outcomes[record]), source_.options().topic,
+                    source_.options().record_bytes);
+  pass_header(message, kTraceHeader, rejected.headers);
+  pass_header(message, kRedrivenHeader, rejected.headers);
+  return transactions_.produce(
+      {kRejected, RD_KAFKA_PARTITION_UA, rejected.key, rejected.value, rejected.headers});
 }
 
 Result<void> KafkaCommitter::write_checkpoint(const Partition& partition) {

@@ -25,10 +25,6 @@ Result<void> ask_positions(const KafkaClient& member, rd_kafka_topic_partition_l
   return {};
 }
 
-void add_header(rd_kafka_headers_t* headers, const char* name, std::string_view value) {
-  rd_kafka_header_add(headers, name, -1, value.data(), static_cast<ssize_t>(value.size()));
-}
-
 void add(const RedriveReport& more, RedriveReport& report) {
   for (const auto& [reason, counts] : more) {
     RedriveCounts& sum = report[reason];

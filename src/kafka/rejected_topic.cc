@@ -10,9 +10,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kPatience{8'000};  // for an answer of the brokers
 
-std::string_view bytes_of(const void* data, std::size_t size) {
-  return {static_cast<const char*>(data), data ? size : 0};
-}
+constexpr std::size_t kLongestKey = 32 << 10;  // a longer one is left out
 
 // The whole text as a number.
 std::optional<std::uint64_t> number_of(std::string_view text) {
@@ -72,20 +70,29 @@ std::optional<Outcome> reason_of(std::string_view name) {
   return outcome;
 }
 
+RejectedOutput make_rejected(const rd_kafka_message_t& message, std::string_view reason,
+                             const std::string& source_topic, std::size_t record_bytes) {
+  RejectedOutput output;
+  if (message.key_len <= kLongestKey) output.key = bytes_of(message.key, message.key_len);
+  const auto value = bytes_of(message.payload, message.len);
+  output.value = value.substr(0, record_bytes);
+  output.headers = rd_kafka_headers_new(8);
+  add_header(output.headers, "reason", reason);
+  add_header(output.headers, "source.topic", source_topic);
+  add_header(output.headers, "source.partition", std::to_string(message.partition));
+  add_header(output.headers, "source.offset", std::to_string(message.offset));
+  add_header(output.headers, "received", std::to_string(to_ms(received_at(message))));
+  if (value.size() > record_bytes) {
+    add_header(output.headers, "truncated_from", std::to_string(value.size()));
+  }
+  return output;
+}
+
 Result<std::unique_ptr<RejectedTopic>> RejectedTopic::open(const KafkaOptions& kafka,
                                                            std::string name,
                                                            const std::string& group) {
-  auto client = KafkaClient::make(RD_KAFKA_CONSUMER, kafka,
-                                  {{"group.id", group},
-                                   {"enable.auto.commit", "false"},
-                                   {"enable.auto.offset.store", "false"},
-                                   {"auto.offset.reset", "error"},
-                                   {"isolation.level", "read_committed"},
-                                   {"enable.partition.eof", "true"},
-                                   {"fetch.wait.max.ms", "10"},
-                                   {"queued.max.messages.kbytes", "16384"}});
+  auto client = KafkaClient::make_reader(kafka, group, {{"queued.max.messages.kbytes", "16384"}});
   if (!client) return pass(client);
-  rd_kafka_poll_set_consumer((*client)->get());
   return std::unique_ptr<RejectedTopic>(new RejectedTopic(std::move(*client), std::move(name)));
 }
 
@@ -128,8 +135,7 @@ Result<std::map<PartitionId, Offset>> RejectedTopic::read(std::span<const Range>
   };
   Result<void> result;
   while (result && !unfinished.empty()) {
-    using Message = KafkaHandle<rd_kafka_message_t, rd_kafka_message_destroy>;
-    const Message message(
+    const KafkaMessage message(
         rd_kafka_consumer_poll(client_->get(), static_cast<int>(kPatience.count())));
     if (!message) {
       result = fail(ErrorKind::retry_later, "topic {}: the brokers send nothing", name_);

@@ -34,6 +34,19 @@ struct RejectedMessage {
   std::string_view trace;  // without data(): none
 };
 
+// What key and headers may add to a record of the rejected topic.
+inline constexpr std::size_t kRejectedOverhead = 64 << 10;
+
+// A message as it goes to the rejected topic; views belong to the message.
+struct RejectedOutput {
+  std::string_view key = {};              // without data(): none, or one that is too long
+  std::string_view value = {};            // without data(): none
+  rd_kafka_headers_t* headers = nullptr;  // to be handed on
+};
+// `source_topic` is where it was read; one longer than `record_bytes` is cut.
+RejectedOutput make_rejected(const rd_kafka_message_t& message, std::string_view reason,
+                             const std::string& source_topic, std::size_t record_bytes);
+
 // The reason of a name; empty for any other text.
 std::optional<Outcome> reason_of(std::string_view name);
 

@@ -21,10 +21,6 @@ constexpr std::string_view kStartAnew =
     "`dwell topics reset` forgets states and offsets and starts again at the beginning of the "
     "input";
 
-std::string_view bytes_of(const void* data, std::size_t size) {
-  return {static_cast<const char*>(data), data ? size : 0};
-}
-
 }  // namespace
 
 // A partition on its way back.
@@ -60,20 +56,12 @@ Result<std::unique_ptr<StateTopic>> StateTopic::open(const KafkaOptions& kafka,
 }
 
 Result<void> StateTopic::open_reader() {
-  auto reader = KafkaClient::make(RD_KAFKA_CONSUMER, kafka_,
-                                  {{"group.id", source_.options().group + "-restore"},
-                                   {"enable.auto.commit", "false"},
-                                   {"enable.auto.offset.store", "false"},
-                                   {"auto.offset.reset", "error"},
-                                   {"isolation.level", "read_committed"},
-                                   {"enable.partition.eof", "true"},
-                                   {"fetch.wait.max.ms", "10"},
-                                   // Wakes the thread that fetches, as in kafka_source.cc.
-                                   {"queued.min.messages", "100000"},
-                                   {"topic.metadata.refresh.interval.ms", "20"}});
+  auto reader = KafkaClient::make_reader(kafka_, source_.options().group + "-restore",
+                                         {{"queued.min.messages", "100000"},
+                                          // Wakes the thread that fetches, as in kafka_source.cc.
+                                          {"topic.metadata.refresh.interval.ms", "20"}});
   if (!reader) return pass(reader);
   reader_ = std::move(*reader);
-  rd_kafka_poll_set_consumer(reader_->get());
   queue_.reset(rd_kafka_queue_get_consumer(reader_->get()));
   return {};
 }

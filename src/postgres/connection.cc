@@ -105,19 +105,6 @@ Result<PgResult> PgConnection::run(const std::string& sql, const PgParameters& p
                               parameters.values(), parameters.lengths(), parameters.formats(), 1));
 }
 
-Result<void> PgConnection::prepare(const std::string& name, const std::string& sql) {
-  auto prepared = checked(PQprepare(connection_.get(), name.c_str(), sql.c_str(), 0, nullptr));
-  if (!prepared) return pass(prepared);
-  return {};
-}
-
-Result<PgResult> PgConnection::run_prepared(const std::string& name,
-                                            const PgParameters& parameters) {
-  return checked(PQexecPrepared(connection_.get(), name.c_str(), parameters.count(),
-                                parameters.values(), parameters.lengths(), parameters.formats(),
-                                1));
-}
-
 Result<void> PgConnection::commit() {
   auto committed = execute("COMMIT");
   if (committed) {

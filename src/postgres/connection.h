@@ -57,38 +57,30 @@ class PgConnection {
   const std::string& name() const { return name_; }
   // Whether the last failure was an insert of a key that is there.
   bool was_unique_violation() const { return state_ == "23505"; }
-  // SQLSTATE of the last failure; empty where the server did not say it.
-  const std::string& state() const { return state_; }
 
   // Statements without parameters, separated by semicolons.
   Result<PgResult> execute(const std::string& sql);
   Result<PgResult> run(const std::string& sql, const PgParameters& parameters);
-  // Prepares `sql` at its first use.
-  Result<void> prepare(const std::string& name, const std::string& sql);
-  Result<PgResult> run_prepared(const std::string& name, const PgParameters& parameters);
   // COMMIT. An answer that got lost is unknown_outcome.
   Result<void> commit();
 
-  // COPY ... FROM STDIN (FORMAT binary): begin, rows as put_copy_*() of copy_rows.h makes them,
-  // end.
+  // COPY ... FROM STDIN: begin, bytes in the format that was asked for, end.
   Result<void> begin_copy(const std::string& sql);
   Result<void> put_copy(std::string_view bytes);
   Result<void> end_copy();
-
-  PGconn* get() const { return connection_.get(); }
 
  private:
   struct Finish {
     void operator()(PGconn* connection) const { PQfinish(connection); }
   };
-  PgConnection(PGconn* connection) : connection_(connection) {}
+  explicit PgConnection(PGconn* connection) : connection_(connection) {}
 
   Result<PgResult> checked(PGresult* result);
   Failure failure(const PGresult* result);
 
   std::unique_ptr<PGconn, Finish> connection_;
   std::string name_;
-  std::string state_;
+  std::string state_;  // SQLSTATE of the last failure; empty where the server did not say it
 };
 
 }  // namespace dwell
