@@ -134,7 +134,9 @@ Result<void> PgConnection::end_copy() {
   if (PQputCopyEnd(connection_.get(), nullptr) != 1) return failure(nullptr);
   Result<void> outcome;
   while (PGresult* result = PQgetResult(connection_.get())) {
-    if (auto one = checked(result); !one && outcome) outcome = pass(one);
+    const PgResult owned(result);
+    // The first failure is the cause; a connection that breaks behind it must not replace it.
+    if (outcome && PQresultStatus(result) != PGRES_COMMAND_OK) outcome = failure(result);
   }
   return outcome;
 }

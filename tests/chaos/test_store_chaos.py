@@ -77,6 +77,7 @@ class Load:
         self.topics, self.rng, self.changes = topics, rng, changes(rng)
         self.rate, self.sent = rng.choice([200, 800]), 0
         self.is_over = threading.Event()
+        self.error = None
         self.has_transactions = rng.random() < 0.5
         settings = {"bootstrap.servers": topics.broker.address, "linger.ms": 5,
                     "enable.idempotence": True}
@@ -88,6 +89,12 @@ class Load:
         self.thread = threading.Thread(target=self.run)
 
     def run(self):
+        try:
+            self.produce()
+        except Exception as error:  # told by what waits for progress
+            self.error = error
+
+    def produce(self):
         while not self.is_over.wait(STEP_S):
             if self.has_transactions:
                 self.producer.begin_transaction()
@@ -120,6 +127,7 @@ class Round:
     """What a scenario works with."""
 
     def __init__(self, number, broker, admin, server, url, folder):  # noqa: F811
+        import confluent_kafka
         from kafka_topics import Topics
         from tcp_gate import TcpGate
         self.rng = random.Random(f"{SEED}-{number}")
@@ -131,6 +139,9 @@ class Round:
         self.gate = TcpGate(urllib.parse.urlsplit(self.database.url).port)
         self.url = self.database.url.replace(str(self.gate.target), str(self.gate.port), 1)
         self.processes = {}
+        self.reader = confluent_kafka.Consumer({
+            "bootstrap.servers": broker.address, "group.id": "reader",
+            "isolation.level": "read_uncommitted"})
         self.load = Load(self.topics, random.Random(f"{SEED}-{number}-load"))
 
     def start(self, name, group="store"):
@@ -155,6 +166,7 @@ class Round:
     def wait(self, condition, what):
         deadline = time.monotonic() + PATIENCE_S
         while True:
+            assert self.load.error is None, (what, self.load.error)
             for name, process in self.processes.items():
                 assert process.poll() is None, (what, name, process.returncode, self.said())
             try:
@@ -184,9 +196,7 @@ class Round:
 
     def finish(self):
         self.load.finish()
-        ends = self.ends()
-        self.wait(lambda: dict(self.database.query(
-            "SELECT partition, next FROM dwell_position")) == ends, f"does not reach {ends}")
+        self.wait(self.is_all_stored, "does not reach the ends")
         for name, process in self.processes.items():
             process.send_signal(signal.SIGTERM)
             assert process.wait(PATIENCE_S) == 0, (name, self.said())
@@ -204,15 +214,14 @@ class Round:
         # Each at least once, in the transaction's stead.
         assert len(self.topics.read(self.topics.rejected)) >= counts[-1]
 
-    def ends(self):
+    def is_all_stored(self):
+        """Asks for the ends anew each time: the mark of a transaction may be written after its
+        commit has returned."""
         import confluent_kafka
-        reader = confluent_kafka.Consumer({"bootstrap.servers": self.topics.broker.address,
-                                           "group.id": "reader"})
-        ends = {number: reader.get_watermark_offsets(
+        ends = {number: self.reader.get_watermark_offsets(
             confluent_kafka.TopicPartition(self.topics.cleaned, number), timeout=30)[1]
             for number in range(PARTITIONS)}
-        reader.close()
-        return ends
+        return dict(self.database.query("SELECT partition, next FROM dwell_position")) == ends
 
     def __enter__(self):
         return self
@@ -220,6 +229,7 @@ class Round:
     def __exit__(self, *_):
         self.kill(*self.processes)
         self.gate.close()
+        self.reader.close()
         next(self.databases, None)
 
 

@@ -4,6 +4,9 @@ import contextlib
 import socket
 import threading
 
+# Of a failed transaction: section "Message Formats" of the manual of PostgreSQL.
+READY_FOR_QUERY = b"Z\0\0\0\5E"
+
 
 class TcpGate:
     """Listens on a free port and passes bytes on to `port`, both ways, until it is cut."""
@@ -15,6 +18,8 @@ class TcpGate:
         self.lock = threading.Lock()
         self.pairs = []
         self.is_shut = False
+        self.mark = None
+        self.cuts = 0
         self.thread = threading.Thread(target=self._accept, daemon=True)
         self.thread.start()
 
@@ -38,14 +43,22 @@ class TcpGate:
             for source, sink in ((client, server), (server, client)):
                 threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
 
-    @staticmethod
-    def _pass(source, sink):
+    def _pass(self, source, sink):
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
+                if self.mark and self.mark in data:
+                    self.mark = None
+                    self.cuts += 1
+                    sink.sendall(data.removesuffix(READY_FOR_QUERY))
+                    break
                 sink.sendall(data)
         for one in (source, sink):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
+
+    def cut_behind(self, mark):
+        """Cuts a connection once, behind the answer of PostgreSQL that holds these bytes."""
+        self.mark = mark
 
     def cut(self):
         """Ends every connection, wherever it is; new ones are taken."""

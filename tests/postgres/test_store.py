@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import signal
+import urllib.parse
 import uuid
 
 import pytest
@@ -24,10 +25,12 @@ def check_sums(database):  # noqa: F811
 
 
 def end_of(topics, partition=0):
-    """The next offset of a read_committed reader at the end of the cleaned topic."""
+    """The end of the cleaned topic. A transaction's mark may still come behind it, but a
+    read_committed reader gets there only with the mark."""
     import confluent_kafka
     reader = confluent_kafka.Consumer({"bootstrap.servers": topics.broker.address,
-                                       "group.id": "reader"})
+                                       "group.id": "reader",
+                                       "isolation.level": "read_uncommitted"})
     place = confluent_kafka.TopicPartition(topics.cleaned, partition)
     end = reader.get_watermark_offsets(place, timeout=30)[1]
     reader.close()
@@ -40,14 +43,14 @@ def store_flags(topics, database):  # noqa: F811
             "--database-url", database.url, "--instance-id", "one"]
 
 
-def store_to_end(folder, topics, database, stop=signal.SIGTERM):  # noqa: F811
+def store_to_end(folder, topics, database, stop=signal.SIGTERM, flags=None):  # noqa: F811
     """Runs a store until it has all of partition 0, and ends it."""
     from kafka_topics import wait_until
     end = end_of(topics)
     said = folder / "store.log"
     with open(said, "ab") as log:
-        process = Dwell(folder).start("store", *store_flags(topics, database), stdout=log,
-                                      stderr=log)
+        process = Dwell(folder).start("store", *(flags or store_flags(topics, database)),
+                                      stdout=log, stderr=log)
 
     def is_there():
         try:
@@ -215,6 +218,28 @@ def test_what_was_deleted_before_it_was_stored_is_told(topics, admin, database, 
         future.result(30)
     said = Dwell(tmp_path).run("store", *store_flags(topics, database), status=1).err
     assert "was stored up to offset 1, but begins with 3" in said
+
+
+def test_a_connection_cut_behind_a_refused_copy(topics, database, tmp_path):  # noqa: F811
+    """The batch meets a row that is there, and the way to the server ends with that answer."""
+    from tcp_gate import TcpGate
+    produce(topics, [("a", connect_json("a", "device_enter", 1_000), [])])
+    store_to_end(tmp_path, topics, database)
+    produce(topics, [("a", connect_json("a", kind, timestamp), [])
+                     for kind, timestamp in [("device_enter", 1_000), ("device_exit", 2_000)]])
+    gate = TcpGate(urllib.parse.urlsplit(database.url).port)
+    gate.cut_behind(b"C23505\0")
+    direct = database.url
+    database.url = direct.replace(str(gate.target), str(gate.port), 1)
+    flags = store_flags(topics, database)
+    database.url = direct
+    said = store_to_end(tmp_path, topics, database, flags=flags)
+    gate.close()
+    assert gate.cuts == 1
+    assert "joining again" in said
+    assert database.query("SELECT timestamp FROM device_events_cleaned ORDER BY 1") == [
+        (1_000,), (2_000,)]
+    check_sums(database)
 
 
 def test_killed_at_any_moment_it_stores_each_once(topics, database, tmp_path):  # noqa: F811
