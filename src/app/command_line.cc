@@ -1,6 +1,7 @@
 #include "app/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <fmt/format.h>
 #include <limits>
 #include <unistd.h>
@@ -79,6 +80,7 @@ class CommandLine {
     add_run();
     add_clean();
     add_store();
+    add_serve();
     add_topics();
     add_migrate();
     add_replay();
@@ -200,13 +202,34 @@ class CommandLine {
   }
 
   void add_run() {
-    auto* command =
-        add_configured("run", "Take events from a file and over HTTP, and answer questions",
-                       {"db.", "order.", "first_exit", "duplicate.", "clock.", "input.max_",
-                        "batch.", "rejects.", "http."},
-                       [this](const LoadedConfig& loaded) { return dwell::run(loaded, run_); });
+    auto* command = add_configured(
+        "run",
+        "Take events in and answer questions, all in one process: over a file of its own, or "
+        "between Kafka and PostgreSQL once `brokers` is set",
+        {"db.", "rejects.", "brokers", "kafka.", "topics.", "instance.", "clean.", "checkpoint.",
+         "order.", "first_exit", "duplicate.", "clock.", "input.", "batch.", "store.", "database.",
+         "serve.", "http."},
+        [this](const LoadedConfig& loaded) { return run_as(loaded); });
     command->add_option("--from", run_.from,
                         "Follow this file as it grows and is rotated; - is standard input");
+    command
+        ->add_option("--roles", roles_,
+                     "Which of clean, store and serve this process does between Kafka and "
+                     "PostgreSQL; all of them once `brokers` is set")
+        ->delimiter(',')
+        ->check(CLI::IsMember({"clean", "store", "serve"}))
+        ->excludes("--from");
+  }
+
+  // In one file, unless there are brokers.
+  Result<void> run_as(const LoadedConfig& loaded) const {
+    if (roles_.empty() && (loaded.is_default("brokers") || !run_.from.empty())) {
+      return dwell::run(loaded, run_);
+    }
+    const auto has = [this](const char* role) {
+      return roles_.empty() || std::find(roles_.begin(), roles_.end(), role) != roles_.end();
+    };
+    return run_roles(loaded, {has("clean"), has("store"), has("serve")});
   }
 
   void add_clean() {
@@ -229,6 +252,13 @@ class CommandLine {
         });
     reset->add_flag("--yes", store_reset_is_confirmed_,
                     "Do it, instead of saying what it would do");
+  }
+
+  void add_serve() {
+    add_configured("serve", "Answer questions from PostgreSQL over HTTP, and take events in",
+                   {"brokers", "kafka.", "topics.input", "topics.keyed", "topics.cleaned", "input.",
+                    "clean.group", "database.", "serve.", "http."},
+                   [](const LoadedConfig& loaded) { return serve(loaded); });
   }
 
   void add_migrate() {
@@ -440,6 +470,7 @@ class CommandLine {
   std::vector<Assignment> flags_;
   bool docs_ = false;
   RunArguments run_;
+  std::vector<std::string> roles_;
   TopicsArguments topics_;
   int steps_down_ = 1;
   bool store_reset_is_confirmed_ = false;

@@ -34,6 +34,17 @@ Result<void> clean(const LoadedConfig& loaded);
 // Stores what the partitions of the cleaned topic it is given have, until a signal stops it.
 Result<void> store(const LoadedConfig& loaded);
 
+// Answers questions from PostgreSQL over HTTP and takes events in, until a signal stops it.
+Result<void> serve(const LoadedConfig& loaded);
+
+// What one process does between Kafka and PostgreSQL.
+struct Roles {
+  bool clean = false;
+  bool store = false;
+  bool serve = false;
+};
+Result<void> run_roles(const LoadedConfig& loaded, const Roles& roles);
+
 // Forgets how far the cleaned topic was read; says what it would do unless `is_confirmed`.
 Result<void> reset_store(const Config& config, bool is_confirmed);
 

@@ -49,6 +49,8 @@ struct Config {
   std::string store_group = "dwell-store";
   std::size_t store_threads = 1;
   std::string store_listen = "off";
+  std::size_t serve_connections = 8;
+  Milliseconds serve_timeout{5'000};
 };
 
 }  // namespace dwell

@@ -14,17 +14,17 @@ constexpr Milliseconds kFirstWait{200};  // before joining again
 constexpr Milliseconds kLongestWait{5'000};
 constexpr Milliseconds kWasWell{30'000};  // a membership that lasted so long
 
+bool may_try_again(ErrorKind kind) {
+  return kind != ErrorKind::invalid && kind != ErrorKind::fatal;
+}
+
+}  // namespace
+
 void wait(const std::stop_token& stop, Milliseconds duration) {
   std::mutex mutex;
   std::unique_lock lock(mutex);
   std::condition_variable_any().wait_for(lock, stop, duration, [] { return false; });
 }
-
-bool may_join_again(ErrorKind kind) {
-  return kind != ErrorKind::invalid && kind != ErrorKind::fatal;
-}
-
-}  // namespace
 
 Result<void> keep_joining(const std::string& task, const std::stop_token& stop, Clock& clock,
                           MemberStatus& status, const std::function<Result<void>()>& once) {
@@ -37,12 +37,12 @@ Result<void> keep_joining(const std::string& task, const std::stop_token& stop, 
       return {};
     }
     const ErrorKind kind = done.error().kind;
-    if (!may_join_again(kind)) return done;
+    if (!may_try_again(kind)) return done;
     if (clock.monotonic() - start > kWasWell) pause = kFirstWait;
     const auto cause =
         done.error().message +
         (kind == ErrorKind::not_found ? "; `dwell topics create` makes what is missing" : "");
-    spdlog::warn("{}; joining again in {}", cause, format_duration(pause));
+    spdlog::warn("{}; trying again in {}", cause, format_duration(pause));
     status.set(task, cause);
     wait(stop, pause);
     pause = std::min(pause * 2, kLongestWait);

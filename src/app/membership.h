@@ -9,9 +9,12 @@
 
 namespace dwell {
 
-// Runs one membership of a consumer group after the other, with growing pauses, until one ends by
-// itself or `stop` is asked for. `task` names it in the status. Errors: what joining again cannot
-// mend.
+// Waits for `duration`, or until `stop` is asked for.
+void wait(const std::stop_token& stop, Milliseconds duration);
+
+// Runs one membership of a consumer group, or what else may break off and be begun anew, after the
+// other, with growing pauses, until one ends by itself or `stop` is asked for. `task` names it in
+// the status. Errors: what trying again cannot mend.
 Result<void> keep_joining(const std::string& task, const std::stop_token& stop, Clock& clock,
                           MemberStatus& status, const std::function<Result<void>()>& once);
 

@@ -2,24 +2,23 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <new>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <thread>
 
 #include "app/commands.h"
+#include "app/graceful_stop.h"
 #include "app/log.h"
 #include "app/metrics.h"
 #include "app/pipeline_setup.h"
 #include "app/service_observer.h"
-#include "app/signals.h"
 #include "app/system_clock.h"
 #include "app/timed_committer.h"
 #include "file/file_tail.h"
 #include "http/api.h"
+#include "http/direct_reader.h"
 #include "http/server.h"
 #include "live/live_source.h"
 #include "pipeline/pipeline.h"
@@ -32,8 +31,6 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr Milliseconds kLookForInput{50};  // how often the file is looked at
-constexpr std::chrono::seconds kDrain{3};  // for requests in flight, once asked to stop
-constexpr Milliseconds kLastWords{200};    // for connections to notice that they are closed
 constexpr Milliseconds kBusy{2'000};       // for the file's lock; a stop must not wait for longer
 constexpr std::int64_t kStreamCache = 2 << 20;  // bytes
 constexpr Milliseconds kForEver = std::chrono::days(36'500);
@@ -63,19 +60,6 @@ void raise_descriptor_limit() {
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-// First signal: finish what is in flight. Second: leave at once.
-asio::awaitable<void> stop_on_signal(asio::io_context& context, Server& server) {
-  co_await first_signal();
-  server.stop();
-  asio::steady_timer timer(context);
-  const auto deadline = std::chrono::steady_clock::now() + kDrain;
-  while (!server.is_drained() && std::chrono::steady_clock::now() < deadline) {
-    timer.expires_after(std::chrono::milliseconds(10));
-    co_await timer.async_wait(asio::use_awaitable);
-  }
-  context.stop();
 }
 
 PipelineOptions service_options(const Config& config) {
@@ -131,8 +115,10 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   Pipeline pipeline(timed, clock, observer, service_options(config));
 
   asio::thread_pool workers(1);
-  Api api({**reader, **stream_reader, **slow_reader, workers, queue, clock,
-           [&readiness] { return readiness.health(); }, [&metrics] { return metrics.text(); }});
+  DirectReader questions(**reader, **slow_reader, workers);
+  DirectReader streams(**stream_reader, **slow_reader, workers);
+  Api api({questions, streams, queue, clock, [&readiness] { return readiness.health(); },
+           [&metrics] { return metrics.text(); }});
   Server server(
       context, [&api](Request request) { return api.handle(std::move(request)); },
       config.http_limits,
@@ -159,10 +145,7 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   worker.join();
   queue.give_up_polled(stopping);
   workers.join();
-  // Connections that outlived the grace end before what they refer to does.
-  server.abort();
-  context.restart();
-  context.run_for(kLastWords);
+  end_connections(context, server);
   const bool can_go_on = !outcome && outcome.error().kind == ErrorKind::retry_later;
   if (was_asked_to_stop && can_go_on && arguments.from != "-") {
     // Whoever waited was told, and the file is read again from where the last commit was.

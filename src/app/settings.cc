@@ -378,6 +378,12 @@ std::vector<Setting> make_settings() {
           "store.listen", [](Config& c) -> auto& { return c.store_listen; },
           "The address to serve /livez, /readyz and /metrics of `store` on, HOST:PORT; off: "
           "nowhere"),
+      count(
+          "serve.connections", [](Config& c) -> auto& { return c.serve_connections; }, 1, 256,
+          "How many connections to PostgreSQL answer questions"),
+      duration(
+          "serve.timeout", [](Config& c) -> auto& { return c.serve_timeout; }, Milliseconds(100),
+          "How long a question may take; the database gives it up then"),
   };
 }
 

@@ -1,32 +1,30 @@
 #include "app/commands.h"
 #include "app/log.h"
-#include "app/member_process.h"
 #include "app/output.h"
 #include "app/postgres_options.h"
+#include "app/roles.h"
 #include "app/store_member.h"
-#include "app/system_clock.h"
 #include "postgres/postgres_store.h"
 
 namespace dwell {
 
+Result<void> add_store(Process& process) {
+  const Config& config = process.config();
+  const auto instance = process.take_instance(config.store_group);
+  if (!instance) return Failure(instance.error());
+  for (std::size_t i = 0; i < config.store_threads; ++i) {
+    const auto member = std::make_shared<StoreMember>(config, *instance, i, process.clock(),
+                                                      process.status(), process.metrics());
+    process.add([member](const std::stop_token& stop) { return member->run(stop); });
+  }
+  return {};
+}
+
 Result<void> store(const LoadedConfig& loaded) {
   log_to_stderr();
-  const Config& config = loaded.config;
-  const auto instance = take_instance(config, config.store_group, "dwell store");
-  if (!instance) return Failure(instance.error());
-
-  SystemClock clock;
-  MemberStatus status;
-  Metrics metrics;
-  std::vector<StoreMember> members;
-  for (std::size_t i = 0; i < config.store_threads; ++i) {
-    members.emplace_back(config, instance->id, i, clock, status, metrics);
-  }
-  std::vector<MemberTask> tasks;
-  for (StoreMember& member : members) {
-    tasks.emplace_back([&member](const std::stop_token& stop) { return member.run(stop); });
-  }
-  return run_members(tasks, config, config.store_listen, status, metrics);
+  Process process(loaded.config, "dwell store");
+  if (auto added = add_store(process); !added) return added;
+  return process.run(loaded.config.store_listen);
 }
 
 Result<void> reset_store(const Config& config, bool is_confirmed) {

@@ -3,7 +3,7 @@
 namespace dwell {
 
 void SessionFold::add(const Row& row) {
-  if (last_ == row.type) return;
+  if (last_ == row.type || !row.other_type.empty()) return;
   if (row.type == EventType::exit) {
     const auto begin = last_ ? std::optional(since_) : std::nullopt;
     closed_.push_back({begin, row.timestamp});

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/event.h"
@@ -15,14 +16,19 @@ struct Row {
   std::uint64_t rank;
   EventType type;
   std::uint64_t seq;
+  // The type of a row that is neither enter nor exit, in a table that others have filled: it is
+  // listed, and no question about presence sees it. `type` says nothing then.
+  std::string other_type = {};
+
+  std::string_view type_name() const { return other_type.empty() ? wire_name(type) : other_type; }
 
   friend bool operator==(const Row&, const Row&) = default;
 };
 
-constexpr bool comes_before(const Row& a, const Row& b) {
+inline bool comes_before(const Row& a, const Row& b) {
   if (a.timestamp != b.timestamp) return a.timestamp < b.timestamp;
   if (a.rank != b.rank) return a.rank < b.rank;
-  return a.type < b.type;
+  return a.type_name() < b.type_name();
 }
 
 // A stay from its enter to its exit. Empty `begin`: it began before the first row, which is an

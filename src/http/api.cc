@@ -4,7 +4,6 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/string.hpp>
@@ -16,6 +15,7 @@
 #include "http/cursor.h"
 #include "http/events_body.h"
 #include "http/parameters.h"
+#include "http/places.h"
 #include "http/process_routes.h"
 #include "http/timeline_body.h"
 
@@ -127,6 +127,28 @@ Api::Api(const ApiParts& parts)
     : parts_(parts),
       router_(routes(), "there is nothing here; GET /openapi.json lists what there is") {}
 
+// The value of `after`: what a client has posted and wants to see.
+std::vector<InputPlace> Api::places_of(Parameters& parameters) const {
+  const std::string* text = parameters.text("after");
+  if (!text) return {};
+  if (!parts_.visibility) {
+    parameters.refuse("after", "nothing: what this service has answered 201 for is there at once");
+    return {};
+  }
+  auto places = parse_places(*text);
+  if (places) return *places;
+  parameters.refuse("after", "the Dwell-Position of an answer, as in 0:42,3:17");
+  return {};
+}
+
+// Empty once all of it can be read.
+asio::awaitable<std::optional<Reply>> Api::wait_for(const std::vector<InputPlace>& places) {
+  if (places.empty()) co_return std::nullopt;
+  const auto waited = co_await parts_.visibility->wait_for(places);
+  if (!waited) co_return problem(waited.error());
+  co_return std::nullopt;
+}
+
 asio::awaitable<Reply> Api::post_timeline(const Request& request, const Target& target) {
   Parameters parameters(target);
   const bool is_partial = parameters.is_true("partial");
@@ -144,17 +166,28 @@ asio::awaitable<Reply> Api::post_timeline(const Request& request, const Target& 
   if (!body) co_return problem(Status::bad_request, "invalid-body", body.error().message);
   if (!body->bad.empty() && !is_partial) co_return bad_events_problem(body->bad);
 
-  std::vector<Outcome> outcomes;
+  Submitted submitted;
   if (!body->good.empty()) {
     auto stored = co_await submit(parts_.intake, std::move(body->submission));
     if (!stored) co_return problem(stored.error());
-    outcomes = std::move(*stored);
+    submitted = std::move(*stored);
   }
-  json::array names(body->count, nullptr);
-  for (std::size_t i = 0; i < outcomes.size(); ++i) names[body->good[i]] = name(outcomes[i]);
-  json::object answer{{"outcomes", std::move(names)}};
+  json::object answer;
+  std::string position;
+  if (submitted.places.empty()) {
+    json::array names(body->count, nullptr);
+    for (std::size_t i = 0; i < submitted.outcomes.size(); ++i) {
+      names[body->good[i]] = name(submitted.outcomes[i]);
+    }
+    answer["outcomes"] = std::move(names);
+  } else {
+    position = format_places(submitted.places);
+    answer["position"] = position;
+  }
   if (is_partial) answer["errors"] = bad_events(body->bad);
-  co_return json_reply(answer, Status::created);
+  Reply reply = json_reply(answer, Status::created);
+  if (!position.empty()) reply.headers.emplace_back("Dwell-Position", position);
+  co_return reply;
 }
 
 asio::awaitable<Reply> Api::get_timeline(const Request& request, const Target& target) {
@@ -178,6 +211,7 @@ asio::awaitable<Reply> Api::get_timeline(const Request& request, const Target& t
                         "parameters unchanged");
     }
   }
+  const auto after = places_of(parameters);
   if (auto wrong = parameters.problem_found()) co_return *wrong;
   const auto representation = negotiate(request.accept);
   if (!representation) {
@@ -185,9 +219,10 @@ asio::awaitable<Reply> Api::get_timeline(const Request& request, const Target& t
                       "there are application/json, application/x-ndjson and text/csv");
   }
 
+  if (auto late = co_await wait_for(after)) co_return *late;
   // One row more than asked for tells whether there is a next page.
   query.limit = limit ? *limit + 1 : kStreamPage;
-  auto rows = parts_.reader.timeline(query);
+  auto rows = co_await parts_.reader.timeline(query);
   if (!rows) co_return problem(rows.error());
   Reply reply;
   reply.content_type = content_type(*representation);
@@ -208,9 +243,9 @@ asio::awaitable<Reply> Api::get_timeline(const Request& request, const Target& t
   }
   query.after = rows->back();
   reply.more = [&reader = parts_.stream_reader, writer,
-                query](std::string& out) mutable -> Result<bool> {
-    auto page = reader.timeline(query);
-    if (!page) return pass(page);
+                query](std::string& out) mutable -> asio::awaitable<Result<bool>> {
+    auto page = co_await reader.timeline(query);
+    if (!page) co_return pass(page);
     for (const Row& row : *page) writer.add(row, out);
     const bool has_more = page->size() == kStreamPage;
     if (has_more) {
@@ -218,16 +253,9 @@ asio::awaitable<Reply> Api::get_timeline(const Request& request, const Target& t
     } else {
       writer.end(std::nullopt, out);
     }
-    return has_more;
+    co_return has_more;
   };
   co_return reply;
-}
-
-asio::awaitable<Result<PresencePage>> Api::on_worker(const PresenceQuery& query) {
-  auto ask = [this, &query]() -> asio::awaitable<Result<PresencePage>> {
-    co_return parts_.slow_reader.presence(query);
-  };
-  co_return co_await asio::co_spawn(parts_.workers, ask, asio::use_awaitable);
 }
 
 asio::awaitable<Reply> Api::get_presence(const Request&, const Target& target) {
@@ -247,9 +275,11 @@ asio::awaitable<Reply> Api::get_presence(const Request&, const Target& target) {
       query.after = std::move(place->device);
     }
   }
+  const auto after = places_of(parameters);
   if (auto wrong = parameters.problem_found()) co_return *wrong;
+  if (auto late = co_await wait_for(after)) co_return *late;
 
-  const auto page = co_await on_worker(query);
+  const auto page = co_await parts_.reader.presence(query);
   if (!page) co_return problem(page.error());
   json::array devices;
   for (const Presence& presence : page->inside) {
@@ -268,25 +298,31 @@ asio::awaitable<Reply> Api::get_presence(const Request&, const Target& target) {
 
 asio::awaitable<Reply> Api::get_device(const Request&, const Target& target) {
   Parameters parameters(target);
+  const auto after = places_of(parameters);
   if (auto wrong = parameters.problem_found()) co_return *wrong;
+  if (auto late = co_await wait_for(after)) co_return *late;
   const std::string& id = target.segments[1];
-  const auto found = parts_.reader.device(id);
+  const auto found = co_await parts_.reader.device(id);
   if (!found) co_return problem(found.error());
   if (!*found) co_return problem(Status::not_found, "no-such-device", "the device was never seen");
   const DeviceReport& device = **found;
-  const SuppressedCounts& suppressed = device.outcomes.suppressed;
   json::object body{{"deviceID", id}, {"state", "unknown"}};
   if (device.last_run) {
     body["state"] = device.last_run->type == EventType::enter ? "inside" : "outside";
     body["since"] = format_rfc3339(device.last_run->timestamp);
   }
   body["firstSeen"] = format_rfc3339(device.first_seen);
-  body["lastSeen"] = format_rfc3339(device.outcomes.last_seen);
-  body["outcomes"] = {
-      {"accepted", device.outcomes.accepted},      {"repeated_enter", suppressed.repeated_enter},
-      {"repeated_exit", suppressed.repeated_exit}, {"duplicate", suppressed.duplicate},
-      {"initial_exit", suppressed.initial_exit},   {"promoted", device.outcomes.promoted},
-      {"retracted", device.outcomes.retracted}};
+  if (const auto& outcomes = device.outcomes) {
+    const SuppressedCounts& suppressed = outcomes->suppressed;
+    body["lastSeen"] = format_rfc3339(outcomes->last_seen);
+    body["outcomes"] = {{"accepted", outcomes->accepted},
+                        {"repeated_enter", suppressed.repeated_enter},
+                        {"repeated_exit", suppressed.repeated_exit},
+                        {"duplicate", suppressed.duplicate},
+                        {"initial_exit", suppressed.initial_exit},
+                        {"promoted", outcomes->promoted},
+                        {"retracted", outcomes->retracted}};
+  }
   co_return json_reply(body);
 }
 

@@ -1,34 +1,34 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/thread_pool.hpp>
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "http/parameters.h"
 #include "http/process_routes.h"
 #include "http/router.h"
+#include "ports/async_timeline_reader.h"
 #include "ports/clock.h"
 #include "ports/intake.h"
-#include "ports/timeline_reader.h"
+#include "ports/visibility.h"
 
 namespace dwell {
 
 // What the API stands on. All outlive it.
 struct ApiParts {
-  TimelineReader& reader;             // short questions, on the thread that calls handle()
-  TimelineReader& stream_reader;      // what follows the first page of a stream, on that thread too
-  TimelineReader& slow_reader;        // long questions, on `workers` alone
-  boost::asio::thread_pool& workers;  // one thread
+  AsyncTimelineReader& reader;
+  AsyncTimelineReader& stream_reader;  // for what follows the first page of a stream
   Intake& intake;
   Clock& clock;
   std::function<Health()> health;
   std::function<std::string()> metrics;  // Prometheus text format
+  Visibility* visibility = nullptr;      // none: what was taken in can be read at once
 };
 
 // The HTTP API, contract in docs/api.md and web/openapi.json: requests in, replies out, no sockets.
-// One thread calls handle(); long questions run on the workers.
+// One thread calls handle().
 class Api {
  public:
   explicit Api(const ApiParts& parts);
@@ -43,7 +43,8 @@ class Api {
   using Handler = boost::asio::awaitable<Reply> (Api::*)(const Request&, const Target&);
   std::vector<Route> routes();
 
-  boost::asio::awaitable<Result<PresencePage>> on_worker(const PresenceQuery& query);
+  std::vector<InputPlace> places_of(Parameters& parameters) const;
+  boost::asio::awaitable<std::optional<Reply>> wait_for(const std::vector<InputPlace>& places);
   boost::asio::awaitable<Reply> post_timeline(const Request& request, const Target& target);
   boost::asio::awaitable<Reply> get_timeline(const Request& request, const Target& target);
   boost::asio::awaitable<Reply> get_presence(const Request& request, const Target& target);

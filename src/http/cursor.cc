@@ -8,7 +8,8 @@
 namespace dwell {
 namespace {
 
-constexpr std::size_t kLongestCursor = 512;
+constexpr std::size_t kLongestCursor = 4'096;  // an index of PostgreSQL holds no longer type
+constexpr std::uint64_t kOtherType = 2;
 constexpr char kVersion = 1;
 constexpr std::string_view kPresence = "presence";
 constexpr std::string_view kAlphabet =
@@ -68,8 +69,8 @@ std::string row_cursor(const Row& last, std::string_view filter) {
   std::string out = head(filter);
   put_varint(out, static_cast<std::uint64_t>(to_ms(last.timestamp)));
   put_varint(out, last.rank);
-  put_varint(out, static_cast<std::uint64_t>(last.type));
-  return base64url(out);
+  put_varint(out, last.other_type.empty() ? static_cast<std::uint64_t>(last.type) : kOtherType);
+  return base64url(out.append(last.other_type));
 }
 
 std::optional<Row> parse_row_cursor(std::string_view text, std::string_view filter) {
@@ -79,11 +80,13 @@ std::optional<Row> parse_row_cursor(std::string_view text, std::string_view filt
   const auto ms = take_varint(rest);
   const auto rank = take_varint(rest);
   const auto type = take_varint(rest);
-  if (!type || !rank || !ms || *ms > static_cast<std::uint64_t>(to_ms(kLatest)) || *type > 1 ||
-      !rest.empty()) {
+  if (!type || !rank || !ms || *ms > static_cast<std::uint64_t>(to_ms(kLatest)) ||
+      *type > kOtherType || rest.empty() != (*type < kOtherType)) {
     return std::nullopt;
   }
-  return Row{from_ms(static_cast<std::int64_t>(*ms)), *rank, static_cast<EventType>(*type), 0};
+  return Row{from_ms(static_cast<std::int64_t>(*ms)), *rank,
+             *type == kOtherType ? EventType::enter : static_cast<EventType>(*type), 0,
+             std::string(rest)};
 }
 
 std::string presence_cursor(const PresencePlace& last) {

@@ -64,6 +64,8 @@ std::optional<BadEvent> append(const json::value& value, std::size_t index,
       fmt::format(R"({{"device_id":{},"event_type":{},"timestamp":{}}})", json::serialize(*device),
                   json::serialize(*type), to_ms(*timestamp));
   submission.ends.push_back(submission.bytes.size());
+  submission.devices += std::string_view(*device);
+  submission.device_ends.push_back(submission.devices.size());
   return std::nullopt;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/beast/http/status.hpp>
 #include <functional>
 #include <string>
@@ -22,7 +23,7 @@ struct Reply {
 
   // If set, `body` is only the beginning: each call appends the next piece, and the value says
   // whether more follows. An error ends the connection without the end mark.
-  std::function<Result<bool>(std::string& body)> more;
+  std::function<boost::asio::awaitable<Result<bool>>(std::string& body)> more;
 };
 
 // An error as application/problem+json (RFC 9457). `type` is stable and documented in docs/api.md;

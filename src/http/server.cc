@@ -2,6 +2,7 @@
 
 #include <array>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
@@ -13,8 +14,10 @@
 #include <boost/beast/http/rfc7230.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
+#include <cerrno>
 #include <charconv>
 #include <optional>
+#include <sys/socket.h>
 
 #include "http/wire.h"
 
@@ -28,7 +31,8 @@ using asio::ip::tcp;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
-constexpr std::chrono::hours kForEver{24 * 365};
+// A client that leaves a handler that takes longer is noticed.
+constexpr std::chrono::milliseconds kBeforeLookingAtClient{500};
 
 constexpr std::size_t kIdleBuffer = 1'024;  // bytes a connection holds while it waits
 
@@ -116,15 +120,17 @@ class Share {
 }  // namespace
 
 struct Server::Session {
-  enum class Doing { waiting, receiving, answering, leaving };
+  enum class Doing { waiting, receiving, handling, answering, leaving };
 
-  explicit Session(tcp::socket socket) : socket(std::move(socket)) {}
+  Session(tcp::socket socket, asio::cancellation_signal& cancellation)
+      : socket(std::move(socket)), cancellation(cancellation) {}
   void start(Doing what, std::chrono::milliseconds time) {
     doing = what;
     deadline.start(time);
   }
 
   tcp::socket socket;
+  asio::cancellation_signal& cancellation;  // of the coroutine that serves it
   beast::flat_buffer buffer;
   Doing doing = Doing::waiting;
   Deadline deadline;
@@ -182,7 +188,10 @@ void Server::stop() {
 
 void Server::abort() {
   stop();
-  for (Session* session : sessions_) close(*session);
+  for (Session* session : sessions_) {
+    session->cancellation.emit(asio::cancellation_type::terminal);
+    close(*session);
+  }
 }
 
 void Server::close(Session& session) {
@@ -204,7 +213,7 @@ asio::awaitable<void> Server::accept() {
     boost::system::error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
     try {
-      asio::co_spawn(context_, serve(std::move(socket)), asio::detached);
+      start(std::move(socket));
     } catch (const std::bad_alloc&) {
       // This connection ends; the next one may find room.
     }
@@ -220,6 +229,10 @@ asio::awaitable<void> Server::enforce_deadlines() {
     const auto now = std::chrono::steady_clock::now();
     for (Session* session : sessions_) {
       if (!session->deadline.is_over(now)) continue;
+      if (session->doing == Session::Doing::handling) {
+        if (has_left(*session)) session->cancellation.emit(asio::cancellation_type::terminal);
+        continue;
+      }
       if (session->doing == Session::Doing::receiving) {
         boost::system::error_code ignored;
         session->socket.cancel(ignored);
@@ -230,8 +243,22 @@ asio::awaitable<void> Server::enforce_deadlines() {
   }
 }
 
-asio::awaitable<void> Server::serve(tcp::socket socket) {
-  Session session(std::move(socket));
+void Server::start(tcp::socket socket) {
+  const auto cancellation = std::make_shared<asio::cancellation_signal>();
+  asio::co_spawn(
+      context_, serve(std::move(socket), *cancellation),
+      asio::bind_cancellation_slot(cancellation->slot(), [cancellation](std::exception_ptr) {}));
+}
+
+// Whether the client has ended its side of the connection, with nothing more to be read from it.
+bool Server::has_left(Session& session) {
+  char byte = 0;
+  const auto count = ::recv(session.socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+asio::awaitable<void> Server::serve(tcp::socket socket, asio::cancellation_signal& cancellation) {
+  Session session(std::move(socket), cancellation);
   const auto place = sessions_.insert(sessions_.end(), &session);
   try {
     while (co_await serve_one(session)) {
@@ -339,7 +366,7 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
   request.content_type = std::string(message[http::field::content_type]);
   request.content_encoding = all_of(message, http::field::content_encoding);
   request.body = std::move(message.body());
-  session.start(Session::Doing::answering, kForEver);
+  session.start(Session::Doing::handling, kBeforeLookingAtClient);
   Routed routed = co_await handle_(std::move(request));
   on_reply_(routed.route, routed.reply.status, std::chrono::steady_clock::now() - start);
   // Behind the other requests that are there: replies written in a row wake a client's machine

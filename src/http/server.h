@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -31,6 +32,8 @@ struct ServerLimits {
 // Puts handlers (an Api's) on the wire: HTTP/1.1 with keep-alive and pipelining, bounded in every
 // direction.
 //
+// The handler of a client that has left is cancelled, where it takes longer than a second.
+//
 // Runs on one io_context run by one thread; all methods but construction are called there. A slow
 // or silent client costs a connection slot for a bounded time and holds up nobody else. The times
 // of ServerLimits are kept to within a second.
@@ -50,7 +53,7 @@ class Server {
 
   // Stops accepting, closes idle connections, lets requests in flight be answered.
   void stop();
-  // Closes every connection, whatever it is doing.
+  // Closes every connection and cancels its handler, whatever it is doing.
   void abort();
   bool is_drained() const { return sessions_.empty(); }
 
@@ -59,7 +62,10 @@ class Server {
 
   boost::asio::awaitable<void> accept();
   boost::asio::awaitable<void> enforce_deadlines();
-  boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket);
+  void start(boost::asio::ip::tcp::socket socket);
+  boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket,
+                                     boost::asio::cancellation_signal& cancellation);
+  static bool has_left(Session& session);
   boost::asio::awaitable<bool> serve_one(Session& session);
   static void close(Session& session);
   boost::asio::awaitable<void> read_away(Session& session);

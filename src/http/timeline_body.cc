@@ -49,6 +49,10 @@ std::string csv_quoted(std::string_view text) {
   return out + '"';
 }
 
+std::string json_quoted(std::string_view text) {
+  return boost::json::serialize(boost::json::string_view(text.data(), text.size()));
+}
+
 }  // namespace
 
 std::string_view content_type(Representation representation) {
@@ -104,16 +108,21 @@ std::optional<Representation> negotiate(std::string_view header) {
 TimelineWriter::TimelineWriter(Representation representation, std::string_view device)
     : representation_(representation) {
   const bool is_csv = representation == Representation::csv;
-  const std::string quoted =
-      is_csv ? csv_quoted(device)
-             : boost::json::serialize(boost::json::string_view(device.data(), device.size()));
+  device_ = is_csv ? csv_quoted(device) : json_quoted(device);
   for (const auto type : {EventType::enter, EventType::exit}) {
-    before_[static_cast<std::size_t>(type)] =
-        is_csv ? fmt::format("{},{},", quoted, wire_name(type))
-               : fmt::format(R"({{"deviceID":{},"eventType":"{}","timestamp":")", quoted,
-                             wire_name(type));
+    before_[static_cast<std::size_t>(type)] = before(wire_name(type));
   }
   after_ = is_csv ? "\r\n" : representation == Representation::ndjson ? "\"}\n" : "\"}";
+}
+
+std::string TimelineWriter::before(std::string_view type_name) const {
+  if (representation_ == Representation::csv) {
+    const bool is_plain = type_name.find_first_of("\",\r\n") == std::string_view::npos;
+    return fmt::format("{},{},", device_,
+                       is_plain ? std::string(type_name) : csv_quoted(type_name));
+  }
+  return fmt::format(R"({{"deviceID":{},"eventType":{},"timestamp":")", device_,
+                     json_quoted(type_name));
 }
 
 void TimelineWriter::begin(std::string& out) const {
@@ -123,7 +132,11 @@ void TimelineWriter::begin(std::string& out) const {
 
 void TimelineWriter::add(const Row& row, std::string& out) {
   if (representation_ == Representation::json && count_ > 0) out += ',';
-  out += before_[static_cast<std::size_t>(row.type)];
+  if (row.other_type.empty()) {
+    out += before_[static_cast<std::size_t>(row.type)];
+  } else {
+    out += before(row.other_type);
+  }
   times_.append(out, row.timestamp);
   out += after_;
   ++count_;

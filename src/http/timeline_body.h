@@ -32,7 +32,10 @@ class TimelineWriter {
   void end(const std::optional<std::string>& next, std::string& out) const;
 
  private:
+  std::string before(std::string_view type_name) const;
+
   Representation representation_;
+  std::string device_;                 // as it is written
   std::array<std::string, 2> before_;  // what stands before the time of an enter, of an exit
   std::string_view after_;             // and behind it
   std::size_t count_ = 0;

@@ -89,7 +89,7 @@ asio::awaitable<bool> write_stream(tcp::socket& socket, Deadline& deadline, Repl
   std::string piece = std::move(reply.body);
   std::string compressed;
   for (bool has_more = true; has_more;) {
-    auto more = reply.more(piece);
+    auto more = co_await reply.more(piece);
     if (!more) co_return false;
     has_more = *more;
     if (gzip) {

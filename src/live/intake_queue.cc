@@ -26,7 +26,7 @@ IntakeQueue::~IntakeQueue() {
 
 void IntakeQueue::submit(Submission submission, std::function<void(SubmissionResult)> done) {
   if (submission.ends.empty()) {
-    done(std::vector<Outcome>());  // nothing to commit, so no commit would ever answer it
+    done(Submitted());  // nothing to commit, so no commit would ever answer it
     return;
   }
   std::optional<Error> refusal;
@@ -105,7 +105,7 @@ void IntakeQueue::committed(std::span<const Outcome> outcomes) {
   for (Waiting& waiting : in_flight_) {
     const auto mine = outcomes.subspan(start, waiting.submission.ends.size());
     start += mine.size();
-    if (waiting.done) waiting.done(std::vector<Outcome>(mine.begin(), mine.end()));
+    if (waiting.done) waiting.done(Submitted{{mine.begin(), mine.end()}, {}});
   }
   next_ += static_cast<Offset>(start);
   release(bytes_of(in_flight_));

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "core/event.h"
+#include "core/record.h"
 
 namespace dwell {
 
@@ -14,10 +15,24 @@ namespace dwell {
 struct Submission {
   std::string bytes;
   std::vector<std::size_t> ends;  // of each record in `bytes`; the next one begins there
+  std::string devices;            // their device ids, in the same way
+  std::vector<std::size_t> device_ends;
 };
 
-// What became of a submission: one outcome for each record.
-using SubmissionResult = Result<std::vector<Outcome>>;
+// The place of a record in the input.
+struct InputPlace {
+  PartitionId partition;
+  Offset offset;
+
+  friend bool operator==(const InputPlace&, const InputPlace&) = default;
+};
+
+// What became of a submission.
+struct Submitted {
+  std::vector<Outcome> outcomes;   // of each record, where the rule has decided
+  std::vector<InputPlace> places;  // where it decides later: the last record of each partition
+};
+using SubmissionResult = Result<Submitted>;
 
 // Takes records from clients. Any thread.
 //

@@ -48,9 +48,9 @@ struct PresencePage {
 
 // What is known of one device. Presence is folded from its rows, as everywhere.
 struct DeviceReport {
-  std::optional<Row> last_run;  // the head of its last run of rows; empty without rows
-  Timestamp first_seen;         // the first row, or last_seen without rows
-  OutcomeSummary outcomes;      // last_seen included
+  std::optional<Row> last_run;             // the head of its last run of rows; empty without rows
+  Timestamp first_seen;                    // the first row, or last_seen without rows
+  std::optional<OutcomeSummary> outcomes;  // last_seen included; empty: not known (yet)
 };
 
 struct RejectedQuery {

@@ -37,8 +37,9 @@ std::int64_t PgResult::changed() const {
 
 Result<std::unique_ptr<PgConnection>> PgConnection::open(const PgOptions& options) {
   const auto connect_timeout = std::to_string(options.connect_timeout.count());
-  const auto session = fmt::format("-c statement_timeout={} -c client_min_messages=warning",
-                                   options.statement_timeout.count());
+  const auto session = fmt::format(
+      "-c statement_timeout={} -c client_min_messages=warning{}", options.statement_timeout.count(),
+      options.is_read_only ? " -c default_transaction_read_only=on" : "");
   const auto user_timeout = std::to_string(options.statement_timeout.count() + 1'000);
   const std::array<std::pair<const char*, const char*>, 9> settings{{
       {"connect_timeout", connect_timeout.c_str()},
@@ -103,6 +104,13 @@ Result<PgResult> PgConnection::execute(const std::string& sql) {
 Result<PgResult> PgConnection::run(const std::string& sql, const PgParameters& parameters) {
   return checked(PQexecParams(connection_.get(), sql.c_str(), parameters.count(), nullptr,
                               parameters.values(), parameters.lengths(), parameters.formats(), 1));
+}
+
+void PgConnection::cancel(PgConnection& connection) {
+  PGcancel* const cancel = PQgetCancel(connection.get());
+  std::array<char, 256> reason{};
+  PQcancel(cancel, reason.data(), reason.size());
+  PQfreeCancel(cancel);
 }
 
 Result<void> PgConnection::commit() {

@@ -18,6 +18,7 @@ struct PgOptions {
   std::string url;
   std::chrono::seconds connect_timeout{5};
   std::chrono::milliseconds statement_timeout{30'000};
+  bool is_read_only = false;
 };
 
 // Rows of an answer, in the binary format, or the number of rows changed.
@@ -64,6 +65,13 @@ class PgConnection {
   // COMMIT. An answer that got lost is unknown_outcome.
   Result<void> commit();
 
+  // For what does not wait for an answer in here.
+  PGconn* get() const { return connection_.get(); }
+  // An answer taken from get(), as run() would return it; null: the connection broke.
+  Result<PgResult> checked(PGresult* result);
+  // Asks the server to give up what it is doing for `connection`. Waits for that server.
+  static void cancel(PgConnection& connection);
+
   // COPY ... FROM STDIN: begin, bytes in the format that was asked for, end.
   Result<void> begin_copy(const std::string& sql);
   Result<void> put_copy(std::string_view bytes);
@@ -75,7 +83,6 @@ class PgConnection {
   };
   explicit PgConnection(PGconn* connection) : connection_(connection) {}
 
-  Result<PgResult> checked(PGresult* result);
   Failure failure(const PGresult* result);
 
   std::unique_ptr<PGconn, Finish> connection_;

@@ -255,7 +255,7 @@ def no_way_to_the_database(chaos):
     """From the start, and once more later."""
     chaos.gate.shut()
     chaos.start("one")
-    chaos.wait(lambda: "joining again in" in chaos.said(), "says nothing")
+    chaos.wait(lambda: "trying again in" in chaos.said(), "says nothing")
     chaos.gate.open()
     chaos.wait_for_progress()
     chaos.gate.shut()

@@ -154,10 +154,10 @@ TEST_P(ReaderContract, ADeviceIsReportedFromItsRowsAndItsState) {
   ASSERT_TRUE(device);
   EXPECT_EQ(device->last_run, row(3000, kExit, 2));
   EXPECT_EQ(device->first_seen, from_ms(1000));
-  EXPECT_EQ(device->outcomes.last_seen, from_ms(4000));
-  EXPECT_EQ(device->outcomes.accepted, 2u);
-  EXPECT_EQ(device->outcomes.suppressed.repeated_enter, 1u);
-  EXPECT_EQ(device->outcomes.suppressed.repeated_exit, 1u);
+  EXPECT_EQ(device->outcomes->last_seen, from_ms(4000));
+  EXPECT_EQ(device->outcomes->accepted, 2u);
+  EXPECT_EQ(device->outcomes->suppressed.repeated_enter, 1u);
+  EXPECT_EQ(device->outcomes->suppressed.repeated_exit, 1u);
   EXPECT_FALSE(reader_->device("cam-3").value());
 }
 

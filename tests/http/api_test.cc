@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <thread>
 
+#include "http/direct_reader.h"
+#include "tests/fakes/awaited.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/memory_committer.h"
 #include "tests/fakes/memory_reader.h"
@@ -29,15 +31,21 @@ class FakeIntake final : public Intake {
  public:
   void submit(Submission submission, std::function<void(SubmissionResult)> done) override {
     submitted.push_back(submission.bytes);
-    const SubmissionResult result = error ? SubmissionResult(Failure(*error))
-                                          : std::vector(submission.ends.size(), Outcome::accepted);
+    const SubmissionResult result =
+        error ? SubmissionResult(Failure(*error)) : answer(submission.ends.size());
     threads_.emplace_back([done = std::move(done), result] { done(result); });
   }
 
   std::vector<std::string> submitted;
   std::optional<Error> error;
+  std::vector<InputPlace> places;  // answered instead of outcomes, when there are any
 
  private:
+  Submitted answer(std::size_t count) const {
+    if (!places.empty()) return {{}, places};
+    return {std::vector(count, Outcome::accepted), {}};
+  }
+
   std::vector<std::jthread> threads_;
 };
 
@@ -139,14 +147,16 @@ class ApiTest : public testing::Test {
   asio::io_context context_{1};
   FakeIntake intake_;  // its threads end before the context does
   asio::thread_pool workers_{1};
-  Api api_{{reader_, reader_, reader_, workers_, intake_, clock_,
-            [this] { return Health{not_ready_}; }, [] { return std::string("a_metric 1\n"); }}};
+  DirectReader questions_{reader_, reader_, workers_};
+  Api api_{{questions_, questions_, intake_, clock_, [this] { return Health{not_ready_}; },
+            [] { return std::string("a_metric 1\n"); }}};
 };
 
 // The rest of a body that is made piece by piece.
 Result<void> finish(Reply& reply) {
   for (bool has_more = reply.more != nullptr; has_more;) {
-    auto more = reply.more(reply.body);
+    asio::io_context context(1);
+    auto more = awaited(context, reply.more(reply.body));
     if (!more) return pass(more);
     has_more = *more;
   }

@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <thread>
 
+#include "http/direct_reader.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/memory_reader.h"
 
@@ -72,7 +73,8 @@ class ServerTest : public testing::Test {
   asio::io_context client_;
   asio::io_context context_{1};
   asio::thread_pool workers_{1};
-  Api api_{{reader_, reader_, reader_, workers_, intake_, clock_, [] { return Health(); },
+  DirectReader questions_{reader_, reader_, workers_};
+  Api api_{{questions_, questions_, intake_, clock_, [] { return Health(); },
             [] { return std::string(); }}};
   Server server_{context_, [this](Request request) { return api_.handle(std::move(request)); },
                  limits(), [](std::string_view, Status, std::chrono::nanoseconds) {}};

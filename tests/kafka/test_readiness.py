@@ -61,7 +61,7 @@ def test_ready_only_when_restored(own_broker, tmp_path):
                                         f"127.0.0.1:{port}", stdout=log, stderr=log)
     try:
         # The member and the hop that is not needed both find no broker.
-        wait_until(lambda: said.read_text().count("joining again") >= 2, process)
+        wait_until(lambda: said.read_text().count("trying again") >= 2, process)
         status, body = probe.readiness()
         assert status == 503 and body["ready"] is False
         assert any(reason.startswith("member 0: ") for reason in body["reasons"]), body

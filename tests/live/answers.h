@@ -31,10 +31,10 @@ class Answers {
         slot = {std::string(name(result.error().kind)), result.error().message};
         return;
       }
-      for (const Outcome outcome : *result) {
+      for (const Outcome outcome : result->outcomes) {
         slot.text += (slot.text.empty() ? "" : " ") + std::string(name(outcome));
       }
-      if (result->empty()) slot.text = "nothing";
+      if (result->outcomes.empty()) slot.text = "nothing";
     };
   }
 

@@ -118,16 +118,16 @@ class Wire:
 class Service:
     """One `dwell run` on a free port; stop() and kill() may be followed by start()."""
 
-    def __init__(self, folder, *flags, **options):
-        self.folder, self.flags = pathlib.Path(folder), flags
+    def __init__(self, folder, *flags, command="run", **options):
+        self.folder, self.flags, self.command = pathlib.Path(folder), flags, command
         self.dwell, self.options = Dwell(folder), options
         self.process, self.starts = None, 0
 
     def start(self, *more, is_ready=True):
-        self.log_path = self.folder / f"log-{self.starts}.txt"
+        self.log_path = self.folder / f"{self.command}-{self.starts}.log"
         self.starts += 1
         with open(self.log_path, "wb") as log:
-            self.process = self.dwell.start("run", "--listen", "127.0.0.1:0", *self.flags, *more,
+            self.process = self.dwell.start(self.command, "--listen", "127.0.0.1:0", *self.flags, *more,
                                             stdout=subprocess.DEVNULL, stderr=log, **self.options)
         match = wait_until(lambda: SERVING.search(self.log) or self.process.poll() is not None)
         assert match is not True, f"status {self.process.returncode}: {self.log}"

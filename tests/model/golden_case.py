@@ -23,6 +23,19 @@ class Case:
     name: str
     settings: dict
     steps: list
+    states: list = dataclasses.field(default_factory=list)  # (device, inside|outside|unknown, ms)
+
+
+    def rows(self):
+        """{(device, ms, type): (rank, seq)} in the end, worked out from the changes."""
+        rows = {}
+        for step in self.steps:
+            for op, device, kind, timestamp, seq, rank in step.changes:
+                if op == "retract":
+                    del rows[device, timestamp, kind]
+                else:
+                    rows.setdefault((device, timestamp, kind), (rank, seq))
+        return rows
 
 
 def names():
@@ -59,8 +72,10 @@ def read(name):
             rank = int(words[6]) if len(words) > 5 else int(seq) if arrival else 0
             case.steps[-1].changes.append(
                 (op, device, WIRE[kind], int(timestamp), int(seq), rank))
+        elif keyword == "state":
+            case.states.append((words[0], words[1], int(words[3]) if len(words) > 2 else None))
         else:
-            assert keyword in ("", "#", "row", "state", "total"), line
+            assert keyword in ("", "#", "row", "total"), line
     return case
 
 

@@ -1,19 +1,17 @@
-#include "app/member_process.h"
+#include "app/process.h"
 
 #include <algorithm>
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <spdlog/spdlog.h>
 #include <thread>
 #include <unistd.h>
 #include <zlib.h>
 
-#include "app/signals.h"
+#include "app/graceful_stop.h"
 #include "http/process_routes.h"
-#include "http/server.h"
 
 namespace dwell {
 namespace {
@@ -52,66 +50,60 @@ Result<std::string> instance_id(const Config& config) {
   return fmt::format("{}-{:08x}", legal(host.data()), hash);
 }
 
-// Ends the context with the first signal.
-asio::awaitable<void> stop_on_signal(asio::io_context& context) {
-  co_await first_signal();
-  context.stop();
+}  // namespace
+
+Result<std::string> Process::take_instance(const std::string& group) {
+  auto id = instance_id(config_);
+  if (!id) return id;
+  const auto path = fmt::format("{}/dwell-{}-{}.lock", config_.instance_folder, legal(group), *id);
+  auto lock = FileLock::acquire(path, name_);
+  if (!lock) {
+    return fail(ErrorKind::invalid,
+                "{}: give each process an instance.id or instance.folder of its own",
+                lock.error().message);
+  }
+  locks_.push_back(std::move(*lock));
+  return id;
 }
 
-// Each task on a thread of its own, until `context` ends.
-Result<void> run_until_stopped(const std::vector<MemberTask>& tasks, asio::io_context& context) {
-  std::vector<Result<void>> outcomes(tasks.size());
+// Each task on a thread of its own, until the context ends.
+Result<void> Process::run_tasks(Server& server) {
+  std::vector<Result<void>> outcomes(tasks_.size());
   std::vector<std::jthread> threads;
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
+  for (std::size_t i = 0; i < tasks_.size(); ++i) {
     threads.emplace_back([&, i](const std::stop_token& stop) {
-      outcomes[i] = tasks[i](stop);
-      if (!outcomes[i]) context.stop();  // one that cannot go on ends all
+      outcomes[i] = tasks_[i](stop);
+      if (!outcomes[i]) context_.stop();  // one that cannot go on ends all
     });
   }
-  context.run();
+  context_.run();
   for (std::jthread& thread : threads) thread.request_stop();
   for (std::jthread& thread : threads) thread.join();
+  end_connections(context_, server);
   const auto failed =
       std::find_if(outcomes.begin(), outcomes.end(), [](const auto& outcome) { return !outcome; });
   return failed == outcomes.end() ? Result<void>() : *failed;
 }
 
-}  // namespace
-
-Result<Instance> take_instance(const Config& config, const std::string& group,
-                               const std::string& command) {
-  auto id = instance_id(config);
-  if (!id) return pass(id);
-  const auto path = fmt::format("{}/dwell-{}-{}.lock", config.instance_folder, legal(group), *id);
-  auto lock = FileLock::acquire(path, command);
-  if (lock) return Instance{std::move(*id), std::move(*lock)};
-  return fail(ErrorKind::invalid,
-              "{}: give each process an instance.id or instance.folder of its own",
-              lock.error().message);
-}
-
-Result<void> run_members(const std::vector<MemberTask>& tasks, const Config& config,
-                         const std::string& listen, const MemberStatus& status, Metrics& metrics) {
-  asio::io_context context(1);
+Result<void> Process::run(const std::string& listen) {
   const Router router(
-      process_routes([&status] { return status.health(); }, [&metrics] { return metrics.text(); }),
+      process_routes([this] { return status_.health(); }, [this] { return metrics_.text(); }),
       "there are /livez, /readyz and /metrics");
-  Server server(
-      context, [&router](Request request) { return router.handle(std::move(request)); },
-      config.http_limits,
-      [&metrics](std::string_view route, Status code, std::chrono::nanoseconds took) {
-        metrics.replied(route, static_cast<unsigned>(code), took);
-      });
+  const bool has_api = handle_ != nullptr;
+  if (!has_api) {
+    handle_ = [&router](Request request) { return router.handle(std::move(request)); };
+  }
+  Server server(context_, handle_, config_.http_limits,
+                [this](std::string_view route, Status code, std::chrono::nanoseconds took) {
+                  metrics_.replied(route, static_cast<unsigned>(code), took);
+                });
   if (listen != "off") {
     if (auto listening = server.listen(listen); !listening) return listening;
-    spdlog::info("serving health and metrics on http://{}", server.address());
+    spdlog::info("serving {} on http://{}", has_api ? "the API" : "health and metrics",
+                 server.address());
   }
-  asio::co_spawn(context, stop_on_signal(context), asio::detached);
-  auto outcome = run_until_stopped(tasks, context);
-  server.abort();
-  context.restart();
-  context.run_for(std::chrono::milliseconds(100));
-  return outcome;
+  asio::co_spawn(context_, stop_on_signal(context_, server), asio::detached);
+  return run_tasks(server);
 }
 
 }  // namespace dwell

@@ -1,0 +1,285 @@
+#include "postgres/pool.h"
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <list>
+#include <set>
+
+#include "postgres/migrations.h"
+
+namespace dwell {
+namespace {
+
+namespace asio = boost::asio;
+using std::chrono::steady_clock;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::milliseconds kSweep{250};  // how often late questions are looked for
+constexpr std::chrono::milliseconds kFirstPause{100};  // after a database did not open
+constexpr std::chrono::milliseconds kLongestPause{2'000};
+
+std::string statement_name(std::size_t number) {
+  return fmt::format("s{}", number);
+}
+
+// One connection, or the place for one.
+class Slot {
+ public:
+  explicit Slot(asio::io_context& context) : socket_(context) {}
+  ~Slot() { (void)release(); }
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+
+  bool is_open() const { return connection_ && connection_->is_open(); }
+  PgConnection& connection() { return *connection_; }
+  asio::posix::stream_descriptor& socket() { return socket_; }
+
+  void hold(std::unique_ptr<PgConnection> connection) {
+    (void)release();
+    connection_ = std::move(connection);
+    PQsetnonblocking(connection_->get(), 1);
+    socket_.assign(PQsocket(connection_->get()));
+    prepared_.clear();
+  }
+
+  std::unique_ptr<PgConnection> release() {
+    if (socket_.is_open()) socket_.release();  // libpq closes it
+    return std::move(connection_);
+  }
+
+  bool has(std::size_t statement) const { return prepared_.contains(statement); }
+  void has_prepared(std::size_t statement) { prepared_.insert(statement); }
+
+  steady_clock::time_point deadline{};
+  bool is_abandoned = false;  // the question, by its asker or for being late
+
+ private:
+  std::unique_ptr<PgConnection> connection_;
+  std::set<std::size_t> prepared_;
+  asio::posix::stream_descriptor socket_;
+};
+
+}  // namespace
+
+class PgPool::State : public std::enable_shared_from_this<State> {
+ public:
+  State(asio::io_context& context, PgPoolOptions options)
+      : context_(context), options_(std::move(options)), sweep_(context) {
+    for (std::size_t i = 0; i < options_.connections; ++i) {
+      free_.push_back(&slots_.emplace_back(context));
+    }
+  }
+
+  asio::awaitable<Result<PgResult>> run(std::size_t statement, const PgParameters& parameters) {
+    const auto deadline = steady_clock::now() + options_.patience;
+    Lease lease(*this);
+    if (!co_await lease.take(deadline)) {
+      co_return fail(ErrorKind::retry_later, "too many questions at a time");
+    }
+    Slot& slot = lease.slot();
+    slot.deadline = deadline;
+    slot.is_abandoned = false;
+    if (slot.is_open()) {
+      auto answer = co_await ask(slot, statement, parameters);
+      if (answer || slot.is_open() || slot.is_abandoned) co_return answer;
+    }
+    // It broke while nobody used it, most likely: the server was started anew.
+    if (auto opened = co_await open(slot); !opened) co_return pass(opened);
+    co_return co_await ask(slot, statement, parameters);
+  }
+
+  asio::awaitable<void> sweep() {
+    const auto self = shared_from_this();
+    while (!is_closed_) {
+      sweep_.expires_after(kSweep);
+      co_await sweep_.async_wait(kAwait);
+      const auto now = steady_clock::now();
+      for (Slot& slot : slots_) {
+        const bool is_busy = std::find(free_.begin(), free_.end(), &slot) == free_.end();
+        if (is_busy && slot.socket().is_open() && now > slot.deadline) slot.socket().cancel();
+      }
+    }
+  }
+
+  void close() {
+    is_closed_ = true;
+    sweep_.cancel();
+    for (Slot& slot : slots_) {
+      if (slot.socket().is_open()) slot.socket().cancel();
+    }
+    worker_.join();
+  }
+
+ private:
+  // A question's hold on a slot, from its wait for one to its end, however that comes.
+  class Lease {
+   public:
+    explicit Lease(State& state)
+        : state_(state.shared_from_this()), timer_(state.context_), place_(state.waiting_.end()) {}
+    ~Lease() {
+      if (slot_) state_->give_back(*slot_);
+      if (place_ != state_->waiting_.end()) state_->waiting_.erase(place_);
+    }
+    Lease(const Lease&) = delete;
+    Lease& operator=(const Lease&) = delete;
+
+    // False: there was none in time.
+    asio::awaitable<bool> take(steady_clock::time_point deadline) {
+      if (!state_->free_.empty()) {
+        slot_ = state_->free_.back();
+        state_->free_.pop_back();
+        co_return true;
+      }
+      if (state_->waiting_.size() >= state_->options_.waiting) co_return false;
+      place_ = state_->waiting_.insert(state_->waiting_.end(), this);
+      timer_.expires_at(deadline);
+      co_await timer_.async_wait(kAwait);
+      co_return slot_ != nullptr;
+    }
+
+    void give(Slot& slot) {
+      slot_ = &slot;
+      place_ = state_->waiting_.end();
+      timer_.cancel();
+    }
+
+    Slot& slot() { return *slot_; }
+
+   private:
+    std::shared_ptr<State> state_;
+    asio::steady_timer timer_;
+    std::list<Lease*>::iterator place_;
+    Slot* slot_ = nullptr;
+  };
+
+  void give_back(Slot& slot) {
+    if (waiting_.empty()) {
+      free_.push_back(&slot);  // the one used last is used first
+      return;
+    }
+    Lease* const next = waiting_.front();
+    waiting_.pop_front();
+    next->give(slot);
+  }
+
+  // Opened on the worker: names are looked up and secrets agreed on while others are answered.
+  asio::awaitable<Result<void>> open(Slot& slot) {
+    auto on_worker = [this]() -> asio::awaitable<Result<std::unique_ptr<PgConnection>>> {
+      co_return connect();
+    };
+    auto opened = co_await asio::co_spawn(worker_, on_worker, asio::use_awaitable);
+    if (!opened) co_return pass(opened);
+    slot.hold(std::move(*opened));
+    co_return Result<void>();
+  }
+
+  // The worker's thread alone.
+  Result<std::unique_ptr<PgConnection>> connect() {
+    if (steady_clock::now() < closed_until_) return Failure(closed_because_);
+    auto connection = PgConnection::open(options_.database);
+    if (connection) {
+      if (auto checked = check_schema(**connection); !checked) connection = pass(checked);
+    }
+    if (connection) {
+      pause_ = kFirstPause;
+    } else {
+      closed_because_ = connection.error();
+      closed_until_ = steady_clock::now() + pause_;
+      pause_ = std::min(2 * pause_, kLongestPause);
+    }
+    return connection;
+  }
+
+  asio::awaitable<Result<PgResult>> ask(Slot& slot, std::size_t statement,
+                                        const PgParameters& parameters) {
+    PGconn* const handle = slot.connection().get();
+    const auto name = statement_name(statement);
+    if (!slot.has(statement)) {
+      const auto& sql = options_.statements.at(statement);
+      auto prepared = co_await answer(
+          slot, PQsendPrepare(handle, name.c_str(), sql.c_str(), 0, nullptr) == 1);
+      if (!prepared) co_return prepared;
+      slot.has_prepared(statement);
+    }
+    co_return co_await answer(
+        slot, PQsendQueryPrepared(handle, name.c_str(), parameters.count(), parameters.values(),
+                                  parameters.lengths(), parameters.formats(), 1) == 1);
+  }
+
+  asio::awaitable<Result<PgResult>> answer(Slot& slot, bool is_sent) {
+    if (!is_sent) co_return broken(slot);
+    PGconn* const handle = slot.connection().get();
+    for (int left = PQflush(handle); left != 0; left = PQflush(handle)) {
+      if (left < 0) co_return broken(slot);
+      const auto [error] = co_await slot.socket().async_wait(asio::posix::descriptor_base::wait_write, kAwait);
+      if (error) co_return abandon(slot);
+    }
+    Result<PgResult> answer = fail(ErrorKind::fatal, "no answer");
+    for (;;) {
+      while (PQisBusy(handle) == 1) {
+        const auto [error] =
+            co_await slot.socket().async_wait(asio::posix::descriptor_base::wait_read, kAwait);
+        if (error) co_return abandon(slot);
+        if (PQconsumeInput(handle) != 1) co_return broken(slot);
+      }
+      PGresult* const result = PQgetResult(handle);
+      if (!result) break;
+      answer = slot.connection().checked(result);
+    }
+    if (!slot.connection().is_open()) (void)slot.release();
+    co_return answer;
+  }
+
+  static Result<PgResult> broken(Slot& slot) {
+    auto connection = slot.release();
+    return connection->checked(nullptr);
+  }
+
+  // Nobody waits any more for what the server does.
+  Result<PgResult> abandon(Slot& slot) {
+    slot.is_abandoned = true;
+    auto connection = slot.release();
+    const auto name = connection->name();
+    asio::post(worker_,
+               [connection = std::move(connection)] { PgConnection::cancel(*connection); });
+    return fail(ErrorKind::retry_later, "database {}: no answer within {} ms", name,
+                options_.patience.count());
+  }
+
+  asio::io_context& context_;
+  const PgPoolOptions options_;
+  std::list<Slot> slots_;
+  std::vector<Slot*> free_;
+  std::list<Lease*> waiting_;
+  asio::steady_timer sweep_;
+  bool is_closed_ = false;
+
+  // The worker's thread alone.
+  steady_clock::time_point closed_until_{};
+  Error closed_because_{ErrorKind::retry_later, ""};
+  std::chrono::milliseconds pause_ = kFirstPause;
+  asio::thread_pool worker_{1};  // for what waits
+};
+
+PgPool::PgPool(asio::io_context& context, PgPoolOptions options)
+    : state_(std::make_shared<State>(context, std::move(options))) {
+  asio::co_spawn(context, state_->sweep(), asio::detached);
+}
+
+PgPool::~PgPool() {
+  state_->close();
+}
+
+asio::awaitable<Result<PgResult>> PgPool::run(std::size_t statement,
+                                              const PgParameters& parameters) {
+  return state_->run(statement, parameters);
+}
+
+}  // namespace dwell

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "postgres/connection.h"
+
+namespace dwell {
+
+struct PgPoolOptions {
+  PgOptions database;
+  std::vector<std::string> statements;  // prepared on each connection when they are first needed
+  std::size_t connections = 8;
+  std::size_t waiting = 4'096;              // questions; more are refused
+  std::chrono::milliseconds patience{5'000};  // from asking to the answer
+};
+
+// Connections that answer prepared statements for many coroutines of one thread. They are opened
+// when they are needed, and anew when they broke: a question that met a broken one is asked once
+// more. A question that takes too long, or whose asker is cancelled, is cancelled at the server.
+class PgPool {
+ public:
+  // `context` is run by the thread that uses the pool, and outlives it.
+  PgPool(boost::asio::io_context& context, PgPoolOptions options);
+  ~PgPool();
+  PgPool(const PgPool&) = delete;
+  PgPool& operator=(const PgPool&) = delete;
+
+  // Asks statement number `statement`. Errors: those of PgConnection; retry_later where the
+  // database is away, too many wait, or the answer took too long.
+  boost::asio::awaitable<Result<PgResult>> run(std::size_t statement,
+                                               const PgParameters& parameters);
+
+ private:
+  class State;
+  std::shared_ptr<State> state_;  // shared with questions that outlive the pool
+};
+
+}  // namespace dwell

@@ -1,0 +1,188 @@
+#include "postgres/postgres_reader.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace dwell {
+namespace {
+
+namespace asio = boost::asio;
+
+enum StatementNumber : std::size_t { kUp, kUpAfter, kDown, kDownAfter, kPresence, kDevice, kPositions };
+
+// Rows of one device, $1, from $2 to $3. The order of types is that of their bytes.
+std::string rows_of(bool is_up, bool is_after) {
+  const std::string_view direction = is_up ? "" : " DESC";
+  return fmt::format(
+      "SELECT timestamp, rank, event_type, seq FROM device_events_cleaned "
+      "WHERE device_id = $1 AND timestamp BETWEEN $2 AND $3{} "
+      "ORDER BY timestamp{}, rank{}, event_type COLLATE \"C\"{} LIMIT $4",
+      is_after ? fmt::format(" AND (timestamp, rank, event_type COLLATE \"C\") {} ($5, $6, $7)",
+                             is_up ? ">" : "<")
+               : "",
+      direction, direction, direction);
+}
+
+// For each device of `devices` with a row up to $1 the head of the run that its last row belongs
+// to: the first row behind the last one of the other type. Rows of other types are passed over.
+std::string last_runs(std::string_view devices) {
+  return fmt::format(
+      "SELECT d.device_id, run.timestamp, run.rank, run.event_type, run.seq FROM {} AS d "
+      "LEFT JOIN LATERAL (SELECT e.event_type FROM device_events_cleaned AS e "
+      "WHERE e.device_id = d.device_id AND e.timestamp BETWEEN 0 AND $1 "
+      "AND e.event_type IN ('device_enter', 'device_exit') "
+      "ORDER BY e.timestamp DESC, e.rank DESC, e.event_type COLLATE \"C\" DESC LIMIT 1) "
+      "AS last ON true "
+      "LEFT JOIN LATERAL (SELECT e.timestamp, e.rank, e.event_type FROM device_events_cleaned AS e "
+      "WHERE e.device_id = d.device_id AND e.timestamp BETWEEN 0 AND $1 "
+      "AND e.event_type IN ('device_enter', 'device_exit') AND e.event_type <> last.event_type "
+      "ORDER BY e.timestamp DESC, e.rank DESC, e.event_type COLLATE \"C\" DESC LIMIT 1) "
+      "AS other ON true "
+      "LEFT JOIN LATERAL (SELECT e.timestamp, e.rank, e.event_type, e.seq "
+      "FROM device_events_cleaned AS e "
+      "WHERE e.device_id = d.device_id AND e.event_type = last.event_type "
+      "AND e.timestamp >= coalesce(other.timestamp, 0) AND (other.timestamp IS NULL OR "
+      "(e.timestamp, e.rank, e.event_type COLLATE \"C\") > "
+      "(other.timestamp, other.rank, other.event_type COLLATE \"C\")) "
+      "ORDER BY e.timestamp, e.rank LIMIT 1) AS run ON true",
+      devices);
+}
+
+// The next $3 devices after $2: one step down the index for each. A hypertable has an index for
+// each chunk, which TimescaleDB skips through at once where a query says DISTINCT.
+constexpr std::string_view kDevices =
+    "WITH RECURSIVE step(device_id, number) AS ("
+    "(SELECT device_id, 1 FROM device_events_cleaned WHERE device_id > $2 "
+    "ORDER BY device_id LIMIT 1) UNION ALL "
+    "SELECT (SELECT e.device_id FROM device_events_cleaned AS e "
+    "WHERE e.device_id > step.device_id ORDER BY e.device_id LIMIT 1), number + 1 FROM step "
+    "WHERE step.device_id IS NOT NULL AND number < $3::bigint) ";
+
+std::vector<std::string> statements() {
+  std::vector<std::string> all(kPositions + 1);
+  all[kUp] = rows_of(true, false);
+  all[kUpAfter] = rows_of(true, true);
+  all[kDown] = rows_of(false, false);
+  all[kDownAfter] = rows_of(false, true);
+  all[kPresence] = fmt::format(
+      "{}{} ORDER BY d.device_id", kDevices,
+      last_runs("(SELECT device_id FROM step WHERE device_id IS NOT NULL)"));
+  all[kDevice] = fmt::format(
+      "SELECT device.*, (SELECT min(e.timestamp) FROM device_events_cleaned AS e "
+      "WHERE e.device_id = $2 AND e.timestamp BETWEEN 0 AND $1) FROM ({}) AS device",
+      last_runs("(SELECT $2::text AS device_id)"));
+  all[kPositions] = "SELECT partition, next FROM dwell_position WHERE topic = $1";
+  return all;
+}
+
+PgPoolOptions with_statements(PgPoolOptions options, const PgOptions& database) {
+  options.database = database;
+  options.database.is_read_only = true;
+  options.database.connect_timeout = std::chrono::seconds(3);
+  options.database.statement_timeout = options.patience;
+  options.statements = statements();
+  return options;
+}
+
+// The columns timestamp, rank, event_type, seq from `column` on.
+Row row_of(const PgResult& result, int row, int column) {
+  const auto type = result.bytes(row, column + 2);
+  const bool is_enter = type == wire_name(EventType::enter);
+  const bool is_other = !is_enter && type != wire_name(EventType::exit);
+  return {from_ms(result.integer(row, column)),
+          static_cast<std::uint64_t>(result.integer(row, column + 1)),
+          is_enter ? EventType::enter : EventType::exit,
+          result.is_null(row, column + 3)
+              ? 0
+              : static_cast<std::uint64_t>(result.integer(row, column + 3)),
+          std::string(is_other ? type : std::string_view())};
+}
+
+}  // namespace
+
+PostgresReader::PostgresReader(asio::io_context& context, const PgOptions& database,
+                               PgPoolOptions options)
+    : pool_(context, with_statements(std::move(options), database)) {}
+
+asio::awaitable<Result<std::vector<Row>>> PostgresReader::timeline(const TimelineQuery& query) {
+  CHECK(query.limit >= 1 && query.limit <= kLargestPage);
+  const bool is_up = query.order == RowOrder::ascending;
+  auto start = query.start;
+  auto end = query.end;
+  if (query.after && is_up) start = std::max(start, query.after->timestamp);
+  if (query.after && !is_up) end = std::min(end, query.after->timestamp);
+  std::vector<Row> rows;
+  if (end < start) co_return rows;
+
+  PgParameters parameters;
+  parameters.text(query.device)
+      .integer(to_ms(start))
+      .integer(to_ms(end))
+      .integer(static_cast<std::int64_t>(query.limit));
+  std::size_t statement = is_up ? kUp : kDown;
+  if (query.after) {
+    statement = is_up ? kUpAfter : kDownAfter;
+    parameters.integer(to_ms(query.after->timestamp))
+        .integer(static_cast<std::int64_t>(query.after->rank))
+        .text(query.after->type_name());
+  }
+  const auto answer = co_await pool_.run(statement, parameters);
+  if (!answer) co_return Failure(answer.error());
+  rows.reserve(static_cast<std::size_t>(answer->rows()));
+  for (int i = 0; i < answer->rows(); ++i) rows.push_back(row_of(*answer, i, 0));
+  co_return rows;
+}
+
+asio::awaitable<Result<PresencePage>> PostgresReader::presence(const PresenceQuery& query) {
+  CHECK(query.limit >= 1 && query.limit <= kLargestPage);
+  constexpr std::size_t kFewest = 1'000;  // devices looked at for a page, where there are as many
+  constexpr std::size_t kMost = 20'000;
+  const std::size_t looked_at = std::clamp(2 * query.limit, kFewest, kMost);
+  PgParameters parameters;
+  parameters.integer(to_ms(query.at))
+      .text(query.after.value_or(""))
+      .integer(static_cast<std::int64_t>(looked_at));
+  const auto answer = co_await pool_.run(kPresence, parameters);
+  if (!answer) co_return Failure(answer.error());
+  PresencePage page;
+  for (int i = 0; i < answer->rows(); ++i) {
+    if (!answer->is_null(i, 1)) {
+      const Row head = row_of(*answer, i, 1);
+      if (head.type == EventType::enter) {
+        page.inside.push_back({std::string(answer->bytes(i, 0)), head.timestamp});
+      }
+    }
+    const bool is_last = static_cast<std::size_t>(i) + 1 == looked_at;
+    if (page.inside.size() == query.limit || is_last) {
+      page.next = std::string(answer->bytes(i, 0));
+      break;
+    }
+  }
+  co_return page;
+}
+
+asio::awaitable<Result<std::optional<DeviceReport>>> PostgresReader::device(
+    const std::string& id) {
+  const auto answer =
+      co_await pool_.run(kDevice, PgParameters().integer(to_ms(kLatest)).text(id));
+  if (!answer) co_return Failure(answer.error());
+  if (answer->rows() == 0 || answer->is_null(0, 5)) co_return std::optional<DeviceReport>();
+  DeviceReport report;
+  if (!answer->is_null(0, 1)) report.last_run = row_of(*answer, 0, 1);
+  report.first_seen = from_ms(answer->integer(0, 5));
+  co_return std::optional(std::move(report));
+}
+
+asio::awaitable<Result<std::map<PartitionId, Offset>>> PostgresReader::positions(
+    const std::string& topic) {
+  const auto answer = co_await pool_.run(kPositions, PgParameters().text(topic));
+  if (!answer) co_return Failure(answer.error());
+  std::map<PartitionId, Offset> positions;
+  for (int i = 0; i < answer->rows(); ++i) {
+    positions[static_cast<PartitionId>(answer->integer(i, 0))] = answer->integer(i, 1);
+  }
+  co_return positions;
+}
+
+}  // namespace dwell
