@@ -6,7 +6,7 @@
 #include "app/membership.h"
 #include "app/postgres_options.h"
 #include "kafka/cleaned_source.h"
-#include "postgres/postgres_store.h"
+#include "postgres/row_writer.h"
 
 namespace dwell {
 namespace {
@@ -14,7 +14,7 @@ namespace {
 constexpr const char* kJoining = "joining the group";
 
 // Each partition that came goes on where the database has it.
-Result<void> restore(CleanedSource& source, RowStore& store,
+Result<void> restore(CleanedSource& source, RowWriter& store,
                      std::span<const PartitionId> partitions) {
   std::vector<StorePosition> starts;
   for (const PartitionId partition : partitions) {
@@ -61,25 +61,27 @@ Result<void> StoreMember::store_once(const std::stop_token& stop) {
   auto source = CleanedSource::open(kafka_options(config_), options, config_.topics.rejected);
   if (!source) return pass(source);
 
+  RowWriter writer(std::move(*store), [this](std::chrono::nanoseconds took, bool is_stored) {
+    if (is_stored) {
+      metrics_.commit_took(took);
+    } else {
+      metrics_.commit_failed();
+    }
+  });
   bool is_told = false;  // that nothing keeps it from working
   while (!stop.stop_requested()) {
     const auto batch = (*source)->poll();
     if (!batch) return Failure(batch.error());
     if (!batch->gained.empty()) {
-      if (auto restored = restore(**source, **store, batch->gained); !restored) return restored;
+      if (auto restored = restore(**source, writer, batch->gained); !restored) return restored;
     }
-    const auto start = clock_.monotonic();
-    if (auto committed = (*store)->commit(batch->slices); !committed) {
-      metrics_.commit_failed();
-      return committed;
-    }
-    if (!batch->slices.empty()) metrics_.commit_took(clock_.monotonic() - start);
+    if (auto committed = writer.commit(batch->slices); !committed) return committed;
     if (!is_told && (*source)->has_joined()) {
       status_.set(task_, "");
       is_told = true;
     }
   }
-  return {};
+  return writer.finish();
 }
 
 }  // namespace dwell

@@ -16,53 +16,9 @@ constexpr Offset kNoOffset = -1;
 constexpr std::string_view kCopyHead("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
 constexpr std::string_view kCopyTail("\377\377", 2);
 
-void put_field(std::string& out, std::string_view bytes) {
-  put_big_endian(out, bytes.size(), 4);
-  out += bytes;
+EventType type_of(std::string_view name) {
+  return name == wire_name(EventType::enter) ? EventType::enter : EventType::exit;
 }
-
-void put_field(std::string& out, std::uint64_t number) {
-  put_big_endian(out, 8, 4);
-  put_big_endian(out, number, 8);
-}
-
-// device_id, event_type, timestamp, rank, seq
-void put_row(std::string& out, const RowChange& change) {
-  put_big_endian(out, 5, 2);
-  put_field(out, change.device);
-  put_field(out, wire_name(change.type));
-  put_field(out, static_cast<std::uint64_t>(to_ms(change.timestamp)));
-  put_field(out, change.rank);
-  if (change.seq) {
-    put_field(out, *change.seq);
-  } else {
-    put_big_endian(out, 0xffffffff, 4);
-  }
-}
-
-// What tells a stored row from all others.
-struct Identity {
-  std::string_view device;
-  std::int64_t timestamp;
-  EventType type;
-
-  explicit Identity(const RowChange& change)
-      : device(change.device), timestamp(to_ms(change.timestamp)), type(change.type) {}
-  Identity(std::string_view id, std::int64_t ms, std::string_view name)
-      : device(id),
-        timestamp(ms),
-        type(name == wire_name(EventType::enter) ? EventType::enter : EventType::exit) {}
-
-  friend bool operator==(const Identity&, const Identity&) = default;
-};
-
-struct IdentityHash {
-  std::size_t operator()(const Identity& identity) const {
-    const auto time =
-        2 * static_cast<std::size_t>(identity.timestamp) + static_cast<std::size_t>(identity.type);
-    return std::hash<std::string_view>()(identity.device) ^ time * 0x9e3779b97f4a7c15;
-  }
-};
 
 }  // namespace
 
@@ -110,32 +66,40 @@ Result<std::vector<StorePosition>> PostgresStore::positions(std::span<const Stor
 }
 
 Result<void> PostgresStore::commit(std::span<const RowSlice> slices) {
-  if (slices.empty()) return {};
-  if (auto written = write(slices); !written) {
+  RowBatch batch;
+  batch.fill(slices);
+  return commit(batch);
+}
+
+Result<void> PostgresStore::commit(const RowBatch& batch) {
+  if (batch.parts().empty()) return {};
+  if (auto written = write(batch); !written) {
     (void)database_->execute("ROLLBACK");  // others may go on at once
     return written;
   }
   if (auto committed = database_->commit(); !committed) return committed;
-  for (const RowSlice& slice : slices) next_[slice.position.partition] = slice.position.next;
+  for (const RowBatch::Part& part : batch.parts()) {
+    next_[part.position.partition] = part.position.next;
+  }
   return {};
 }
 
-Result<void> PostgresStore::write(std::span<const RowSlice> slices) {
-  counts_.assign(slices.size(), {});
-  inserts_.clear();
+Result<void> PostgresStore::write(const RowBatch& batch) {
+  counts_.assign(batch.parts().size(), {});
+  late_rows_.assign(batch.parts().size(), {});
   auto begun = database_->execute("BEGIN");
   if (!begun) return pass(begun);
-  if (auto held = hold_positions(slices); !held) return held;
-  if (auto retracted = retract(slices); !retracted) return retracted;
-  if (auto inserted = insert_rows(); !inserted) return inserted;
-  return count(slices);
+  if (auto held = hold_positions(batch); !held) return held;
+  if (auto retracted = retract(batch); !retracted) return retracted;
+  if (auto inserted = insert_rows(batch); !inserted) return inserted;
+  return count(batch);
 }
 
 // Holds the positions until the end of the transaction, if they are where this store left them.
-Result<void> PostgresStore::hold_positions(std::span<const RowSlice> slices) {
-  const std::string& topic = slices[0].position.topic;
+Result<void> PostgresStore::hold_positions(const RowBatch& batch) {
+  const std::string& topic = batch.parts()[0].position.topic;
   std::vector<std::int64_t> partitions;
-  for (const RowSlice& slice : slices) partitions.push_back(slice.position.partition);
+  for (const RowBatch::Part& part : batch.parts()) partitions.push_back(part.position.partition);
   auto held = database_->run(
       "SELECT partition, next FROM dwell_position WHERE topic = $1 AND partition = ANY($2) "
       "ORDER BY partition FOR UPDATE",
@@ -150,128 +114,123 @@ Result<void> PostgresStore::hold_positions(std::span<const RowSlice> slices) {
     return fail(ErrorKind::lost_ownership, "database {}: another store has gone on with {}/{}",
                 database_->name(), topic, held->integer(row, 0));
   }
-  if (static_cast<std::size_t>(held->rows()) == slices.size()) return {};
+  if (static_cast<std::size_t>(held->rows()) == partitions.size()) return {};
   return fail(ErrorKind::lost_ownership, "database {}: positions of {} were deleted",
               database_->name(), topic);
 }
 
-// Deletes every row that has a retract, and finds out what is to be inserted.
-Result<void> PostgresStore::retract(std::span<const RowSlice> slices) {
+// Deletes every row that has a retract, and finds out which of them are inserted again.
+Result<void> PostgresStore::retract(const RowBatch& batch) {
+  if (batch.contested().empty()) return {};
   struct Met {
     bool exists = false;
-    Insert insert{};  // what made it exist again
+    const RowBatch::Contested* insert = nullptr;  // what made it exist again
   };
-  std::unordered_map<Identity, Met, IdentityHash> retracted;
+  std::unordered_map<RowIdentity, Met, RowIdentityHash> rows;
   std::vector<std::string_view> devices;
   std::vector<std::string_view> types;
   std::vector<std::int64_t> timestamps;
-  for (const RowSlice& slice : slices) {
-    for (const RowChange& change : slice.changes) {
-      if (change.operation != Operation::retract) continue;
-      if (!retracted.try_emplace(Identity(change)).second) continue;
-      devices.push_back(change.device);
-      types.push_back(wire_name(change.type));
-      timestamps.push_back(to_ms(change.timestamp));
-    }
+  for (const auto& [change, part] : batch.contested()) {
+    if (!rows.try_emplace(RowIdentity(change)).second) continue;
+    devices.push_back(change.device);
+    types.push_back(wire_name(change.type));
+    timestamps.push_back(to_ms(change.timestamp));
   }
-  if (!retracted.empty()) {
-    auto deleted = database_->run(
-        "DELETE FROM device_events_cleaned AS e "
-        "USING unnest($1::text[], $2::text[], $3::bigint[]) AS r(device_id, event_type, timestamp) "
-        "WHERE e.device_id = r.device_id AND e.timestamp = r.timestamp "
-        "AND e.event_type = r.event_type RETURNING e.device_id, e.timestamp, e.event_type",
-        PgParameters().texts(devices).texts(types).integers(timestamps));
-    if (!deleted) return pass(deleted);
-    for (int i = 0; i < deleted->rows(); ++i) {
-      const auto met =
-          retracted.find({deleted->bytes(i, 0), deleted->integer(i, 1), deleted->bytes(i, 2)});
-      CHECK(met != retracted.end());
-      met->second.exists = true;
-    }
+  auto deleted = database_->run(
+      "DELETE FROM device_events_cleaned AS e "
+      "USING unnest($1::text[], $2::text[], $3::bigint[]) AS r(device_id, event_type, timestamp) "
+      "WHERE e.device_id = r.device_id AND e.timestamp = r.timestamp "
+      "AND e.event_type = r.event_type RETURNING e.device_id, e.timestamp, e.event_type",
+      PgParameters().texts(devices).texts(types).integers(timestamps));
+  if (!deleted) return pass(deleted);
+  for (int i = 0; i < deleted->rows(); ++i) {
+    const auto met = rows.find(
+        {deleted->bytes(i, 0), deleted->integer(i, 1), type_of(deleted->bytes(i, 2))});
+    CHECK(met != rows.end());
+    met->second.exists = true;
   }
-  for (std::size_t i = 0; i < slices.size(); ++i) {
-    Counts& counts = counts_[i];
-    for (const RowChange& change : slices[i].changes) {
-      const bool is_insert = change.operation == Operation::insert;
-      ++(is_insert ? counts.inserts : counts.retracts);
-      const auto met = retracted.empty() ? retracted.end() : retracted.find(Identity(change));
-      if (met == retracted.end()) {
-        inserts_.push_back({&change, i});
-        continue;
-      }
-      Met& row = met->second;
-      if (row.exists == is_insert) ++(is_insert ? counts.absorbed : counts.faults);
-      if (row.exists != is_insert) row.insert = is_insert ? Insert{&change, i} : Insert{};
-      row.exists = is_insert;
+  for (const RowBatch::Contested& contested : batch.contested()) {
+    const bool is_insert = contested.change.operation == Operation::insert;
+    Met& row = rows.at(RowIdentity(contested.change));
+    if (row.exists == is_insert) {
+      ++(is_insert ? counts_[contested.part].absorbed : counts_[contested.part].faults);
+    } else {
+      row.insert = is_insert ? &contested : nullptr;
     }
+    row.exists = is_insert;
   }
-  for (const auto& [identity, row] : retracted) {
-    if (row.insert.change) inserts_.push_back(row.insert);
+  for (const auto& [identity, row] : rows) {
+    if (row.insert) put_copy_row(late_rows_[row.insert->part], row.insert->change);
   }
   return {};
 }
 
-Result<void> PostgresStore::insert_rows() {
-  if (inserts_.empty()) return {};
+Result<void> PostgresStore::insert_rows(const RowBatch& batch) {
+  std::vector<std::string_view> pieces{batch.copy()};
+  pieces.insert(pieces.end(), late_rows_.begin(), late_rows_.end());
+  if (std::all_of(pieces.begin(), pieces.end(), [](auto piece) { return piece.empty(); })) {
+    return {};
+  }
   auto saved = database_->execute("SAVEPOINT copied");
   if (!saved) return pass(saved);
   auto copied = copy_rows(
       "COPY device_events_cleaned (device_id, event_type, timestamp, rank, seq) "
       "FROM STDIN (FORMAT binary)",
-      inserts_);
+      pieces);
   if (copied || !database_->was_unique_violation()) return copied;
   auto undone = database_->execute("ROLLBACK TO SAVEPOINT copied");
   if (!undone) return pass(undone);
-  return insert_through_staging();
+  return insert_through_staging(batch);
 }
 
-Result<void> PostgresStore::copy_rows(const std::string& sql, std::span<const Insert> inserts) {
+Result<void> PostgresStore::copy_rows(const std::string& sql,
+                                      std::span<const std::string_view> pieces) {
   if (auto begun = database_->begin_copy(sql); !begun) return begun;
-  buffer_ = kCopyHead;
-  for (const Insert& insert : inserts) {
-    put_row(buffer_, *insert.change);
-    if (buffer_.size() < kCopyPiece) continue;
-    if (auto put = database_->put_copy(buffer_); !put) return put;
-    buffer_.clear();
+  if (auto put = database_->put_copy(kCopyHead); !put) return put;
+  for (std::string_view piece : pieces) {
+    for (; !piece.empty(); piece.remove_prefix(std::min(kCopyPiece, piece.size()))) {
+      if (auto put = database_->put_copy(piece.substr(0, kCopyPiece)); !put) return put;
+    }
   }
-  buffer_ += kCopyTail;
-  if (auto put = database_->put_copy(buffer_); !put) return put;
+  if (auto put = database_->put_copy(kCopyTail); !put) return put;
   return database_->end_copy();
 }
 
-// What is there already is left as it is and counted, slice by slice.
-Result<void> PostgresStore::insert_through_staging() {
-  std::stable_sort(inserts_.begin(), inserts_.end(),
-                   [](const Insert& a, const Insert& b) { return a.slice < b.slice; });
+// What is there already is left as it is and counted, partition by partition.
+Result<void> PostgresStore::insert_through_staging(const RowBatch& batch) {
   auto made = database_->execute(
       "CREATE TEMP TABLE IF NOT EXISTS dwell_staging (device_id text, event_type text, "
       "timestamp bigint, rank bigint, seq bigint) ON COMMIT DELETE ROWS");
   if (!made) return pass(made);
-  for (auto first = inserts_.begin(); first != inserts_.end();) {
-    const auto last = std::find_if(first, inserts_.end(),
-                                   [&](const Insert& i) { return i.slice != first->slice; });
+  for (std::size_t i = 0; i < batch.parts().size(); ++i) {
+    const RowBatch::Part& part = batch.parts()[i];
+    const std::string_view pieces[] = {batch.copy().substr(part.begin, part.end - part.begin),
+                                       late_rows_[i]};
+    if (pieces[0].empty() && pieces[1].empty()) continue;
     auto staged = copy_rows(
         "COPY dwell_staging (device_id, event_type, timestamp, rank, seq) "
         "FROM STDIN (FORMAT binary)",
-        {first, last});
+        pieces);
     if (!staged) return staged;
-    auto inserted = database_->execute(
-        "INSERT INTO device_events_cleaned (device_id, event_type, timestamp, rank, seq) "
+    auto inserted = database_->run(
+        "WITH inserted AS (INSERT INTO device_events_cleaned "
+        "(device_id, event_type, timestamp, rank, seq) "
         "SELECT device_id, event_type, timestamp, rank, seq FROM dwell_staging "
-        "ON CONFLICT DO NOTHING");
+        "ON CONFLICT DO NOTHING RETURNING 1) "
+        "SELECT (SELECT count(*) FROM dwell_staging) - (SELECT count(*) FROM inserted)",
+        {});
     if (!inserted) return pass(inserted);
-    counts_[first->slice].absorbed += (last - first) - inserted->changed();
+    counts_[i].absorbed += inserted->integer(0, 0);
     auto emptied = database_->execute("TRUNCATE dwell_staging");
     if (!emptied) return pass(emptied);
-    first = last;
   }
   return {};
 }
 
-Result<void> PostgresStore::count(std::span<const RowSlice> slices) {
-  for (std::size_t i = 0; i < slices.size(); ++i) {
-    const StorePosition& position = slices[i].position;
-    const Counts& counts = counts_[i];
+Result<void> PostgresStore::count(const RowBatch& batch) {
+  for (std::size_t i = 0; i < batch.parts().size(); ++i) {
+    const RowBatch::Part& part = batch.parts()[i];
+    const StorePosition& position = part.position;
     PgParameters parameters;
     parameters.text(position.topic)
         .integer(std::int64_t{position.partition})
@@ -283,11 +242,11 @@ Result<void> PostgresStore::count(std::span<const RowSlice> slices) {
     } else {
       parameters.bytes("");
     }
-    parameters.integer(counts.inserts)
-        .integer(counts.retracts)
-        .integer(counts.absorbed)
-        .integer(counts.faults)
-        .integer(static_cast<std::int64_t>(slices[i].rejected));
+    parameters.integer(part.inserts)
+        .integer(part.retracts)
+        .integer(counts_[i].absorbed)
+        .integer(counts_[i].faults)
+        .integer(part.rejected);
     auto counted = database_->run(
         "UPDATE dwell_position SET next = $3, last = nullif($4::bigint, -1), "
         "last_hash = CASE WHEN $4 = -1 THEN NULL ELSE $5::bytea END, inserts = inserts + $6, "

@@ -6,6 +6,7 @@
 
 #include "ports/row_store.h"
 #include "postgres/connection.h"
+#include "postgres/row_batch.h"
 
 namespace dwell {
 
@@ -22,35 +23,30 @@ class PostgresStore final : public RowStore {
   Result<std::vector<StorePosition>> positions(std::span<const StorePosition> starts) override;
   Result<void> commit(std::span<const RowSlice> slices) override;
 
+  // The same, of what was made ready before.
+  Result<void> commit(const RowBatch& batch);
+
  private:
-  // What became of the changes of one slice.
+  // What of the changes of one partition did not do what they said.
   struct Counts {
-    std::int64_t inserts = 0;
-    std::int64_t retracts = 0;
     std::int64_t absorbed = 0;
     std::int64_t faults = 0;
-  };
-  // A row to insert, of which slice.
-  struct Insert {
-    const RowChange* change;
-    std::size_t slice;
   };
 
   explicit PostgresStore(std::unique_ptr<PgConnection> database);
 
-  Result<void> write(std::span<const RowSlice> slices);
-  Result<void> hold_positions(std::span<const RowSlice> slices);
-  Result<void> retract(std::span<const RowSlice> slices);
-  Result<void> insert_rows();
-  Result<void> copy_rows(const std::string& sql, std::span<const Insert> inserts);
-  Result<void> insert_through_staging();
-  Result<void> count(std::span<const RowSlice> slices);
+  Result<void> write(const RowBatch& batch);
+  Result<void> hold_positions(const RowBatch& batch);
+  Result<void> retract(const RowBatch& batch);
+  Result<void> insert_rows(const RowBatch& batch);
+  Result<void> copy_rows(const std::string& sql, std::span<const std::string_view> pieces);
+  Result<void> insert_through_staging(const RowBatch& batch);
+  Result<void> count(const RowBatch& batch);
 
   std::unique_ptr<PgConnection> database_;
   std::map<PartitionId, Offset> next_;  // as of the last commit
-  std::vector<Counts> counts_;          // by slice
-  std::vector<Insert> inserts_;
-  std::string buffer_;
+  std::vector<Counts> counts_;          // by part
+  std::vector<std::string> late_rows_;  // by part: inserted behind a retract of the same row
 };
 
 // How many partitions of a topic have a position.

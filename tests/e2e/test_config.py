@@ -164,6 +164,7 @@ def test_help_lists_every_setting_with_its_default(dwell):
     of_run = dwell.run("run", "--help").out
     of_clean = dwell.run("clean", "--help").out
     of_store = dwell.run("store", "--help").out
+    of_serve = dwell.run("serve", "--help").out
     everything = dwell.run("config", "--help").out
     for row in dwell.run("config", "--docs").out.splitlines()[2:]:
         _, key, variable, flag, default, *_ = (cell.strip(" `") for cell in row.split("|"))
@@ -173,10 +174,16 @@ def test_help_lists_every_setting_with_its_default(dwell):
                                       "input.partitioned_by"))
         is_of_file = key.startswith(("db.", "rejects."))
         is_of_database = key.startswith(("database.", "store."))
+        is_of_serve = key.startswith("serve.")
         is_of_http = key.startswith("http.")
-        assert (flag in of_run) == (not is_of_kafka and not is_of_database)
-        assert (flag in of_replay) == (not is_of_kafka and not is_of_database and not is_of_http)
-        assert (flag in of_clean) == (not is_of_file and not is_of_database and not is_of_http)
+        assert flag in of_run
+        assert (flag in of_replay) == (not is_of_kafka and not is_of_database and not is_of_http
+                                       and not is_of_serve)
+        assert (flag in of_clean) == (not is_of_file and not is_of_database and not is_of_http
+                                      and not is_of_serve)
+        assert (flag in of_serve) == (is_of_http or is_of_serve or key.startswith(
+            ("brokers", "kafka.", "topics.input", "topics.keyed", "topics.cleaned", "input.",
+             "clean.group", "database.")))
         assert (flag in of_store) == (is_of_database or key.startswith(
             ("brokers", "kafka.", "topics.cleaned", "topics.rejected", "instance.", "batch.",
              "clean.session_timeout", "input.max_record")))

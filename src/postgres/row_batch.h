@@ -1,0 +1,83 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ports/row_store.h"
+
+namespace dwell {
+
+// Slices as PostgreSQL takes them, with memory of its own, so that one batch is stored while the
+// next is read. Fills again with little memory asked for.
+class RowBatch {
+ public:
+  // What is new of one partition.
+  struct Part {
+    StorePosition position;
+    std::int64_t inserts = 0;
+    std::int64_t retracts = 0;
+    std::int64_t rejected = 0;
+    // Its rows that no retract is about: where in copy(), and how many.
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    std::int64_t rows = 0;
+  };
+  // A change of a row that this batch has a retract of.
+  struct Contested {
+    RowChange change;
+    std::size_t part;
+  };
+
+  // By device within each slice: neighbours in the index are written together.
+  void fill(std::span<const RowSlice> slices);
+
+  const std::vector<Part>& parts() const { return parts_; }
+  // Rows in the binary format of COPY, without head and tail: device_id, event_type, timestamp,
+  // rank, seq.
+  std::string_view copy() const { return copy_; }
+  // In the order of the changes.
+  const std::vector<Contested>& contested() const { return contested_; }
+
+ private:
+  void find_contested(std::span<const RowSlice> slices);
+  void add_rows(std::span<const RowChange> changes);
+  void sort(std::span<const RowChange> changes);
+
+  struct Place {
+    std::uint64_t key;  // sorts nearly as the device ids do
+    std::uint32_t index;
+  };
+
+  std::vector<Part> parts_;
+  std::string copy_;
+  std::vector<Contested> contested_;
+  std::vector<std::string> contested_devices_;  // what contested_ points to
+  std::vector<Place> order_;
+};
+
+// Appends one row in the binary format of COPY.
+void put_copy_row(std::string& out, const RowChange& change);
+
+// What tells a stored row from all others.
+struct RowIdentity {
+  std::string_view device;
+  std::int64_t timestamp;
+  EventType type;
+
+  explicit RowIdentity(const RowChange& change)
+      : device(change.device), timestamp(to_ms(change.timestamp)), type(change.type) {}
+  RowIdentity(std::string_view device, std::int64_t timestamp, EventType type)
+      : device(device), timestamp(timestamp), type(type) {}
+
+  friend bool operator==(const RowIdentity&, const RowIdentity&) = default;
+};
+
+struct RowIdentityHash {
+  std::size_t operator()(const RowIdentity& identity) const {
+    const auto time =
+        2 * static_cast<std::size_t>(identity.timestamp) + static_cast<std::size_t>(identity.type);
+    return std::hash<std::string_view>()(identity.device) ^ time * 0x9e3779b97f4a7c15;
+  }
+};
+
+}  // namespace dwell

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "postgres/postgres_store.h"
+
+namespace dwell {
+
+// Stores batches on a thread of its own, one at a time, while the next is read and made ready.
+class RowWriter {
+ public:
+  // `on_commit` is told on that thread how long a batch took and whether it is stored.
+  using OnCommit = std::function<void(std::chrono::nanoseconds took, bool is_stored)>;
+
+  RowWriter(std::unique_ptr<PostgresStore> store, OnCommit on_commit);
+  ~RowWriter();
+
+  // As of RowStore, with nothing on its way.
+  Result<std::vector<StorePosition>> positions(std::span<const StorePosition> starts);
+
+  // Makes the slices ready, waits for what is on its way and hands them over; without slices it
+  // waits for nothing. Errors: those of what was on its way; the slices are not stored then, and
+  // nothing is after that.
+  Result<void> commit(std::span<const RowSlice> slices);
+  // Waits for what is on its way. Errors: its.
+  Result<void> finish();
+
+ private:
+  void run(const std::stop_token& stop);
+
+  std::unique_ptr<PostgresStore> store_;
+  OnCommit on_commit_;
+  RowBatch ready_;  // of the caller
+
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  RowBatch stored_;       // of the thread while is_busy_
+  bool is_busy_ = false;  // guarded by mutex_
+  Result<void> outcome_;  // guarded by mutex_; of the last batch
+  std::jthread thread_;
+};
+
+}  // namespace dwell
