@@ -141,6 +141,7 @@ class Race {
       if (!message) continue;
       last_came = monotonic_seconds();
       const std::uint64_t number = bench::number_of(*message);
+      if (number >= sent_at_.size()) continue;  // an event of somebody else
       is_in_order_ &= number == received_;
       ++received_;
       has_come_ = true;

@@ -1,5 +1,8 @@
 -- TimescaleDB has no way from a hypertable back: the rows go to a plain table of the same layout.
+-- An adopted hypertable stays one, and gets its interval back.
 DO $$
+DECLARE
+  adopted_interval bigint := (SELECT value FROM dwell_fact WHERE name = 'adopted_interval');
 BEGIN
   IF EXISTS (SELECT FROM dwell_fact WHERE name = 'hypertable' AND value = 'made') THEN
     ALTER TABLE device_events_cleaned RENAME TO dwell_hypertable;
@@ -10,5 +13,8 @@ BEGIN
     ALTER TABLE device_events_cleaned
       ADD CONSTRAINT device_events_cleaned_pkey PRIMARY KEY (device_id, timestamp, event_type);
   END IF;
-  DELETE FROM dwell_fact WHERE name = 'hypertable';
+  IF adopted_interval IS NOT NULL THEN
+    PERFORM set_chunk_time_interval('device_events_cleaned', adopted_interval);
+  END IF;
+  DELETE FROM dwell_fact WHERE name IN ('hypertable', 'adopted_interval');
 END $$;

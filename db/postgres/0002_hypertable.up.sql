@@ -17,6 +17,10 @@ BEGIN
   IF EXISTS (SELECT FROM timescaledb_information.hypertables
              WHERE hypertable_name = 'device_events_cleaned'
                AND hypertable_schema = current_schema()) THEN
+    INSERT INTO dwell_fact
+    SELECT 'adopted_interval', integer_interval FROM timescaledb_information.dimensions
+    WHERE hypertable_name = 'device_events_cleaned' AND hypertable_schema = current_schema()
+      AND column_name = 'timestamp' AND integer_interval IS NOT NULL;
     PERFORM set_chunk_time_interval('device_events_cleaned', 86400000::bigint);
     INSERT INTO dwell_fact VALUES ('hypertable', 'adopted');
   ELSE

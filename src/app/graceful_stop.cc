@@ -10,7 +10,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::chrono::seconds kDrain{3};            // for requests in flight, once asked to stop
+constexpr std::chrono::seconds kDrain{3};             // for requests in flight, once asked to stop
 constexpr std::chrono::milliseconds kLastWords{200};  // for connections to notice their end
 
 }  // namespace

@@ -94,10 +94,11 @@ asio::awaitable<Result<void>> ReadYourWrites::follow(const std::vector<InputPlac
     auto cleaned = co_await reach_commits(config_.group, topics.input, goals, deadline);
     if (!cleaned) co_return cleaned;
   }
-  auto ends = co_await on_worker(
-      [&] { return progress_.ends(topics.cleaned, partitions_of(goals)); });
+  auto ends =
+      co_await on_worker([&] { return progress_.ends(topics.cleaned, partitions_of(goals)); });
   if (!ends) co_return pass(ends);
-  co_return co_await reach(*ends, "stored", deadline, [&]() { return reader_.positions(topics.cleaned); });
+  co_return co_await reach(*ends, "stored", deadline,
+                           [&]() { return reader_.positions(topics.cleaned); });
 }
 
 asio::awaitable<Result<int>> ReadYourWrites::input_partitions() {
@@ -132,10 +133,11 @@ asio::awaitable<Result<void>> ReadYourWrites::reach(const PartitionOffsets& goal
     const auto behind = first_behind(goals, *found);
     if (behind == goals.end()) co_return Result<void>();
     if (Clock::now() + pause > deadline) {
-      co_return fail(ErrorKind::retry_later,
-                     "partition {} was not {} up to offset {} in time; what was posted is safe, and "
-                     "will show",
-                     behind->first, what, behind->second);
+      co_return fail(
+          ErrorKind::retry_later,
+          "partition {} was not {} up to offset {} in time; what was posted is safe, and "
+          "will show",
+          behind->first, what, behind->second);
     }
     timer.expires_after(pause);
     co_await timer.async_wait(asio::use_awaitable);

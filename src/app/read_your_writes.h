@@ -11,9 +11,9 @@
 namespace dwell {
 
 // Follows records from the input to the database, stage by stage: each stage is passed when its
-// group has committed, or its store has stored, what the stage before had written by the time it was
-// passed. Ends of topics are taken with open transactions, since a group's commit can show before
-// the marker that makes its records readable.
+// group has committed, or its store has stored, what the stage before had written by the time it
+// was passed. Ends of topics are taken with open transactions, since a group's commit can show
+// before the marker that makes its records readable.
 class ReadYourWrites final : public Visibility {
  public:
   // `context` is run by the thread that asks.

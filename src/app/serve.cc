@@ -30,9 +30,7 @@ class ServeRole {
     status_.set(kTask, "looking for the database");
   }
 
-  boost::asio::awaitable<Routed> handle(Request request) {
-    return api_.handle(std::move(request));
-  }
+  boost::asio::awaitable<Routed> handle(Request request) { return api_.handle(std::move(request)); }
 
   // Brings the database up to date, and tells whether it is there.
   Result<void> watch_database(const std::stop_token& stop) {

@@ -94,8 +94,7 @@ void KafkaIntake::submit(Submission submission, std::function<void(SubmissionRes
   Sending::end(sending, error, nullptr);
 }
 
-Result<void> KafkaIntake::send(const Submission& submission, std::size_t index,
-                               Sending& sending) {
+Result<void> KafkaIntake::send(const Submission& submission, std::size_t index, Sending& sending) {
   const auto part = [index](const std::string& all, const std::vector<std::size_t>& ends) {
     const std::size_t start = index == 0 ? 0 : ends[index - 1];
     return std::string_view(all).substr(start, ends[index] - start);
@@ -103,8 +102,8 @@ Result<void> KafkaIntake::send(const Submission& submission, std::size_t index,
   const auto bytes = part(submission.bytes, submission.ends);
   const auto device = part(submission.devices, submission.device_ends);
   const int refused = rd_kafka_produce(topic_.get(), RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
-                                       const_cast<char*>(bytes.data()), bytes.size(),
-                                       device.data(), device.size(), &sending);
+                                       const_cast<char*>(bytes.data()), bytes.size(), device.data(),
+                                       device.size(), &sending);
   if (refused == 0) return {};
   const auto code = rd_kafka_last_error();
   if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {

@@ -10,10 +10,10 @@ namespace dwell {
 
 struct KafkaIntakeOptions {
   std::string topic;
-  std::size_t record_bytes = 1 << 20;               // the longest record
-  std::size_t queued_bytes = 64 << 20;              // on their way; more is refused
-  std::size_t queued_records = 500'000;             // likewise
-  std::chrono::milliseconds patience{5'000};        // for the brokers to have a record
+  std::size_t record_bytes = 1 << 20;         // the longest record
+  std::size_t queued_bytes = 64 << 20;        // on their way; more is refused
+  std::size_t queued_records = 500'000;       // likewise
+  std::chrono::milliseconds patience{5'000};  // for the brokers to have a record
 };
 
 // Sends records to a topic, keyed by their device, and answers with their places once all replicas

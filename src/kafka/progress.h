@@ -22,15 +22,14 @@ class KafkaProgress {
   Result<PartitionOffsets> committed(const std::string& group, const std::string& topic,
                                      std::span<const PartitionId> partitions);
   // The ends of partitions, open transactions included.
-  Result<PartitionOffsets> ends(const std::string& topic,
-                                std::span<const PartitionId> partitions);
+  Result<PartitionOffsets> ends(const std::string& topic, std::span<const PartitionId> partitions);
   Result<int> partition_count(const std::string& topic);
 
  private:
   Result<KafkaClient*> client(const std::string& group);
 
   KafkaOptions kafka_;
-  std::mutex mutex_;  // for clients_
+  std::mutex mutex_;                                             // for clients_
   std::map<std::string, std::unique_ptr<KafkaClient>> clients_;  // by group
 };
 

@@ -18,6 +18,7 @@ std::string one_line(const char* text) {
 // What a SQLSTATE asks for: appendix A of the manual of PostgreSQL.
 ErrorKind kind_of(std::string_view state) {
   if (state.empty()) return ErrorKind::retry_later;  // the connection broke
+  if (state == "53400") return ErrorKind::fatal;     // a limit that is set, not a lack
   const auto group = state.substr(0, 2);
   if (group == "08" || group == "40" || group == "53" || group == "55" || group == "57") {
     return ErrorKind::retry_later;
@@ -37,9 +38,8 @@ std::int64_t PgResult::changed() const {
 
 Result<std::unique_ptr<PgConnection>> PgConnection::open(const PgOptions& options) {
   const auto connect_timeout = std::to_string(options.connect_timeout.count());
-  const auto session = fmt::format(
-      "-c statement_timeout={} -c client_min_messages=warning{}", options.statement_timeout.count(),
-      options.is_read_only ? " -c default_transaction_read_only=on" : "");
+  const auto session = fmt::format("-c statement_timeout={} -c client_min_messages=warning {}",
+                                   options.statement_timeout.count(), options.session);
   const auto user_timeout = std::to_string(options.statement_timeout.count() + 1'000);
   const std::array<std::pair<const char*, const char*>, 9> settings{{
       {"connect_timeout", connect_timeout.c_str()},

@@ -18,7 +18,7 @@ struct PgOptions {
   std::string url;
   std::chrono::seconds connect_timeout{5};
   std::chrono::milliseconds statement_timeout{30'000};
-  bool is_read_only = false;
+  std::string session = {};  // more settings of the session, each as -c NAME=VALUE
 };
 
 // Rows of an answer, in the binary format, or the number of rows changed.

@@ -21,7 +21,7 @@ namespace asio = boost::asio;
 using std::chrono::steady_clock;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr std::chrono::milliseconds kSweep{250};  // how often late questions are looked for
+constexpr std::chrono::milliseconds kSweep{250};       // how often late questions are looked for
 constexpr std::chrono::milliseconds kFirstPause{100};  // after a database did not open
 constexpr std::chrono::milliseconds kLongestPause{2'000};
 
@@ -203,8 +203,8 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     const auto name = statement_name(statement);
     if (!slot.has(statement)) {
       const auto& sql = options_.statements.at(statement);
-      auto prepared = co_await answer(
-          slot, PQsendPrepare(handle, name.c_str(), sql.c_str(), 0, nullptr) == 1);
+      auto prepared =
+          co_await answer(slot, PQsendPrepare(handle, name.c_str(), sql.c_str(), 0, nullptr) == 1);
       if (!prepared) co_return prepared;
       slot.has_prepared(statement);
     }
@@ -218,7 +218,8 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     PGconn* const handle = slot.connection().get();
     for (int left = PQflush(handle); left != 0; left = PQflush(handle)) {
       if (left < 0) co_return broken(slot);
-      const auto [error] = co_await slot.socket().async_wait(asio::posix::descriptor_base::wait_write, kAwait);
+      const auto [error] =
+          co_await slot.socket().async_wait(asio::posix::descriptor_base::wait_write, kAwait);
       if (error) co_return abandon(slot);
     }
     Result<PgResult> answer = fail(ErrorKind::fatal, "no answer");

@@ -15,7 +15,7 @@ struct PgPoolOptions {
   PgOptions database;
   std::vector<std::string> statements;  // prepared on each connection when they are first needed
   std::size_t connections = 8;
-  std::size_t waiting = 4'096;              // questions; more are refused
+  std::size_t waiting = 4'096;                // questions; more are refused
   std::chrono::milliseconds patience{5'000};  // from asking to the answer
 };
 

@@ -9,7 +9,18 @@ namespace {
 
 namespace asio = boost::asio;
 
-enum StatementNumber : std::size_t { kUp, kUpAfter, kDown, kDownAfter, kPresence, kDevice, kPositions };
+enum StatementNumber : std::size_t {
+  kUp,
+  kUpAfter,
+  kDown,
+  kDownAfter,
+  kPresence,
+  kPresenceOfHypertable,
+  kDevice,
+  kPositions,
+  kIsHypertable,
+  kLastStatement = kIsHypertable
+};
 
 // Rows of one device, $1, from $2 to $3. The order of types is that of their bytes.
 std::string rows_of(bool is_up, bool is_after) {
@@ -24,61 +35,72 @@ std::string rows_of(bool is_up, bool is_after) {
       direction, direction, direction);
 }
 
+// Rows of device d up to $1 that tell presence, and the order of the last one first.
+constexpr std::string_view kTelling =
+    "WHERE e.device_id = d.device_id AND e.timestamp BETWEEN 0 AND $1 "
+    "AND e.event_type IN ('device_enter', 'device_exit')";
+constexpr std::string_view kLastFirst =
+    "ORDER BY e.timestamp DESC, e.rank DESC, e.event_type COLLATE \"C\" DESC";
+
 // For each device of `devices` with a row up to $1 the head of the run that its last row belongs
-// to: the first row behind the last one of the other type. Rows of other types are passed over.
+// to. That is nearly always the last row itself; where the one before is of the same type, it is
+// the first row behind the last one of the other type. Rows of other types are passed over.
 std::string last_runs(std::string_view devices) {
   return fmt::format(
-      "SELECT d.device_id, run.timestamp, run.rank, run.event_type, run.seq FROM {} AS d "
-      "LEFT JOIN LATERAL (SELECT e.event_type FROM device_events_cleaned AS e "
-      "WHERE e.device_id = d.device_id AND e.timestamp BETWEEN 0 AND $1 "
-      "AND e.event_type IN ('device_enter', 'device_exit') "
-      "ORDER BY e.timestamp DESC, e.rank DESC, e.event_type COLLATE \"C\" DESC LIMIT 1) "
-      "AS last ON true "
+      "SELECT d.device_id, coalesce(run.timestamp, last.timestamp), coalesce(run.rank, last.rank), "
+      "last.event_type, CASE WHEN run.timestamp IS NULL THEN last.seq ELSE run.seq END "
+      "FROM {0} AS d "
+      "LEFT JOIN LATERAL (SELECT e.*, lead(e.event_type) OVER ({2}) AS before FROM "
+      "(SELECT e.timestamp, e.rank, e.event_type, e.seq FROM device_events_cleaned AS e "
+      "{1} {2} LIMIT 2) AS e {2} LIMIT 1) AS last ON true "
       "LEFT JOIN LATERAL (SELECT e.timestamp, e.rank, e.event_type FROM device_events_cleaned AS e "
-      "WHERE e.device_id = d.device_id AND e.timestamp BETWEEN 0 AND $1 "
-      "AND e.event_type IN ('device_enter', 'device_exit') AND e.event_type <> last.event_type "
-      "ORDER BY e.timestamp DESC, e.rank DESC, e.event_type COLLATE \"C\" DESC LIMIT 1) "
+      "{1} AND last.before = last.event_type AND e.event_type <> last.event_type {2} LIMIT 1) "
       "AS other ON true "
-      "LEFT JOIN LATERAL (SELECT e.timestamp, e.rank, e.event_type, e.seq "
-      "FROM device_events_cleaned AS e "
-      "WHERE e.device_id = d.device_id AND e.event_type = last.event_type "
+      "LEFT JOIN LATERAL (SELECT e.timestamp, e.rank, e.seq FROM device_events_cleaned AS e "
+      "{1} AND last.before = last.event_type AND e.event_type = last.event_type "
       "AND e.timestamp >= coalesce(other.timestamp, 0) AND (other.timestamp IS NULL OR "
       "(e.timestamp, e.rank, e.event_type COLLATE \"C\") > "
       "(other.timestamp, other.rank, other.event_type COLLATE \"C\")) "
       "ORDER BY e.timestamp, e.rank LIMIT 1) AS run ON true",
-      devices);
+      devices, kTelling, kLastFirst);
 }
 
-// The next $3 devices after $2: one step down the index for each. A hypertable has an index for
-// each chunk, which TimescaleDB skips through at once where a query says DISTINCT.
-constexpr std::string_view kDevices =
+// The next $3 devices after $2: one step down the index for each.
+constexpr std::string_view kSteps =
     "WITH RECURSIVE step(device_id, number) AS ("
     "(SELECT device_id, 1 FROM device_events_cleaned WHERE device_id > $2 "
     "ORDER BY device_id LIMIT 1) UNION ALL "
     "SELECT (SELECT e.device_id FROM device_events_cleaned AS e "
     "WHERE e.device_id > step.device_id ORDER BY e.device_id LIMIT 1), number + 1 FROM step "
     "WHERE step.device_id IS NOT NULL AND number < $3::bigint) ";
+constexpr std::string_view kDevices = "(SELECT device_id FROM step WHERE device_id IS NOT NULL)";
+// A hypertable has an index for each chunk; TimescaleDB skips through all of them at once.
+constexpr std::string_view kDevicesOfHypertable =
+    "(SELECT DISTINCT device_id FROM device_events_cleaned WHERE device_id > $2 "
+    "ORDER BY device_id LIMIT $3::bigint)";
 
 std::vector<std::string> statements() {
-  std::vector<std::string> all(kPositions + 1);
+  std::vector<std::string> all(kLastStatement + 1);
   all[kUp] = rows_of(true, false);
   all[kUpAfter] = rows_of(true, true);
   all[kDown] = rows_of(false, false);
   all[kDownAfter] = rows_of(false, true);
-  all[kPresence] = fmt::format(
-      "{}{} ORDER BY d.device_id", kDevices,
-      last_runs("(SELECT device_id FROM step WHERE device_id IS NOT NULL)"));
+  all[kPresence] = fmt::format("{}{} ORDER BY d.device_id", kSteps, last_runs(kDevices));
+  all[kPresenceOfHypertable] = last_runs(kDevicesOfHypertable) + " ORDER BY d.device_id";
   all[kDevice] = fmt::format(
       "SELECT device.*, (SELECT min(e.timestamp) FROM device_events_cleaned AS e "
       "WHERE e.device_id = $2 AND e.timestamp BETWEEN 0 AND $1) FROM ({}) AS device",
       last_runs("(SELECT $2::text AS device_id)"));
   all[kPositions] = "SELECT partition, next FROM dwell_position WHERE topic = $1";
+  all[kIsHypertable] = "SELECT EXISTS (SELECT FROM dwell_fact WHERE name = 'hypertable')::int";
   return all;
 }
 
 PgPoolOptions with_statements(PgPoolOptions options, const PgOptions& database) {
   options.database = database;
-  options.database.is_read_only = true;
+  // Prepared plans are made for any device. Few rows are expected of it then, which would be read
+  // and sorted whole for a page; by the index a page costs what it holds.
+  options.database.session = "-c default_transaction_read_only=on -c enable_sort=off -c jit=off";
   options.database.connect_timeout = std::chrono::seconds(3);
   options.database.statement_timeout = options.patience;
   options.statements = statements();
@@ -134,6 +156,15 @@ asio::awaitable<Result<std::vector<Row>>> PostgresReader::timeline(const Timelin
   co_return rows;
 }
 
+asio::awaitable<Result<bool>> PostgresReader::is_hypertable() {
+  if (!is_hypertable_) {
+    const auto answer = co_await pool_.run(kIsHypertable, PgParameters());
+    if (!answer) co_return Failure(answer.error());
+    is_hypertable_ = answer->integer(0, 0) != 0;
+  }
+  co_return *is_hypertable_;
+}
+
 asio::awaitable<Result<PresencePage>> PostgresReader::presence(const PresenceQuery& query) {
   CHECK(query.limit >= 1 && query.limit <= kLargestPage);
   constexpr std::size_t kFewest = 1'000;  // devices looked at for a page, where there are as many
@@ -143,7 +174,10 @@ asio::awaitable<Result<PresencePage>> PostgresReader::presence(const PresenceQue
   parameters.integer(to_ms(query.at))
       .text(query.after.value_or(""))
       .integer(static_cast<std::int64_t>(looked_at));
-  const auto answer = co_await pool_.run(kPresence, parameters);
+  const auto is_hypertable = co_await this->is_hypertable();
+  if (!is_hypertable) co_return Failure(is_hypertable.error());
+  const auto answer =
+      co_await pool_.run(*is_hypertable ? kPresenceOfHypertable : kPresence, parameters);
   if (!answer) co_return Failure(answer.error());
   PresencePage page;
   for (int i = 0; i < answer->rows(); ++i) {
@@ -162,10 +196,8 @@ asio::awaitable<Result<PresencePage>> PostgresReader::presence(const PresenceQue
   co_return page;
 }
 
-asio::awaitable<Result<std::optional<DeviceReport>>> PostgresReader::device(
-    const std::string& id) {
-  const auto answer =
-      co_await pool_.run(kDevice, PgParameters().integer(to_ms(kLatest)).text(id));
+asio::awaitable<Result<std::optional<DeviceReport>>> PostgresReader::device(const std::string& id) {
+  const auto answer = co_await pool_.run(kDevice, PgParameters().integer(to_ms(kLatest)).text(id));
   if (!answer) co_return Failure(answer.error());
   if (answer->rows() == 0 || answer->is_null(0, 5)) co_return std::optional<DeviceReport>();
   DeviceReport report;

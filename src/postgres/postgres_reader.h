@@ -24,7 +24,10 @@ class PostgresReader final : public AsyncTimelineReader {
   boost::asio::awaitable<Result<std::map<PartitionId, Offset>>> positions(const std::string& topic);
 
  private:
+  boost::asio::awaitable<Result<bool>> is_hypertable();
+
   PgPool pool_;
+  std::optional<bool> is_hypertable_;  // asked for once
 };
 
 }  // namespace dwell

@@ -140,12 +140,15 @@ Result<void> PostgresStore::retract(const RowBatch& batch) {
       "DELETE FROM device_events_cleaned AS e "
       "USING unnest($1::text[], $2::text[], $3::bigint[]) AS r(device_id, event_type, timestamp) "
       "WHERE e.device_id = r.device_id AND e.timestamp = r.timestamp "
-      "AND e.event_type = r.event_type RETURNING e.device_id, e.timestamp, e.event_type",
+      "AND e.event_type = r.event_type "
+      // Again, for compressed chunks: only what these tell apart is decompressed.
+      "AND e.device_id = ANY($1::text[]) AND e.timestamp = ANY($3::bigint[]) "
+      "RETURNING e.device_id, e.timestamp, e.event_type",
       PgParameters().texts(devices).texts(types).integers(timestamps));
   if (!deleted) return pass(deleted);
   for (int i = 0; i < deleted->rows(); ++i) {
-    const auto met = rows.find(
-        {deleted->bytes(i, 0), deleted->integer(i, 1), type_of(deleted->bytes(i, 2))});
+    const auto met =
+        rows.find({deleted->bytes(i, 0), deleted->integer(i, 1), type_of(deleted->bytes(i, 2))});
     CHECK(met != rows.end());
     met->second.exists = true;
   }

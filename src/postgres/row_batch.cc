@@ -63,8 +63,8 @@ std::uint64_t sort_key(std::string_view device, std::size_t skip) {
 
 void put_copy_row(std::string& out, const RowChange& change) {
   const std::string_view type = wire_name(change.type);
-  const std::size_t size = 2 + kFields * 4 + change.device.size() + type.size() + 2 * 8 +
-                           (change.seq ? 8 : 0);
+  const std::size_t size =
+      2 + kFields * 4 + change.device.size() + type.size() + 2 * 8 + (change.seq ? 8 : 0);
   const std::size_t begin = out.size();
   out.resize(begin + size);
   FieldWriter writer(out.data() + begin);
@@ -139,8 +139,7 @@ void RowBatch::sort(std::span<const RowChange> changes) {
   const std::size_t skip = common_prefix(changes);
   order_.clear();
   for (const RowChange& change : changes) {
-    order_.push_back(
-        {sort_key(change.device, skip), static_cast<std::uint32_t>(order_.size())});
+    order_.push_back({sort_key(change.device, skip), static_cast<std::uint32_t>(order_.size())});
   }
   std::sort(order_.begin(), order_.end(), [](const Place& a, const Place& b) {
     return a.key != b.key ? a.key < b.key : a.index < b.index;

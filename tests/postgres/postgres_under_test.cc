@@ -1,0 +1,129 @@
+// The stores that the contract of readers runs on here: PostgreSQL alone.
+#include <cstdlib>
+#include <gtest/gtest.h>
+
+#include "postgres/migrations.h"
+#include "postgres/postgres_reader.h"
+#include "postgres/postgres_store.h"
+#include "tests/contract/store_under_test.h"
+#include "tests/fakes/awaited.h"
+
+namespace dwell {
+namespace {
+
+PgOptions options() {
+  const char* url = std::getenv("DWELL_TEST_POSTGRES");
+  return {.url = url ? url : ""};
+}
+
+std::unique_ptr<PgConnection> connect() {
+  auto connection = PgConnection::open(options());
+  EXPECT_TRUE(connection) << connection.error().message;
+  return std::move(*connection);
+}
+
+// Asks and waits for the answer.
+class WaitingReader final : public TimelineReader {
+ public:
+  Result<std::vector<Row>> timeline(const TimelineQuery& query) override {
+    return awaited(context_, reader_.timeline(query));
+  }
+  Result<PresencePage> presence(const PresenceQuery& query) override {
+    return awaited(context_, reader_.presence(query));
+  }
+  Result<std::optional<DeviceReport>> device(const std::string& id) override {
+    return awaited(context_, reader_.device(id));
+  }
+  Result<std::vector<RejectedRecord>> rejected(const RejectedQuery&) override {
+    return fail(ErrorKind::invalid, "rejected records are in a topic");
+  }
+  Result<StoreTotals> totals() override {
+    return fail(ErrorKind::invalid, "totals are in a topic");
+  }
+
+ private:
+  boost::asio::io_context context_{1};
+  PostgresReader reader_{context_, options()};
+};
+
+// States and positions in memory, and the changes of rows as a store gets them from the topic.
+class RowCommitter final : public Committer {
+ public:
+  RowCommitter(std::unique_ptr<MemoryCommitter> states, std::unique_ptr<PostgresStore> rows)
+      : states_(std::move(states)), rows_(std::move(rows)) {}
+
+  Result<void> restore(std::span<Partition> partitions) override {
+    const std::vector<StorePosition> starts{{0, "cluster", "cleaned", 0}};
+    auto positions = rows_->positions(starts);
+    if (!positions) return pass(positions);
+    next_ = positions->front().next;
+    return states_->restore(partitions);
+  }
+
+  Result<void> commit(std::span<const Partition> partitions) override {
+    auto committed = states_->commit(partitions);
+    if (!committed) return committed;
+    for (const Partition& partition : partitions) {
+      if (!partition.unit) continue;
+      std::vector<RowChange> changes;
+      for (const CleanedRecord& record : partition.unit->changes) {
+        const Change& change = record.change;
+        changes.push_back({partition.fold.device_id(record.device), change.timestamp, change.type,
+                           change.operation, change.rank, change.seq});
+      }
+      next_ += static_cast<Offset>(changes.size()) + 1;
+      const RowSlice slice{changes, 0, {0, "cluster", "cleaned", next_}};
+      if (auto stored = rows_->commit({&slice, 1}); !stored) return stored;
+    }
+    return {};
+  }
+
+ private:
+  std::unique_ptr<MemoryCommitter> states_;
+  std::unique_ptr<PostgresStore> rows_;
+  Offset next_ = 0;
+};
+
+class PostgresUnderTest final : public StoreUnderTest {
+ public:
+  PostgresUnderTest() {
+    auto database = connect();
+    EXPECT_TRUE(migrate(*database, 0));
+    EXPECT_TRUE(migrate(*database));
+  }
+
+  Result<std::unique_ptr<Committer>> open(Order order, const RejectBounds& bounds) override {
+    auto states = MemoryCommitter::open(memory_, order, bounds);
+    if (!states) return pass(states);
+    auto rows = PostgresStore::open(connect());
+    if (!rows) return pass(rows);
+    return std::unique_ptr<Committer>(
+        std::make_unique<RowCommitter>(std::move(*states), std::move(*rows)));
+  }
+  Result<std::unique_ptr<TimelineReader>> open_reader() override {
+    return std::unique_ptr<TimelineReader>(std::make_unique<WaitingReader>());
+  }
+  bool keeps_outcomes() const override { return false; }
+
+  // What can go wrong is made to go wrong from outside: tests/chaos/test_store_chaos.py.
+  std::unique_ptr<StoreUnderTest> crashed_copy() const override { return nullptr; }
+  std::vector<std::string> troubles() const override { return {}; }
+  void arm(std::size_t, std::size_t) override {}
+  void disarm() override {}
+  bool was_reached() const override { return false; }
+
+ private:
+  MemoryStore memory_;
+};
+
+std::unique_ptr<StoreUnderTest> make() {
+  return std::make_unique<PostgresUnderTest>();
+}
+
+}  // namespace
+
+std::vector<StoreKind> all_stores() {
+  return {{"postgres", make}};
+}
+
+}  // namespace dwell
