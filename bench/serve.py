@@ -168,8 +168,9 @@ def rows(build, folder, options):
         yield get_row(build, folder, database, options.rounds)
         database.query("TRUNCATE device_events_cleaned, dwell_position")
         broker = start_broker(folder)
+        bench = Bench(build, folder, broker)
         for rate in RATES:
-            yield latency_row(Bench(build, folder, broker), build, database, rate)
+            yield latency_row(bench, build, database, rate)
     except (Failed, AssertionError, subprocess.SubprocessError, OSError, ImportError) as error:
         why = " ".join(str(error).replace("|", "/").split())[-300:]
         yield Row("`dwell serve`", "", "", f"not measured: {why}", False)

@@ -9,6 +9,7 @@
 #include "http/server.h"
 #include "kafka/kafka_committer.h"
 #include "live/intake_queue.h"
+#include "postgres/upkeep.h"
 
 namespace dwell {
 
@@ -46,6 +47,8 @@ struct Config {
 
   std::string database_url = "default";  // as libpq takes it
   bool database_migrate = true;
+  UpkeepOptions upkeep;
+  Milliseconds upkeep_every = std::chrono::hours(1);
   std::string store_group = "dwell-store";
   std::size_t store_threads = 1;
   std::string store_listen = "off";

@@ -11,7 +11,12 @@ PgOptions postgres_options(const Config& config) {
 }
 
 Result<std::unique_ptr<PgConnection>> open_database(const Config& config) {
-  auto database = PgConnection::open(postgres_options(config));
+  return open_database(config, postgres_options(config));
+}
+
+Result<std::unique_ptr<PgConnection>> open_database(const Config& config,
+                                                    const PgOptions& options) {
+  auto database = PgConnection::open(options);
   if (!database) return database;
   auto ready = config.database_migrate ? migrate(**database) : check_schema(**database);
   if (!ready) return pass(ready);

@@ -13,5 +13,6 @@ PgOptions postgres_options(const Config& config);
 // A connection to a database whose layout is that of this release: brought up to it where
 // `database.migrate` says so. Errors: those of PgConnection; invalid (another layout).
 Result<std::unique_ptr<PgConnection>> open_database(const Config& config);
+Result<std::unique_ptr<PgConnection>> open_database(const Config& config, const PgOptions& options);
 
 }  // namespace dwell

@@ -368,6 +368,15 @@ std::vector<Setting> make_settings() {
           "database.migrate", [](Config& c) -> auto& { return c.database_migrate; },
           std::vector<std::pair<std::string_view, bool>>{{"yes", true}, {"no", false}},
           "Whether the database is brought up to the layout of this release at the start"),
+      limit(
+          "database.retention", [](Config& c) -> auto& { return c.upkeep.retention; },
+          "Drop rows older than this; of a hypertable, whole chunks"),
+      limit(
+          "database.compress_after", [](Config& c) -> auto& { return c.upkeep.compress_after; },
+          "Compress the chunks of a hypertable that are older than this"),
+      duration(
+          "database.upkeep_every", [](Config& c) -> auto& { return c.upkeep_every; },
+          Milliseconds(100), "How often old rows are looked for"),
       text(
           "store.group", [](Config& c) -> auto& { return c.store_group; },
           "The consumer group that shares the cleaned topic's partitions"),

@@ -1,5 +1,8 @@
+#include <spdlog/spdlog.h>
+
 #include "app/commands.h"
 #include "app/log.h"
+#include "app/membership.h"
 #include "app/output.h"
 #include "app/postgres_options.h"
 #include "app/roles.h"
@@ -7,6 +10,34 @@
 #include "postgres/postgres_store.h"
 
 namespace dwell {
+
+namespace {
+
+constexpr const char* kUpkeep = "upkeep";
+
+// Drops and compresses old rows now and then, on a connection of its own.
+Result<void> keep_database_up(Process& process, const std::stop_token& stop) {
+  const Config& config = process.config();
+  return keep_joining(kUpkeep, stop, process.clock(), process.status(), [&]() -> Result<void> {
+    PgOptions options = postgres_options(config);
+    options.statement_timeout = Milliseconds(0);  // old rows may be many
+    auto database = open_database(config, options);
+    if (!database) return pass(database);
+    while (!stop.stop_requested()) {
+      const auto report = keep_up(**database, config.upkeep, process.clock().wall());
+      if (!report) return Failure(report.error());
+      process.status().set(kUpkeep, "");
+      if (report->dropped_rows + report->compressed_chunks > 0) {
+        spdlog::info("retention: {} rows dropped, {} chunks compressed", report->dropped_rows,
+                     report->compressed_chunks);
+      }
+      wait(stop, config.upkeep_every);
+    }
+    return {};
+  });
+}
+
+}  // namespace
 
 Result<void> add_store(Process& process) {
   const Config& config = process.config();
@@ -16,6 +47,10 @@ Result<void> add_store(Process& process) {
     const auto member = std::make_shared<StoreMember>(config, *instance, i, process.clock(),
                                                       process.status(), process.metrics());
     process.add([member](const std::stop_token& stop) { return member->run(stop); });
+  }
+  if (config.upkeep.retention || config.upkeep.compress_after) {
+    process.add(
+        [&process](const std::stop_token& stop) { return keep_database_up(process, stop); });
   }
   return {};
 }

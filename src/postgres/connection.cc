@@ -1,10 +1,13 @@
 #include "postgres/connection.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
 namespace dwell {
 namespace {
+
+constexpr std::chrono::milliseconds kShortestSilence{10'000};  // that ends a connection
 
 std::string one_line(const char* text) {
   std::string line(text ? text : "");
@@ -40,7 +43,8 @@ Result<std::unique_ptr<PgConnection>> PgConnection::open(const PgOptions& option
   const auto connect_timeout = std::to_string(options.connect_timeout.count());
   const auto session = fmt::format("-c statement_timeout={} -c client_min_messages=warning {}",
                                    options.statement_timeout.count(), options.session);
-  const auto user_timeout = std::to_string(options.statement_timeout.count() + 1'000);
+  const auto user_timeout = std::to_string(
+      std::max<std::int64_t>(options.statement_timeout.count(), kShortestSilence.count()) + 1'000);
   const std::array<std::pair<const char*, const char*>, 9> settings{{
       {"connect_timeout", connect_timeout.c_str()},
       {"tcp_user_timeout", user_timeout.c_str()},

@@ -136,6 +136,8 @@ Result<void> PostgresStore::retract(const RowBatch& batch) {
     types.push_back(wire_name(change.type));
     timestamps.push_back(to_ms(change.timestamp));
   }
+  const auto edge = retention_edge();  // before the table, as upkeep does: no deadlock
+  if (!edge) return Failure(edge.error());
   auto deleted = database_->run(
       "DELETE FROM device_events_cleaned AS e "
       "USING unnest($1::text[], $2::text[], $3::bigint[]) AS r(device_id, event_type, timestamp) "
@@ -155,8 +157,10 @@ Result<void> PostgresStore::retract(const RowBatch& batch) {
   for (const RowBatch::Contested& contested : batch.contested()) {
     const bool is_insert = contested.change.operation == Operation::insert;
     Met& row = rows.at(RowIdentity(contested.change));
+    Counts& counts = counts_[contested.part];
     if (row.exists == is_insert) {
-      ++(is_insert ? counts_[contested.part].absorbed : counts_[contested.part].faults);
+      const bool is_expired = !is_insert && to_ms(contested.change.timestamp) < *edge;
+      ++(is_insert ? counts.absorbed : is_expired ? counts.expired : counts.faults);
     } else {
       row.insert = is_insert ? &contested : nullptr;
     }
@@ -166,6 +170,14 @@ Result<void> PostgresStore::retract(const RowBatch& batch) {
     if (row.insert) put_copy_row(late_rows_[row.insert->part], row.insert->change);
   }
   return {};
+}
+
+// Rows below it may have been dropped for their age; it stays there until the transaction ends.
+Result<std::int64_t> PostgresStore::retention_edge() {
+  auto edge = database_->run(
+      "SELECT value::bigint FROM dwell_fact WHERE name = 'retention_edge' FOR SHARE", {});
+  if (!edge) return pass(edge);
+  return edge->rows() == 0 ? 0 : edge->integer(0, 0);
 }
 
 Result<void> PostgresStore::insert_rows(const RowBatch& batch) {
@@ -249,12 +261,13 @@ Result<void> PostgresStore::count(const RowBatch& batch) {
         .integer(part.retracts)
         .integer(counts_[i].absorbed)
         .integer(counts_[i].faults)
-        .integer(part.rejected);
+        .integer(part.rejected)
+        .integer(counts_[i].expired);
     auto counted = database_->run(
         "UPDATE dwell_position SET next = $3, last = nullif($4::bigint, -1), "
         "last_hash = CASE WHEN $4 = -1 THEN NULL ELSE $5::bytea END, inserts = inserts + $6, "
         "retracts = retracts + $7, absorbed = absorbed + $8, faults = faults + $9, "
-        "rejected = rejected + $10 WHERE topic = $1 AND partition = $2",
+        "rejected = rejected + $10, expired = expired + $11 WHERE topic = $1 AND partition = $2",
         parameters);
     if (!counted) return pass(counted);
   }
@@ -276,7 +289,9 @@ Result<void> forget_positions(PgConnection& database, const std::string& topic) 
   if (!forgotten) return pass(forgotten);
   auto adopted = database.execute(
       "UPDATE dwell_fact SET value = (SELECT count(*) FROM device_events_cleaned) - "
-      "(SELECT coalesce(sum(inserts - (retracts - faults) - absorbed), 0) FROM dwell_position) "
+      "(SELECT coalesce(sum(inserts - (retracts - faults - expired) - absorbed), 0) "
+      "FROM dwell_position) + "
+      "(SELECT value::bigint FROM dwell_fact WHERE name = 'dropped_rows') "
       "WHERE name = 'adopted_rows'");
   if (!adopted) return pass(adopted);
   return database.commit();

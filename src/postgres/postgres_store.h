@@ -13,8 +13,9 @@ namespace dwell {
 // Stores rows in the table device_events_cleaned, with the positions in the same transaction.
 //
 // Each commit counts what it did as if its changes were made one by one: an insert of a row that is
-// there is absorbed, a retract that finds no row is a fault. Rows are written by a plain COPY; a
-// batch that meets rows that are there is written once more, through a staging table.
+// there is absorbed, a retract that finds no row is a fault, or expired where retention has been.
+// Rows are written by a plain COPY; a batch that meets rows that are there is written once more,
+// through a staging table.
 class PostgresStore final : public RowStore {
  public:
   // Errors: those of PgConnection; invalid (the layout is not that of this release).
@@ -31,6 +32,7 @@ class PostgresStore final : public RowStore {
   struct Counts {
     std::int64_t absorbed = 0;
     std::int64_t faults = 0;
+    std::int64_t expired = 0;
   };
 
   explicit PostgresStore(std::unique_ptr<PgConnection> database);
@@ -38,6 +40,7 @@ class PostgresStore final : public RowStore {
   Result<void> write(const RowBatch& batch);
   Result<void> hold_positions(const RowBatch& batch);
   Result<void> retract(const RowBatch& batch);
+  Result<std::int64_t> retention_edge();
   Result<void> insert_rows(const RowBatch& batch);
   Result<void> copy_rows(const std::string& sql, std::span<const std::string_view> pieces);
   Result<void> insert_through_staging(const RowBatch& batch);

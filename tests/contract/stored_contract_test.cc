@@ -1,5 +1,5 @@
-// What ports/timeline_reader.h promises of rejected records and totals, on the readers of stores that
-// keep them.
+// What ports/timeline_reader.h promises of rejected records and totals, on the readers of stores
+// that keep them.
 #include <fmt/format.h>
 #include <map>
 

@@ -7,6 +7,7 @@
 
 #include "postgres/migrations.h"
 #include "postgres/postgres_store.h"
+#include "postgres/upkeep.h"
 
 namespace dwell {
 namespace {
@@ -72,6 +73,11 @@ class PostgresStoreContract : public ::testing::Test {
     std::vector<std::string> lines;
     for (int i = 0; i < found->rows(); ++i) lines.emplace_back(found->bytes(i, 0));
     return lines;
+  }
+
+  static bool is_hypertable() {
+    return connect()->execute("SELECT FROM dwell_fact WHERE name = 'hypertable'").value().rows() ==
+           1;
   }
 
   // inserts, retracts, absorbed, faults, rejected of all partitions
@@ -228,6 +234,59 @@ TEST_F(PostgresStoreContract, AnyBatchesGiveTheSame) {
     ASSERT_EQ(found, keys);
   }
   expect_sums();
+}
+
+constexpr std::int64_t kDay = 86'400'000;
+
+// By whole days, so that a hypertable drops the same rows.
+TEST_F(PostgresStoreContract, WhatRetentionDropsIsCountedAndItsRetractsAreNoFault) {
+  auto opened = store();
+  ASSERT_TRUE(commit(*opened,
+                     {enter("a", kDay, 1), enter("a", 2 * kDay + 5, 2), enter("b", 3 * kDay, 1),
+                      enter("b", 4 * kDay, 2)},
+                     10));
+  auto database = connect();
+  const UpkeepOptions options{.retention = Milliseconds(2 * kDay)};
+  const auto dropped = keep_up(*database, options, from_ms(5 * kDay));
+  ASSERT_TRUE(dropped) << dropped.error().message;
+  EXPECT_EQ(dropped->dropped_rows, 2);
+  EXPECT_EQ(rows().size(), 2u);
+  // Two below the edge, one of which came too late to be dropped then; one above that never was.
+  ASSERT_TRUE(commit(*opened,
+                     {enter("c", kDay + 1, 1), retract("a", kDay, 3), retract("c", kDay + 1, 2),
+                      retract("d", 4 * kDay, 1)},
+                     20));
+  ASSERT_TRUE(commit(*opened, {enter("late", 7, 1)}, 30));
+  EXPECT_EQ(keep_up(*database, options, from_ms(5 * kDay))->dropped_rows, 1);
+  EXPECT_EQ(keep_up(*database, options, from_ms(5 * kDay))->dropped_rows, 0);
+  const auto sums = connect()->execute(
+      "SELECT (inserts - (retracts - faults - expired) = (SELECT count(*) FROM "
+      "device_events_cleaned) + absorbed + (SELECT value::bigint FROM dwell_fact "
+      "WHERE name = 'dropped_rows'))::text || ' ' || faults || ' ' || expired FROM dwell_position "
+      "WHERE inserts > 0");
+  ASSERT_TRUE(sums) << sums.error().message;
+  EXPECT_EQ(sums->bytes(0, 0), "true 1 1");
+  ASSERT_TRUE(forget_positions(*database, "cleaned"));
+  const auto adopted =
+      connect()->execute("SELECT value FROM dwell_fact WHERE name = 'adopted_rows'");
+  EXPECT_EQ(adopted->bytes(0, 0), "5") << "rows, and those dropped";
+}
+
+TEST_F(PostgresStoreContract, OldChunksAreCompressedAndStillTakeChanges) {
+  auto opened = store();
+  ASSERT_TRUE(
+      commit(*opened, {enter("a", kDay, 1), enter("b", kDay, 1), enter("a", 5 * kDay, 2)}, 10));
+  auto database = connect();
+  const UpkeepOptions options{.compress_after = Milliseconds(2 * kDay)};
+  const auto compressed = keep_up(*database, options, from_ms(5 * kDay));
+  ASSERT_TRUE(compressed) << compressed.error().message;
+  EXPECT_EQ(compressed->compressed_chunks, is_hypertable() ? 1 : 0);
+  EXPECT_EQ(keep_up(*database, options, from_ms(5 * kDay))->compressed_chunks, 0);
+  ASSERT_TRUE(
+      commit(*opened, {retract("a", kDay, 3), enter("b", kDay, 1), enter("c", kDay, 1)}, 20));
+  EXPECT_THAT(rows(), ElementsAre(HasSubstr("a 432000000"), HasSubstr("b 86400000"),
+                                  HasSubstr("c 86400000")));
+  EXPECT_THAT(counts(), ElementsAre(5, 1, 1, 0, 0));
 }
 
 TEST_F(PostgresStoreContract, WithoutTheLayoutItSaysHowToMakeIt) {

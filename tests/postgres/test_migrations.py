@@ -9,7 +9,7 @@ import pytest
 from dwell_cli import Dwell
 from postgres_fixtures import database, postgres_url  # noqa: F401
 
-STEPS = ["0001_timeline", "0002_hypertable"]
+STEPS = ["0001_timeline", "0002_hypertable", "0003_retention"]
 
 # What the document that Dwell replaces makes, with the table of its own migrations.
 OLD = """
@@ -67,7 +67,7 @@ def test_an_old_database_is_adopted(migrate, database):  # noqa: F811
     database.query("DELETE FROM device_events_cleaned WHERE timestamp = 1000 "
                    "AND event_type = 'device_exit'")
     assert database.query("SELECT value FROM dwell_fact WHERE name = 'adopted_rows'") == [("3",)]
-    migrate("down", "--steps", "2")
+    migrate("down", "--steps", str(len(STEPS)))
     assert database.query(ROWS) == rows
     assert database.schema() == before
     assert database.query("SELECT * FROM schema_migrations") == [(1, False)]

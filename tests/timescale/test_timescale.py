@@ -12,7 +12,7 @@ from dwell_service import Service, rfc3339
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
-STEPS = ["0001_timeline", "0002_hypertable"]
+STEPS = ["0001_timeline", "0002_hypertable", "0003_retention"]
 
 # What the document that Dwell replaces makes, with the table of its own migrations.
 OLD = """
@@ -90,19 +90,22 @@ def test_there_and_back_with_rows(migrate, database):
     insert(database, ("a", "enter", 0), ("a", "exit", DAY), ("b", "enter", DAY - 1),
            ("b", "exit", DAY - 1), ("c", "enter", 400 * DAY))
     assert database.query(CHUNKS) == [(0, DAY), (DAY, 2 * DAY), (400 * DAY, 401 * DAY)]
+    assert migrate("down") == STEPS[:2]
     full, rows = schema(database), database.query(ROWS)
     assert migrate("down") == STEPS[:1]
     plain = schema(database)
     assert plain == {**full, "dimensions": [], "triggers": plain["triggers"]}
     assert database.query(ROWS) == rows
     assert migrate("up") == STEPS
+    assert migrate("down") == STEPS[:2]
     assert schema(database) == full
     assert database.query(ROWS) == rows
     assert len(database.query(CHUNKS)) == 3
     # The way to nothing leaves the extension, which others may use by now.
-    assert migrate("down", "--steps", "2") == []
+    assert migrate("down", "--steps", str(len(STEPS))) == []
     assert [name for name, _ in schema(database)["tables"]] == []
     assert migrate("up") == STEPS
+    assert migrate("down") == STEPS[:2]
     assert schema(database) == full
 
 
@@ -115,7 +118,7 @@ def test_a_plain_table_is_adopted(migrate, database):
     assert database.query(DIMENSIONS) == HYPERTABLE
     assert database.query(CHUNKS) == [(0, DAY), (DAY, 2 * DAY)]
     assert database.query(ROWS) == rows
-    assert migrate("down", "--steps", "2") == []
+    assert migrate("down", "--steps", str(len(STEPS))) == []
     assert database.query(ROWS) == rows
     assert schema(database) == before
     assert database.query("SELECT * FROM schema_migrations") == [(1, False)]
@@ -138,7 +141,7 @@ def test_a_hypertable_is_adopted(migrate, database):
     assert database.query(CHUNKS) == [*hours, (10 * DAY, 11 * DAY)]
     database.query("DELETE FROM device_events_cleaned WHERE timestamp >= %s "
                    "OR (timestamp = 0 AND event_type = 'device_exit')", 10 * DAY)
-    assert migrate("down", "--steps", "2") == []
+    assert migrate("down", "--steps", str(len(STEPS))) == []
     assert database.query(ROWS) == rows
     assert schema(database) == before
     assert database.query(CHUNKS)[:48] == hours

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <optional>
+
+#include "base/timestamp.h"
+#include "postgres/connection.h"
+
+namespace dwell {
+
+// What is done now and then to rows for their age.
+struct UpkeepOptions {
+  std::optional<Milliseconds> retention = {};       // older ones are dropped
+  std::optional<Milliseconds> compress_after = {};  // chunks of older ones are compressed
+};
+
+struct UpkeepReport {
+  std::int64_t dropped_rows = 0;
+  std::int64_t compressed_chunks = 0;
+};
+
+// Drops and compresses as of `now`. Rows of a plain table go one by one, those of a hypertable by
+// whole chunks; either way they are counted, and how far it went is kept, in the same transaction.
+// Does nothing while another process is at it. Compressing needs a hypertable. Errors: those of
+// PgConnection.
+Result<UpkeepReport> keep_up(PgConnection& database, const UpkeepOptions& options, Timestamp now);
+
+}  // namespace dwell
