@@ -103,6 +103,7 @@ Result<void> Process::run(const std::string& listen) {
                  server.address());
   }
   asio::co_spawn(context_, stop_on_signal(context_, server), asio::detached);
+  context_.poll();  // a signal is looked out for before anything else begins
   return run_tasks(server);
 }
 

@@ -131,10 +131,6 @@ Api::Api(const ApiParts& parts)
 std::vector<InputPlace> Api::places_of(Parameters& parameters) const {
   const std::string* text = parameters.text("after");
   if (!text) return {};
-  if (!parts_.visibility) {
-    parameters.refuse("after", "nothing: what this service has answered 201 for is there at once");
-    return {};
-  }
   auto places = parse_places(*text);
   if (places) return *places;
   parameters.refuse("after", "the Dwell-Position of an answer, as in 0:42,3:17");
@@ -143,7 +139,7 @@ std::vector<InputPlace> Api::places_of(Parameters& parameters) const {
 
 // Empty once all of it can be read.
 asio::awaitable<std::optional<Reply>> Api::wait_for(const std::vector<InputPlace>& places) {
-  if (places.empty()) co_return std::nullopt;
+  if (places.empty() || !parts_.visibility) co_return std::nullopt;
   const auto waited = co_await parts_.visibility->wait_for(places);
   if (!waited) co_return problem(waited.error());
   co_return std::nullopt;

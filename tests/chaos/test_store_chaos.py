@@ -1,4 +1,5 @@
-"""Kills and cuts of `dwell store` and its database under load: the rows are those of the topic.
+"""Kills and cuts of `dwell store`, `dwell serve` and their database under load: the rows are those of the
+topic, and so are the answers.
 
 Each round is one scenario on a topic and a database of its own; rounds that kill the server take turns
 on a server of theirs. DWELL_CHAOS_ROUNDS says how many rounds (30), DWELL_CHAOS_SEED repeats a run that
@@ -9,7 +10,9 @@ import collections
 import concurrent.futures
 import json
 import os
+import pathlib
 import random
+import re
 import signal
 import threading
 import time
@@ -19,6 +22,8 @@ import uuid
 import pytest
 
 from dwell_cli import Dwell
+from dwell_service import Service, path_of, rfc3339
+from presence_model import parse_time as parsed
 from kafka_fixtures import admin, broker, own_broker  # noqa: F401
 from postgres_fixtures import make_database, postgres_url  # noqa: F401
 
@@ -67,6 +72,12 @@ def judged(messages):
         counts["absorbed"] += key in rows
         rows.setdefault(key, (int(headers["rank"]), int(headers["seq"])))
     return rows, [counts[name] for name in COUNTS]
+
+
+def catches_sigterm(process):
+    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    caught = int(re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)[1], 16)
+    return caught >> (signal.SIGTERM - 1) & 1
 
 
 class Load:
@@ -139,6 +150,7 @@ class Round:
         self.gate = TcpGate(urllib.parse.urlsplit(self.database.url).port)
         self.url = self.database.url.replace(str(self.gate.target), str(self.gate.port), 1)
         self.processes = {}
+        self.service = None
         self.reader = confluent_kafka.Consumer({
             "bootstrap.servers": broker.address, "group.id": "reader",
             "isolation.level": "read_uncommitted"})
@@ -153,6 +165,23 @@ class Round:
                  "--store-threads", self.rng.choice(["1", "2"])]
         with open(self.folder / f"{name}.log", "ab") as log:
             self.processes[name] = Dwell(self.folder).start("store", *flags, stdout=log, stderr=log)
+
+    def serve(self):
+        """One `dwell serve`, asked on the way and in the end."""
+        self.service = Service(self.folder, "--brokers", self.topics.broker.address,
+                               "--topics-input", self.topics.input, "--topics-cleaned",
+                               self.topics.cleaned, "--database-url", self.url, command="serve")
+        return self.service.start()
+
+    def ask(self):
+        """What is answered is whole and in order, however much of it is there yet."""
+        for _ in range(20):
+            reply = self.service.get(path_of(f"d{self.rng.randrange(40)}"))
+            if reply.status == 503:  # the way to the database is being cut
+                continue
+            assert reply.status == 200, reply
+            times = [event["timestamp"] for event in reply.json["events"]]
+            assert times == sorted(times, key=parsed)
 
     def kill(self, *names):
         for name in names:
@@ -197,6 +226,8 @@ class Round:
     def finish(self):
         self.load.finish()
         self.wait(self.is_all_stored, "does not reach the ends")
+        # One that was started a moment ago may not even look out for signals.
+        self.wait(lambda: all(map(catches_sigterm, self.processes.values())), "starts")
         for name, process in self.processes.items():
             process.send_signal(signal.SIGTERM)
             assert process.wait(PATIENCE_S) == 0, (name, self.said())
@@ -205,6 +236,7 @@ class Round:
         found = {tuple(row[:3]): tuple(row[3:]) for row in self.database.query(
             "SELECT device_id, timestamp, event_type, rank, seq FROM device_events_cleaned")}
         assert found == wanted
+        self.check_answers(wanted)
         sums = self.database.query(
             "SELECT " + ", ".join(f"sum({name})::bigint" for name in COUNTS) +
             " FROM dwell_position")[0]
@@ -213,6 +245,18 @@ class Round:
         assert inserts - (retracts - faults) == len(found) + absorbed
         # Each at least once, in the transaction's stead.
         assert len(self.topics.read(self.topics.rejected)) >= counts[-1]
+
+    def check_answers(self, rows):
+        if not self.service:
+            return
+        of_device = collections.defaultdict(list)
+        for (device, ms, kind), (rank, _) in rows.items():
+            of_device[device].append((ms, rank, kind))
+        for device in list(of_device)[:50]:
+            assert self.service.timeline(device) == [
+                (kind.removeprefix("device_"), rfc3339(ms))
+                for ms, _, kind in sorted(of_device[device])]
+        self.service.stop()
 
     def is_all_stored(self):
         """Asks for the ends anew each time: the mark of a transaction may be written after its
@@ -228,6 +272,8 @@ class Round:
 
     def __exit__(self, *_):
         self.kill(*self.processes)
+        if self.service:
+            self.service.kill()
         self.gate.close()
         self.reader.close()
         next(self.databases, None)
@@ -243,12 +289,25 @@ def kill_store(chaos):
         chaos.start("one")
 
 
+def kill_serve(chaos):
+    chaos.start("one")
+    service = chaos.serve()
+    for _ in range(chaos.rng.randrange(2, 6)):
+        chaos.wait_for_progress()
+        chaos.ask()
+        service.kill()
+        service.start()
+
+
 def cut_connections(chaos):
     chaos.start("one")
+    chaos.serve()
     for _ in range(chaos.rng.randrange(3, 10)):
         chaos.wait_for_progress()
-        chaos.pause()
+        chaos.ask()
         chaos.gate.cut()
+        chaos.ask()
+    chaos.service.wait_ready()
 
 
 def no_way_to_the_database(chaos):
@@ -303,18 +362,21 @@ def kill_server(chaos):
 def kill_all(chaos):
     chaos.start("one")
     chaos.start("two")
+    service = chaos.serve()
     for _ in range(2):
         chaos.wait_for_progress()
         chaos.pause()
         chaos.server.kill()
         chaos.kill("one", "two")
+        service.kill()
         chaos.server.start()
+        service.start()
         chaos.start("one")
         chaos.start("two")
 
 
 OF_THE_SERVER = (kill_server, kill_all)
-SCENARIOS = (kill_store, kill_server, cut_connections, two_that_both_want_all, kill_all,
+SCENARIOS = (kill_store, kill_serve, kill_server, cut_connections, two_that_both_want_all, kill_all,
              two_that_share, no_way_to_the_database)
 
 

@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import signal
+import time
 import urllib.parse
 import uuid
 
@@ -233,6 +234,28 @@ def test_a_connection_cut_behind_a_refused_copy(topics, database, tmp_path):  # 
     assert database.query("SELECT timestamp FROM device_events_cleaned ORDER BY 1") == [
         (1_000,), (2_000,)]
     check_sums(database)
+
+
+def test_retention_runs_beside_the_store(topics, database, tmp_path):  # noqa: F811
+    from kafka_topics import wait_until
+    now = int(time.time() * 1000)
+    produce(topics, [("a", connect_json("a", "device_enter", age), []) for age in (
+        1_000, now - 3 * 86_400_000, now - 3_600_000)])
+    process = Dwell(tmp_path).start("store", *store_flags(topics, database), "--database-retention",
+                                    "2d", "--database-upkeep-every", "100ms")
+    facts = "SELECT value FROM dwell_fact WHERE name = 'dropped_rows'"
+    try:
+        wait_until(lambda: database.query(
+            "SELECT 1 FROM pg_tables WHERE tablename = 'dwell_fact'"), process)
+        wait_until(lambda: database.query(facts) == [("2",)], process)
+        assert database.query("SELECT timestamp FROM device_events_cleaned") == [
+            (now - 3_600_000,)]
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0 and b"rows dropped" in err
 
 
 def test_killed_at_any_moment_it_stores_each_once(topics, database, tmp_path):  # noqa: F811

@@ -265,3 +265,11 @@ def test_the_answer_is_json_whatever_is_in_an_id(shared):
     device = 'q"\\/ü\u2028'
     shared.store((device, "enter", BASE))
     assert json.loads(shared.get(path_of(device)).body)["events"][0]["deviceID"] == device
+
+
+def test_what_was_posted_is_seen_whatever_place_is_waited_for(shared):
+    shared.store(("after", "enter", BASE))
+    assert len(shared.timeline("after", "?after=0:7,12:99")) == 1
+    assert shared.get("/timeline/after?after=7").status == 400
+    assert shared.get("/presence?after=0:1").status == 200
+    assert shared.get("/devices/after?after=0:1").status == 200
