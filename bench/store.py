@@ -3,13 +3,15 @@
 Both write into the same table with its key, emptied before each run, on one server that is the bench's
 own. The COPY is one transaction of rows in the binary format from a file, in the order of time, as the
 events came. The clock of the store runs from the first commit that is seen to the last, looked
-for every 5 ms: rows stored in between, a second; joining the group is left out.
+for every 5 ms: rows stored in between, a second; joining the group is left out. The stock JDBC sink of Kafka Connect is
+timed in the same way, by the rows that are seen, over fewer of them.
 """
 
 import statistics
 import subprocess
 import sys
 import time
+import urllib.parse
 from pathlib import Path
 
 from kafka import start_broker
@@ -18,6 +20,7 @@ from table import Row, span
 
 ROOT = Path(__file__).resolve().parents[1]
 WORK = "`dwell store`"
+SINK_SHARE = 5  # of the rows are enough for the sink's rate, and it takes long
 COLUMNS = "device_id, event_type, timestamp, rank, seq"
 TABLE = f"device_events_cleaned ({COLUMNS})"
 
@@ -103,6 +106,42 @@ def copy_once(database, file, rows):
     return rate
 
 
+def sink_once(bench, database, topics, rows):
+    """The stock sink over the first `rows` of the topic; from the first that are seen."""
+    import psycopg2
+    from connect_worker import ConnectWorker
+    group = bench.name("sink")
+    address = urllib.parse.urlsplit(database.url)
+    worker = ConnectWorker(
+        bench.folder / group, bench.broker.address, ROOT / "deploy" / "connect" / "sink.properties",
+        {"SINK_TOPIC": topics[0], "SINK_GROUP": group,
+         "SINK_DATABASE_URL": f"jdbc:postgresql://{address.hostname}:{address.port}{address.path}"
+                              "?reWriteBatchedInserts=true",
+         "SINK_DATABASE_USER": address.username, "SINK_DATABASE_PASSWORD": ""},
+        heap="1g", jvm=("-XX:+UseSerialGC",))
+    connection = psycopg2.connect(database.url)
+    connection.autocommit = True
+    cursor = connection.cursor()
+    first = None
+    with worker:
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            cursor.execute("SELECT count(*) FROM device_events_cleaned")
+            stored, now = cursor.fetchone()[0], time.monotonic()
+            if stored and not first:
+                first = stored, now
+            if stored >= rows:
+                break
+            worker.is_running()
+            if now > deadline:
+                raise Failed(f"the sink stored {stored} of {rows} rows in {PATIENCE_S} s")
+            time.sleep(0.05)
+    connection.close()
+    rate = (stored - first[0]) / (now - first[1])
+    say(f"sink: {rate:,.0f} rows/s")
+    return rate
+
+
 def measure(bench, server, options):
     from postgres_server import Database
     database = Database(server.url())
@@ -115,15 +154,21 @@ def measure(bench, server, options):
     subprocess.run(["psql", "-q", "-X", database.url, "-c",
                     f"\\copy (SELECT {COLUMNS} FROM device_events_cleaned ORDER BY timestamp, seq) "
                     f"to '{file}' with (format binary)"], check=True)
-    ratios = []
+    subprocess.run([ROOT / "scripts" / "install-connect"], check=True)
+    ratios, to_sink = [], []
     for _ in range(options.rounds):
         empty(database)
         stored = store_once(bench, database, topics, rows)
         empty(database)
         ratios.append(stored / copy_once(database, file, rows))
+        empty(database)
+        to_sink.append(stored / sink_once(bench, database, topics, rows // SINK_SHARE))
     yield Row(f"{WORK}, 1 partition, {rows:,} rows of {options.kafka_devices:,} devices: rows a second",
               "binary COPY of the same rows from a file, one transaction", "at least 0.85",
               span(ratios), statistics.median(ratios) >= 0.85)
+    yield Row(f"{WORK}, the same: rows a second",
+              "Debezium's JDBC sink 3.4.0 in Kafka Connect 4.1.0, batches of 3,000", "at least 5",
+              span(to_sink), statistics.median(to_sink) >= 5)
 
 
 def rows(build, folder, options):

@@ -1,12 +1,12 @@
 #include "app/read_your_writes.h"
 
 #include <algorithm>
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "app/kafka_options.h"
 #include "app/topic_plan.h"
+#include "base/on_worker.h"
 
 namespace dwell {
 namespace {
@@ -45,12 +45,6 @@ ReadYourWrites::ReadYourWrites(asio::io_context& context, const Config& config,
                                PostgresReader& reader)
     : context_(context), config_(config), reader_(reader), progress_(kafka_options(config)) {}
 
-template <typename Ask>
-asio::awaitable<std::invoke_result_t<Ask>> ReadYourWrites::on_worker(Ask ask) {
-  auto answer = [&ask]() -> asio::awaitable<std::invoke_result_t<Ask>> { co_return ask(); };
-  co_return co_await asio::co_spawn(worker_, answer, asio::use_awaitable);
-}
-
 asio::awaitable<Result<void>> ReadYourWrites::wait_for(const std::vector<InputPlace>& places) {
   struct Count {
     explicit Count(std::size_t& number) : number(++number) {}
@@ -81,7 +75,7 @@ asio::awaitable<Result<void>> ReadYourWrites::follow(const std::vector<InputPlac
     auto copied = co_await reach_commits(config_.group + "-key", topics.input, goals, deadline);
     if (!copied) co_return copied;
     // A record's device decides where it goes, which its place here does not tell.
-    auto ends = co_await on_worker([&]() -> Result<PartitionOffsets> {
+    auto ends = co_await on_worker(worker_, [&]() -> Result<PartitionOffsets> {
       const auto partitions = progress_.partition_count(topics.keyed);
       if (!partitions) return Failure(partitions.error());
       return progress_.ends(topics.keyed, all_partitions(*partitions));
@@ -94,8 +88,8 @@ asio::awaitable<Result<void>> ReadYourWrites::follow(const std::vector<InputPlac
     auto cleaned = co_await reach_commits(config_.group, topics.input, goals, deadline);
     if (!cleaned) co_return cleaned;
   }
-  auto ends =
-      co_await on_worker([&] { return progress_.ends(topics.cleaned, partitions_of(goals)); });
+  auto ends = co_await on_worker(
+      worker_, [&] { return progress_.ends(topics.cleaned, partitions_of(goals)); });
   if (!ends) co_return pass(ends);
   co_return co_await reach(*ends, "stored", deadline,
                            [&]() { return reader_.positions(topics.cleaned); });
@@ -103,8 +97,8 @@ asio::awaitable<Result<void>> ReadYourWrites::follow(const std::vector<InputPlac
 
 asio::awaitable<Result<int>> ReadYourWrites::input_partitions() {
   if (input_partitions_ == 0) {
-    const auto count =
-        co_await on_worker([&] { return progress_.partition_count(config_.topics.input); });
+    const auto count = co_await on_worker(
+        worker_, [&] { return progress_.partition_count(config_.topics.input); });
     if (!count) co_return count;
     input_partitions_ = *count;
   }
@@ -118,7 +112,7 @@ asio::awaitable<Result<void>> ReadYourWrites::reach_commits(const std::string& g
   const auto partitions = partitions_of(goals);
   const auto what = fmt::format("committed by group {}", group);
   co_return co_await reach(goals, what, deadline, [&]() {
-    return on_worker([&] { return progress_.committed(group, topic, partitions); });
+    return on_worker(worker_, [&] { return progress_.committed(group, topic, partitions); });
   });
 }
 

@@ -24,8 +24,6 @@ class ReadYourWrites final : public Visibility {
  private:
   using Clock = std::chrono::steady_clock;
 
-  template <typename Ask>
-  boost::asio::awaitable<std::invoke_result_t<Ask>> on_worker(Ask ask);
   boost::asio::awaitable<Result<void>> follow(const std::vector<InputPlace>& places);
   // How many partitions the input has; asked for once.
   boost::asio::awaitable<Result<int>> input_partitions();

@@ -1,7 +1,6 @@
 #include "http/direct_reader.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include "base/on_worker.h"
 
 namespace dwell {
 
@@ -12,10 +11,7 @@ asio::awaitable<Result<std::vector<Row>>> DirectReader::timeline(const TimelineQ
 }
 
 asio::awaitable<Result<PresencePage>> DirectReader::presence(const PresenceQuery& query) {
-  auto ask = [this, &query]() -> asio::awaitable<Result<PresencePage>> {
-    co_return slow_reader_.presence(query);
-  };
-  co_return co_await asio::co_spawn(workers_, ask, asio::use_awaitable);
+  co_return co_await on_worker(workers_, [&] { return slow_reader_.presence(query); });
 }
 
 asio::awaitable<Result<std::optional<DeviceReport>>> DirectReader::device(const std::string& id) {

@@ -12,6 +12,7 @@
 #include <list>
 #include <set>
 
+#include "base/on_worker.h"
 #include "postgres/migrations.h"
 
 namespace dwell {
@@ -171,10 +172,7 @@ class PgPool::State : public std::enable_shared_from_this<State> {
 
   // Opened on the worker: names are looked up and secrets agreed on while others are answered.
   asio::awaitable<Result<void>> open(Slot& slot) {
-    auto on_worker = [this]() -> asio::awaitable<Result<std::unique_ptr<PgConnection>>> {
-      co_return connect();
-    };
-    auto opened = co_await asio::co_spawn(worker_, on_worker, asio::use_awaitable);
+    auto opened = co_await on_worker(worker_, [this] { return connect(); });
     if (!opened) co_return pass(opened);
     slot.hold(std::move(*opened));
     co_return Result<void>();
