@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures Dwell against its floors and prints one table of ratios.
 
-usage: run.py BUILD [--part core|service|kafka|store|serve|all] [--rounds N] [--events N] [--devices N]
+usage: run.py BUILD [--part core|service|kafka|store|serve|growth|all] [--rounds N] [--events N] [--devices N]
               [--kafka-events N] [--kafka-devices N] [--kafka-known N] [--kafka-only ROWS]...
               [--store-rows N]
 
@@ -21,13 +21,15 @@ import tempfile
 from pathlib import Path
 
 import core
+import growth
 import kafka
 import serve
 import service
 import store
 from table import HEAD, output_of
 
-PARTS = {"core": core, "service": service, "kafka": kafka, "store": store, "serve": serve}
+PARTS = {"core": core, "service": service, "kafka": kafka, "store": store, "serve": serve,
+         "growth": growth}
 
 
 def first_match(path, pattern, default="unknown"):

@@ -9,8 +9,9 @@
 
 namespace dwell {
 
-// Runs f() on `worker` and goes on where it was awaited, with what f() returned. A cancellation waits
-// for that: Asio 1.81 would pass it to the other thread by a pointer that may be gone by then.
+// Runs f() on `worker` and goes on where it was awaited, with what f() returned. A cancellation
+// waits for that: Asio 1.81 would pass it to the other thread by a pointer that may be gone by
+// then.
 template <typename F>
 boost::asio::awaitable<std::invoke_result_t<F&>> on_worker(boost::asio::thread_pool& worker, F f) {
   namespace asio = boost::asio;
