@@ -90,7 +90,7 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::make(rd_kafka_type_t type,
     return rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), reason.data(),
                              reason.size()) == RD_KAFKA_CONF_OK;
   };
-  KafkaSettings all{{"bootstrap.servers", options.brokers}, {"reconnect.backoff.max.ms", "1000"}};
+  KafkaSettings all{{"bootstrap.servers", options.brokers}};
   all.insert(all.end(), settings.begin(), settings.end());
   all.insert(all.end(), options.extra.begin(), options.extra.end());
   for (const auto& [name, value] : all) {
