@@ -5,7 +5,6 @@ pgbench speaks the protocol of PostgreSQL and throws the rows away; what `dwell 
 and wrk as its client. Both sides have the machine and the server to themselves, in turns.
 """
 
-import contextlib
 import http.client
 import json
 import re
@@ -16,7 +15,7 @@ import time
 
 from kafka import start_broker
 from kafka_runs import Bench, Failed, finish, say
-from service import Server, load
+from service import load, running
 from store import start_server
 from table import Row, output_of, span
 
@@ -62,16 +61,6 @@ def pgbench(database, script, clients):
     return float(re.search(r"tps = ([0-9.]+)", done.stdout)[1])
 
 
-@contextlib.contextmanager
-def serving(build, command, *flags):
-    server = Server(build / "dwell", command, "--listen", "127.0.0.1:0", *flags)
-    try:
-        server.wait_ready()
-        yield server
-    finally:
-        server.stop()
-
-
 def get_row(build, folder, database, rounds):
     fill(database)
     # One more than asked for, as a page does to know whether there is a next one.
@@ -81,8 +70,9 @@ def get_row(build, folder, database, rounds):
     best = max(rates, key=rates.get)
     say("pgbench: " + ", ".join(f"{c} clients {r:,.0f}/s" for c, r in rates.items()))
     ratios = []
-    with serving(build, "serve", "--database-url", database.url, "--brokers",
-                 "127.0.0.1:1") as server:
+    with running(build / "dwell", "serve", "--listen", "127.0.0.1:0", "--database-url", database.url,
+                 "--brokers", "127.0.0.1:1") as server:
+        server.wait_ready()
         load(server, CONNECTIONS, "get.lua", DEVICES, LIMIT)
         for _ in range(rounds):
             floor = pgbench(database, script, best)
@@ -146,7 +136,8 @@ def latency_row(bench, build, database, rate):
                  made[1], "--topics-state", made[2], "--topics-rejected", made[3], "--clean-group",
                  group, "--store-group", group + "-store", "--instance-folder", folder,
                  "--database-url", database.url]
-        with serving(build, "run", *flags) as server:
+        with running(build / "dwell", "run", "--listen", "127.0.0.1:0", *flags) as server:
+            server.wait_ready()
             watch = bench.started_tool("watch", "latency", *made[:2], LATENCY_DEVICES, rate,
                                        LATENCY_SECONDS)
             with Probes(bench.broker.address, made[0], server) as probes:

@@ -63,36 +63,44 @@ def run_alone(database, sql):
     alone(database.url, sql)
 
 
-def store_once(bench, database, topics, rows):
+def rows_come(database, counting, rows, pause_s, check):
+    """Rows a second from the first that are seen to the last of `rows`; `check` fails where they
+    cannot come any more."""
     import psycopg2
+    connection = psycopg2.connect(database.url)
+    connection.autocommit = True
+    cursor = connection.cursor()
+    deadline = time.monotonic() + PATIENCE_S
+    first = None
+    while True:
+        cursor.execute(counting)
+        stored, now = cursor.fetchone()[0], time.monotonic()
+        if stored and not first:
+            first = stored, now
+        if stored >= rows:
+            break
+        check()
+        if now > deadline:
+            raise Failed(f"stored {stored} of {rows} rows in {PATIENCE_S} s")
+        time.sleep(pause_s)
+    connection.close()
+    if first[0] >= rows:
+        raise Failed("all was stored at once: too few rows to tell the rate")
+    return (stored - first[0]) / (now - first[1])
+
+
+def store_once(bench, database, topics, rows):
     group = bench.name("store")
     folder = bench.folder / group
     command = [bench.build / "dwell", "store", "--brokers", bench.broker.address,
                "--topics-cleaned", topics[0], "--topics-rejected", topics[1],
                "--store-group", group, "--instance-folder", folder, "--database-url", database.url]
-    connection = psycopg2.connect(database.url)
-    connection.autocommit = True
-    cursor = connection.cursor()
-    first = None
     with running("dwell store", command, folder) as program:
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            cursor.execute("SELECT coalesce(sum(inserts), 0)::bigint FROM dwell_position")
-            stored, now = cursor.fetchone()[0], time.monotonic()
-            if stored and not first:
-                first = stored, now
-            if stored == rows:
-                break
-            program.check()
-            if now > deadline:
-                raise Failed(f"stored {stored} of {rows} rows in {PATIENCE_S} s")
-            time.sleep(0.005)
+        rate = rows_come(
+            database, "SELECT coalesce(sum(inserts), 0)::bigint FROM dwell_position", rows, 0.005,
+            program.check)
         memory = program.peak_mib()
         cpu = program.end()
-    connection.close()
-    if first[0] == rows:
-        raise Failed("all was stored at once: too few rows to tell the rate")
-    rate = (rows - first[0]) / (now - first[1])
     say(f"store: {rate:,.0f} rows/s, {cpu / rows * 1e6:.2f} CPU s per M, {memory:.0f} MiB")
     return rate
 
@@ -108,7 +116,6 @@ def copy_once(database, file, rows):
 
 def sink_once(bench, database, topics, rows):
     """The stock sink over the first `rows` of the topic; from the first that are seen."""
-    import psycopg2
     from connect_worker import ConnectWorker
     group = bench.name("sink")
     address = urllib.parse.urlsplit(database.url)
@@ -119,25 +126,9 @@ def sink_once(bench, database, topics, rows):
                               "?reWriteBatchedInserts=true",
          "SINK_DATABASE_USER": address.username, "SINK_DATABASE_PASSWORD": ""},
         heap="1g", jvm=("-XX:+UseSerialGC",))
-    connection = psycopg2.connect(database.url)
-    connection.autocommit = True
-    cursor = connection.cursor()
-    first = None
     with worker:
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            cursor.execute("SELECT count(*) FROM device_events_cleaned")
-            stored, now = cursor.fetchone()[0], time.monotonic()
-            if stored and not first:
-                first = stored, now
-            if stored >= rows:
-                break
-            worker.is_running()
-            if now > deadline:
-                raise Failed(f"the sink stored {stored} of {rows} rows in {PATIENCE_S} s")
-            time.sleep(0.05)
-    connection.close()
-    rate = (stored - first[0]) / (now - first[1])
+        rate = rows_come(database, "SELECT count(*) FROM device_events_cleaned", rows, 0.05,
+                         worker.is_running)
     say(f"sink: {rate:,.0f} rows/s")
     return rate
 

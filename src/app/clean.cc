@@ -1,6 +1,4 @@
 #include "app/clean_member.h"
-#include "app/commands.h"
-#include "app/log.h"
 #include "app/roles.h"
 
 namespace dwell {
@@ -16,13 +14,6 @@ Result<void> add_clean(Process& process) {
     process.add([member](const std::stop_token& stop) { return member->run_hop(stop); });
   }
   return {};
-}
-
-Result<void> clean(const LoadedConfig& loaded) {
-  log_to_stderr();
-  Process process(loaded.config, "dwell clean");
-  if (auto added = add_clean(process); !added) return added;
-  return process.run(loaded.config.clean_listen);
 }
 
 }  // namespace dwell

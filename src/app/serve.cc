@@ -1,6 +1,4 @@
-#include "app/commands.h"
 #include "app/kafka_options.h"
-#include "app/log.h"
 #include "app/membership.h"
 #include "app/postgres_options.h"
 #include "app/read_your_writes.h"
@@ -22,7 +20,7 @@ class ServeRole {
         clock_(process.clock()),
         status_(process.status()),
         intake_(std::move(intake)),
-        reader_(process.context(), postgres_options(config_), pool_options(config_)),
+        reader_(process.context(), pool_options(config_)),
         visibility_(process.context(), config_, reader_),
         api_({reader_, reader_, *intake_, process.clock(),
               [&process] { return process.status().health(); },
@@ -49,6 +47,7 @@ class ServeRole {
  private:
   static PgPoolOptions pool_options(const Config& config) {
     PgPoolOptions options;
+    options.database = postgres_options(config);
     options.connections = config.serve_connections;
     options.patience = config.serve_timeout;
     return options;
@@ -77,25 +76,6 @@ Result<void> add_serve(Process& process) {
   process.answer_with([role](Request request) { return role->handle(std::move(request)); });
   process.add([role](const std::stop_token& stop) { return role->watch_database(stop); });
   return {};
-}
-
-Result<void> serve(const LoadedConfig& loaded) {
-  log_to_stderr();
-  Process process(loaded.config, "dwell serve");
-  if (auto added = add_serve(process); !added) return added;
-  return process.run(loaded.config.http_listen);
-}
-
-Result<void> run_roles(const LoadedConfig& loaded, const Roles& roles) {
-  log_to_stderr();
-  const Config& config = loaded.config;
-  Process process(config, "dwell run");
-  Result<void> added;
-  if (roles.clean) added = add_clean(process);
-  if (added && roles.store) added = add_store(process);
-  if (added && roles.serve) added = add_serve(process);
-  if (!added) return added;
-  return process.run(config.http_listen);
 }
 
 }  // namespace dwell

@@ -1,7 +1,6 @@
 #include <spdlog/spdlog.h>
 
 #include "app/commands.h"
-#include "app/log.h"
 #include "app/membership.h"
 #include "app/output.h"
 #include "app/postgres_options.h"
@@ -53,13 +52,6 @@ Result<void> add_store(Process& process) {
         [&process](const std::stop_token& stop) { return keep_database_up(process, stop); });
   }
   return {};
-}
-
-Result<void> store(const LoadedConfig& loaded) {
-  log_to_stderr();
-  Process process(loaded.config, "dwell store");
-  if (auto added = add_store(process); !added) return added;
-  return process.run(loaded.config.store_listen);
 }
 
 Result<void> reset_store(const Config& config, bool is_confirmed) {

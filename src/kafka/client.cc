@@ -173,4 +173,24 @@ Result<KafkaClient::Offsets> KafkaClient::offsets(const std::string& topic, std:
   return found;
 }
 
+Result<std::vector<std::optional<std::int64_t>>> KafkaClient::committed(
+    const std::string& group, const std::string& topic, std::span<const std::int32_t> partitions,
+    std::chrono::milliseconds timeout) const {
+  const KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
+  for (const std::int32_t partition : partitions) {
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
+  }
+  const auto code = rd_kafka_committed(handle_, list.get(), static_cast<int>(timeout.count()));
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_failure(code, "group " + group);
+  std::vector<std::optional<std::int64_t>> found(partitions.size());
+  for (std::size_t i = 0; i < partitions.size(); ++i) {
+    const auto& one = list->elems[i];
+    if (one.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return kafka_failure(one.err, fmt::format("{}/{}", topic, partitions[i]));
+    }
+    if (one.offset >= 0) found[i] = one.offset;
+  }
+  return found;
+}
+
 }  // namespace dwell

@@ -4,6 +4,8 @@
 #include <functional>
 #include <librdkafka/rdkafka.h>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -80,6 +82,11 @@ class KafkaClient {
   };
   Result<Offsets> offsets(const std::string& topic, std::int32_t partition,
                           std::chrono::milliseconds timeout) const;
+  // Of a consumer: the next offset that its group has committed in each of `partitions`; empty
+  // where it has none. `group` is for messages. Errors: retry_later, not_found, invalid.
+  Result<std::vector<std::optional<std::int64_t>>> committed(
+      const std::string& group, const std::string& topic, std::span<const std::int32_t> partitions,
+      std::chrono::milliseconds timeout) const;
 
  private:
   explicit KafkaClient(const KafkaOptions& options) : on_log_(options.on_log) {}

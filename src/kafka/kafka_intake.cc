@@ -13,17 +13,21 @@ constexpr int kLookForStopMs = 100;
 
 // A submission on its way. Held by itself while reports of its records are to come.
 struct KafkaIntake::Sending {
-  explicit Sending(std::function<void(SubmissionResult)> done) : done(std::move(done)) {}
+  Sending(std::size_t records, std::function<void(SubmissionResult)> done)
+      : done(std::move(done)), to_come(records + 1) {}
 
-  // One report, or the end of sending, which counts as one; the last of them answers.
-  static void end(Sending* sending, const std::optional<Error>& error, const InputPlace* place) {
+  // One report, or the end of sending, which counts as one with the records that it left out; the
+  // last of them answers.
+  static void end(Sending* sending, const std::optional<Error>& error, const InputPlace* place,
+                  std::size_t left_out = 0) {
     std::unique_lock lock(sending->mutex);
     if (error && !sending->error) sending->error = error;
     if (place) {
       auto& last = sending->last.try_emplace(place->partition, place->offset).first->second;
       last = std::max(last, place->offset);
     }
-    if (--sending->to_come > 0) return;
+    sending->to_come -= 1 + left_out;
+    if (sending->to_come > 0) return;
     lock.unlock();
     const std::unique_ptr<Sending> owned(sending);
     if (owned->error) {
@@ -39,7 +43,7 @@ struct KafkaIntake::Sending {
 
   std::function<void(SubmissionResult)> done;
   std::mutex mutex;
-  std::size_t to_come = 1;
+  std::size_t to_come;
   std::optional<Error> error;
   std::map<PartitionId, Offset> last;
 };
@@ -78,20 +82,18 @@ KafkaIntake::~KafkaIntake() {
 }
 
 void KafkaIntake::submit(Submission submission, std::function<void(SubmissionResult)> done) {
-  auto* const sending = new Sending(std::move(done));
+  const std::size_t records = submission.ends.size();
+  auto* const sending = new Sending(records, std::move(done));
   std::optional<Error> error;
-  for (std::size_t i = 0; i < submission.ends.size() && !error; ++i) {
-    {
-      const std::lock_guard lock(sending->mutex);
-      ++sending->to_come;
+  std::size_t sent = 0;
+  while (sent < records && !error) {
+    if (auto one = send(submission, sent, *sending); one) {
+      ++sent;
+    } else {
+      error = one.error();
     }
-    auto sent = send(submission, i, *sending);
-    if (sent) continue;
-    error = sent.error();
-    const std::lock_guard lock(sending->mutex);
-    --sending->to_come;
   }
-  Sending::end(sending, error, nullptr);
+  Sending::end(sending, error, nullptr, records - sent);
 }
 
 Result<void> KafkaIntake::send(const Submission& submission, std::size_t index, Sending& sending) {
@@ -131,12 +133,11 @@ void KafkaIntake::report(const rd_kafka_message_t& message) {
     Sending::end(sending, std::nullopt, &place);
     return;
   }
-  const bool is_missing = message.err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
-                          message.err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
-                          message.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+  const Failure failure = kafka_failure(message.err, "topic " + options_.topic);
+  const Error& cause = failure.value();
+  const bool is_missing = cause.kind == ErrorKind::not_found;
   const Error error{ErrorKind::retry_later,
-                    fmt::format("topic {}: {}{}", options_.topic, rd_kafka_err2str(message.err),
-                                is_missing ? "; `dwell topics create` makes it" : "")};
+                    cause.message + (is_missing ? "; `dwell topics create` makes it" : "")};
   Sending::end(sending, error, nullptr);
 }
 

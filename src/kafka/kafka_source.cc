@@ -101,22 +101,7 @@ KafkaGroup KafkaSource::group() const {
 
 Result<std::vector<std::optional<Offset>>> KafkaSource::committed(
     std::span<const PartitionId> partitions, std::chrono::milliseconds timeout) const {
-  const KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
-  for (const PartitionId partition : partitions) {
-    rd_kafka_topic_partition_list_add(list.get(), options_.topic.c_str(), partition);
-  }
-  const auto code =
-      rd_kafka_committed(client_->get(), list.get(), static_cast<int>(timeout.count()));
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_failure(code, "group " + options_.group);
-  std::vector<std::optional<Offset>> found(partitions.size());
-  for (std::size_t i = 0; i < partitions.size(); ++i) {
-    const auto& one = list->elems[i];
-    if (one.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return kafka_failure(one.err, input_name(options_.topic, partitions[i]));
-    }
-    if (one.offset >= 0) found[i] = one.offset;
-  }
-  return found;
+  return client_->committed(options_.group, options_.topic, partitions, timeout);
 }
 
 Result<Batch> KafkaSource::poll() {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <map>
-#include <mutex>
 #include <span>
 
 #include "core/record.h"
@@ -12,8 +11,8 @@ namespace dwell {
 // The next offset in each partition of a topic.
 using PartitionOffsets = std::map<PartitionId, Offset>;
 
-// Asks the brokers how far topics and groups are. Each call waits for their answer; any thread.
-// Errors: retry_later, not_found.
+// Asks the brokers how far topics and groups are. Each call waits for their answer. Not
+// thread-safe. Errors: retry_later, not_found.
 class KafkaProgress {
  public:
   explicit KafkaProgress(const KafkaOptions& kafka) : kafka_(kafka) {}
@@ -29,7 +28,6 @@ class KafkaProgress {
   Result<KafkaClient*> client(const std::string& group);
 
   KafkaOptions kafka_;
-  std::mutex mutex_;                                             // for clients_
   std::map<std::string, std::unique_ptr<KafkaClient>> clients_;  // by group
 };
 

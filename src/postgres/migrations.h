@@ -11,6 +11,10 @@ namespace dwell {
 // The steps of db/postgres, built into the binary.
 const std::vector<Migration>& postgres_migrations();
 
+// Asks whether the rows are in a hypertable: one integer.
+inline constexpr const char* kIsHypertable =
+    "SELECT EXISTS (SELECT FROM dwell_fact WHERE name = 'hypertable')::int";
+
 // A step and when it was run, as PostgreSQL shows times; empty: it was not.
 struct MigrationStatus {
   std::string name;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "postgres/migrations.h"
 
 namespace dwell {
 namespace {
@@ -18,8 +19,8 @@ enum StatementNumber : std::size_t {
   kPresenceOfHypertable,
   kDevice,
   kPositions,
-  kIsHypertable,
-  kLastStatement = kIsHypertable
+  kHypertable,
+  kLastStatement = kHypertable
 };
 
 // Rows of one device, $1, from $2 to $3. The order of types is that of their bytes.
@@ -92,12 +93,11 @@ std::vector<std::string> statements() {
       "WHERE e.device_id = $2 AND e.timestamp BETWEEN 0 AND $1) FROM ({}) AS device",
       last_runs("(SELECT $2::text AS device_id)"));
   all[kPositions] = "SELECT partition, next FROM dwell_position WHERE topic = $1";
-  all[kIsHypertable] = "SELECT EXISTS (SELECT FROM dwell_fact WHERE name = 'hypertable')::int";
+  all[kHypertable] = kIsHypertable;
   return all;
 }
 
-PgPoolOptions with_statements(PgPoolOptions options, const PgOptions& database) {
-  options.database = database;
+PgPoolOptions with_statements(PgPoolOptions options) {
   // Prepared plans are made for any device. Few rows are expected of it then, which would be read
   // and sorted whole for a page; by the index a page costs what it holds.
   options.database.session = "-c default_transaction_read_only=on -c enable_sort=off -c jit=off";
@@ -123,9 +123,8 @@ Row row_of(const PgResult& result, int row, int column) {
 
 }  // namespace
 
-PostgresReader::PostgresReader(asio::io_context& context, const PgOptions& database,
-                               PgPoolOptions options)
-    : pool_(context, with_statements(std::move(options), database)) {}
+PostgresReader::PostgresReader(asio::io_context& context, PgPoolOptions options)
+    : pool_(context, with_statements(std::move(options))) {}
 
 asio::awaitable<Result<std::vector<Row>>> PostgresReader::timeline(const TimelineQuery& query) {
   CHECK(query.limit >= 1 && query.limit <= kLargestPage);
@@ -158,7 +157,7 @@ asio::awaitable<Result<std::vector<Row>>> PostgresReader::timeline(const Timelin
 
 asio::awaitable<Result<bool>> PostgresReader::is_hypertable() {
   if (!is_hypertable_) {
-    const auto answer = co_await pool_.run(kIsHypertable, PgParameters());
+    const auto answer = co_await pool_.run(kHypertable, PgParameters());
     if (!answer) co_return Failure(answer.error());
     is_hypertable_ = answer->integer(0, 0) != 0;
   }

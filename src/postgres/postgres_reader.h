@@ -12,8 +12,8 @@ namespace dwell {
 // so from one view of the database. One thread: that of the pool.
 class PostgresReader final : public AsyncTimelineReader {
  public:
-  PostgresReader(boost::asio::io_context& context, const PgOptions& database,
-                 PgPoolOptions options = {});
+  // The statements and the session are its own.
+  PostgresReader(boost::asio::io_context& context, PgPoolOptions options);
 
   boost::asio::awaitable<Result<std::vector<Row>>> timeline(const TimelineQuery& query) override;
   boost::asio::awaitable<Result<PresencePage>> presence(const PresenceQuery& query) override;

@@ -93,10 +93,11 @@ void RowBatch::fill(std::span<const RowSlice> slices) {
       ++(change.operation == Operation::insert ? part.inserts : part.retracts);
     }
   }
-  find_contested(slices);
+  divide(slices);
 }
 
-void RowBatch::find_contested(std::span<const RowSlice> slices) {
+// Into rows to copy and changes of rows that have a retract.
+void RowBatch::divide(std::span<const RowSlice> slices) {
   std::unordered_set<RowIdentity, RowIdentityHash> retracted;
   std::vector<RowChange> rows;
   for (const RowSlice& slice : slices) {
@@ -121,7 +122,6 @@ void RowBatch::find_contested(std::span<const RowSlice> slices) {
       free = rows;
     }
     add_rows(free);
-    part.rows = static_cast<std::int64_t>(free.size());
     part.end = copy_.size();
   }
   for (std::size_t i = 0; i < contested_.size(); ++i) {

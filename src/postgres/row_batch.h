@@ -17,10 +17,9 @@ class RowBatch {
     std::int64_t inserts = 0;
     std::int64_t retracts = 0;
     std::int64_t rejected = 0;
-    // Its rows that no retract is about: where in copy(), and how many.
+    // Where in copy() its rows are that no retract is about.
     std::size_t begin = 0;
     std::size_t end = 0;
-    std::int64_t rows = 0;
   };
   // A change of a row that this batch has a retract of.
   struct Contested {
@@ -39,7 +38,7 @@ class RowBatch {
   const std::vector<Contested>& contested() const { return contested_; }
 
  private:
-  void find_contested(std::span<const RowSlice> slices);
+  void divide(std::span<const RowSlice> slices);
   void add_rows(std::span<const RowChange> changes);
   void sort(std::span<const RowChange> changes);
 

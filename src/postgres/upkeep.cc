@@ -1,13 +1,14 @@
 #include "postgres/upkeep.h"
 
+#include "postgres/migrations.h"
+
 namespace dwell {
 namespace {
 
 constexpr const char* kTakeTurn = "SELECT pg_try_advisory_xact_lock(7364020111)::int";
 
 Result<bool> is_hypertable(PgConnection& database) {
-  auto found = database.run("SELECT EXISTS (SELECT FROM dwell_fact WHERE name = 'hypertable')::int",
-                            PgParameters());
+  auto found = database.run(kIsHypertable, PgParameters());
   if (!found) return pass(found);
   return found->integer(0, 0) != 0;
 }

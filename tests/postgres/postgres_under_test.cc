@@ -1,26 +1,13 @@
 // The stores that the contract of readers runs on here: PostgreSQL alone.
-#include <cstdlib>
-#include <gtest/gtest.h>
-
 #include "postgres/migrations.h"
 #include "postgres/postgres_reader.h"
 #include "postgres/postgres_store.h"
 #include "tests/contract/store_under_test.h"
 #include "tests/fakes/awaited.h"
+#include "tests/postgres/test_database.h"
 
 namespace dwell {
 namespace {
-
-PgOptions options() {
-  const char* url = std::getenv("DWELL_TEST_POSTGRES");
-  return {.url = url ? url : ""};
-}
-
-std::unique_ptr<PgConnection> connect() {
-  auto connection = PgConnection::open(options());
-  EXPECT_TRUE(connection) << connection.error().message;
-  return std::move(*connection);
-}
 
 // Asks and waits for the answer.
 class WaitingReader final : public TimelineReader {
@@ -42,6 +29,12 @@ class WaitingReader final : public TimelineReader {
   }
 
  private:
+  static PgPoolOptions options() {
+    PgPoolOptions options;
+    options.database = test_database();
+    return options;
+  }
+
   boost::asio::io_context context_{1};
   PostgresReader reader_{context_, options()};
 };

@@ -1,6 +1,5 @@
 // The law of ports/row_store.h on PostgresStore, with the database that DWELL_TEST_POSTGRES names;
 // run by test_store_contract.py, which makes it.
-#include <cstdlib>
 #include <gmock/gmock.h>
 #include <random>
 #include <set>
@@ -8,23 +7,13 @@
 #include "postgres/migrations.h"
 #include "postgres/postgres_store.h"
 #include "postgres/upkeep.h"
+#include "tests/postgres/test_database.h"
 
 namespace dwell {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-PgOptions options() {
-  const char* url = std::getenv("DWELL_TEST_POSTGRES");
-  return {.url = url ? url : ""};
-}
-
-std::unique_ptr<PgConnection> connect() {
-  auto connection = PgConnection::open(options());
-  EXPECT_TRUE(connection) << connection.error().message;
-  return std::move(*connection);
-}
 
 RowChange change(Operation operation, std::string_view device, std::int64_t ms, EventType type,
                  std::uint64_t seq) {
