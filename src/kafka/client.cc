@@ -72,7 +72,10 @@ Failure kafka_failure(rd_kafka_resp_err_t code, std::string_view what) {
 Failure kafka_failure(rd_kafka_error_t* error, std::string_view what) {
   const KafkaError owned(error);
   const auto code = rd_kafka_error_code(error);
-  const auto kind = is_fenced(code)                       ? ErrorKind::lost_ownership
+  // Said of a commit's offsets, the instance may have joined anew itself; said of the consumer, a
+  // process that is alive has its id.
+  const bool is_over = is_fenced(code) || code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+  const auto kind = is_over                               ? ErrorKind::lost_ownership
                     : kind_of(code) == ErrorKind::invalid ? ErrorKind::invalid
                     : rd_kafka_error_is_fatal(error)      ? ErrorKind::fatal
                     : rd_kafka_error_is_retriable(error)  ? ErrorKind::retry_later

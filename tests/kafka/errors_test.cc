@@ -139,6 +139,8 @@ INSTANTIATE_TEST_SUITE_P(
                               RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION, ErrorKind::lost_ownership},
                       Lasting{"NoMember", kTxnOffsetCommit, RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID,
                               ErrorKind::lost_ownership},
+                      Lasting{"JoinedAnew", kTxnOffsetCommit,
+                              RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID, ErrorKind::lost_ownership},
                       Lasting{"NotAllowedToWrite", kAddPartitionsToTxn,
                               RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, ErrorKind::invalid},
                       Lasting{"GroupNotAllowed", kTxnOffsetCommit,
