@@ -38,7 +38,7 @@ def start_server():
 
 
 def fill_cleaned(bench, events, devices):
-    """The names of a cleaned and a rejected topic, the former with a record for each event."""
+    """The names of a cleaned, a state and a rejected topic, the first with a record for each event."""
     names = [bench.name(what) for what in ("events", "cleaned", "state", "rejected")]
     bench.tool("load", "create", *(f"{name}:1" for name in names[:2]), f"{names[2]}:1:compact",
                f"{names[3]}:1")
@@ -48,12 +48,13 @@ def fill_cleaned(bench, events, devices):
     with running("dwell clean", dwell_command(bench, names, group, folder), folder) as program:
         finish(bench.started_tool("watch", "commits", group, names[0]), [program])
         program.end()
-    return names[1], names[3]
+    return names[1:]
 
 
 def empty(database):
     """As after `dwell migrate up`, so that each run meets the same."""
-    database.query("TRUNCATE device_events_cleaned, dwell_position")
+    database.query("TRUNCATE device_events_cleaned, dwell_position, dwell_device, "
+                   "dwell_device_position")
     run_alone(database, "VACUUM ANALYZE device_events_cleaned")
     run_alone(database, "CHECKPOINT")
 
@@ -93,7 +94,7 @@ def store_once(bench, database, topics, rows):
     group = bench.name("store")
     folder = bench.folder / group
     command = [bench.build / "dwell", "store", "--brokers", bench.broker.address,
-               "--topics-cleaned", topics[0], "--topics-rejected", topics[1],
+               "--topics-cleaned", topics[0], "--topics-state", topics[1], "--topics-rejected", topics[2],
                "--store-group", group, "--instance-folder", folder, "--database-url", database.url]
     with running("dwell store", command, folder) as program:
         rate = rows_come(

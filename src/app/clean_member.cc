@@ -22,8 +22,6 @@ constexpr std::chrono::milliseconds kPatience{5'000};  // for an answer of the b
 constexpr std::size_t kWhole = std::numeric_limits<std::size_t>::max();
 constexpr std::size_t kLongestMessage = 256 << 20;
 
-constexpr const char* kJoining = "joining the group";
-
 class MemberObserver final : public Observer {
  public:
   MemberObserver(MemberStatus& status, const std::string& task) : status_(status), task_(task) {}

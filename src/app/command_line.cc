@@ -242,8 +242,8 @@ class CommandLine {
   void add_store() {
     auto* command = add_configured(
         "store", "Store the events of the cleaned topic in PostgreSQL, exactly once",
-        {"brokers", "kafka.", "topics.cleaned", "topics.rejected", "instance.", "store.",
-         "database.", "clean.session_timeout", "input.max_record", "batch."},
+        {"brokers", "kafka.", "topics.cleaned", "topics.state", "topics.rejected", "instance.",
+         "store.", "database.", "clean.session_timeout", "input.max_record", "batch."},
         [](const LoadedConfig& loaded) { return store(loaded); });
     auto* reset = add_configured(
         *command, "reset", "Forget how far the topic was read, to start at its beginning",

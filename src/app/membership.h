@@ -9,6 +9,9 @@
 
 namespace dwell {
 
+// The status of a member that has not joined its group.
+inline constexpr const char* kJoining = "joining the group";
+
 // Waits for `duration`, or until `stop` is asked for.
 void wait(const std::stop_token& stop, Milliseconds duration);
 

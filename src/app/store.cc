@@ -1,6 +1,7 @@
 #include <spdlog/spdlog.h>
 
 #include "app/commands.h"
+#include "app/device_member.h"
 #include "app/membership.h"
 #include "app/output.h"
 #include "app/postgres_options.h"
@@ -47,6 +48,9 @@ Result<void> add_store(Process& process) {
                                                       process.status(), process.metrics());
     process.add([member](const std::stop_token& stop) { return member->run(stop); });
   }
+  const auto devices =
+      std::make_shared<DeviceMember>(config, *instance, process.clock(), process.status());
+  process.add([devices](const std::stop_token& stop) { return devices->run(stop); });
   if (config.upkeep.retention || config.upkeep.compress_after) {
     process.add(
         [&process](const std::stop_token& stop) { return keep_database_up(process, stop); });

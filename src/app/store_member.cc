@@ -11,8 +11,6 @@
 namespace dwell {
 namespace {
 
-constexpr const char* kJoining = "joining the group";
-
 // Each partition that came goes on where the database has it.
 Result<void> restore(CleanedSource& source, RowWriter& store,
                      std::span<const PartitionId> partitions) {

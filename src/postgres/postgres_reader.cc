@@ -90,7 +90,9 @@ std::vector<std::string> statements() {
   all[kPresenceOfHypertable] = last_runs(kDevicesOfHypertable) + " ORDER BY d.device_id";
   all[kDevice] = fmt::format(
       "SELECT device.*, (SELECT min(e.timestamp) FROM device_events_cleaned AS e "
-      "WHERE e.device_id = $2 AND e.timestamp BETWEEN 0 AND $1) FROM ({}) AS device",
+      "WHERE e.device_id = $2 AND e.timestamp BETWEEN 0 AND $1), d.last_seen, d.accepted, "
+      "d.repeated_enter, d.repeated_exit, d.duplicate, d.initial_exit, d.promoted, d.retracted "
+      "FROM ({}) AS device LEFT JOIN dwell_device AS d ON d.device_id = $2",
       last_runs("(SELECT $2::text AS device_id)"));
   all[kPositions] = "SELECT partition, next FROM dwell_position WHERE topic = $1";
   all[kHypertable] = kIsHypertable;
@@ -119,6 +121,21 @@ Row row_of(const PgResult& result, int row, int column) {
               ? 0
               : static_cast<std::uint64_t>(result.integer(row, column + 3)),
           std::string(is_other ? type : std::string_view())};
+}
+
+// The columns of dwell_device from `column` on; empty for a device that is not in it (yet).
+std::optional<OutcomeSummary> outcomes_of(const PgResult& result, int row, int column) {
+  if (result.is_null(row, column)) return {};
+  const auto count = [&](int i) {
+    return static_cast<std::uint64_t>(result.integer(row, column + i));
+  };
+  OutcomeSummary outcomes;
+  outcomes.last_seen = from_ms(result.integer(row, column));
+  outcomes.accepted = count(1);
+  outcomes.suppressed = {count(2), count(3), count(4), count(5)};
+  outcomes.promoted = count(6);
+  outcomes.retracted = count(7);
+  return outcomes;
 }
 
 }  // namespace
@@ -198,10 +215,12 @@ asio::awaitable<Result<PresencePage>> PostgresReader::presence(const PresenceQue
 asio::awaitable<Result<std::optional<DeviceReport>>> PostgresReader::device(const std::string& id) {
   const auto answer = co_await pool_.run(kDevice, PgParameters().integer(to_ms(kLatest)).text(id));
   if (!answer) co_return Failure(answer.error());
-  if (answer->rows() == 0 || answer->is_null(0, 5)) co_return std::optional<DeviceReport>();
   DeviceReport report;
+  report.outcomes = outcomes_of(*answer, 0, 6);
+  const bool has_rows = !answer->is_null(0, 5);
+  if (!has_rows && !report.outcomes) co_return std::optional<DeviceReport>();
   if (!answer->is_null(0, 1)) report.last_run = row_of(*answer, 0, 1);
-  report.first_seen = from_ms(answer->integer(0, 5));
+  report.first_seen = has_rows ? from_ms(answer->integer(0, 5)) : report.outcomes->last_seen;
   co_return std::optional(std::move(report));
 }
 

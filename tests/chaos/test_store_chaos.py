@@ -158,7 +158,7 @@ class Round:
 
     def start(self, name, group="store"):
         flags = ["--brokers", self.topics.broker.address, "--topics-cleaned", self.topics.cleaned,
-                 "--topics-rejected", self.topics.rejected,
+                 "--topics-state", self.topics.state, "--topics-rejected", self.topics.rejected,
                  "--store-group", f"{self.topics.name}-{group}", "--database-url", self.url,
                  "--instance-id", name, "--clean-session-timeout", "6s",
                  "--batch-records", self.rng.choice(["50", "500", "100000"]),

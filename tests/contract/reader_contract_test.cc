@@ -88,10 +88,23 @@ TEST_P(ReaderContract, ADeviceIsReportedFromItsRowsAndItsState) {
   EXPECT_EQ(device->last_run, row(3000, kExit, 2));
   EXPECT_EQ(device->first_seen, from_ms(1000));
   EXPECT_FALSE(reader_->device("cam-3").value());
-  if (!store_->keeps_outcomes()) return;
   EXPECT_EQ(device->outcomes->last_seen, from_ms(4000));
   EXPECT_EQ(device->outcomes->accepted, 2u);
   EXPECT_EQ(device->outcomes->suppressed.repeated_enter, 1u);
+  EXPECT_EQ(device->outcomes->suppressed.repeated_exit, 1u);
+}
+
+TEST_P(ReaderContract, ADeviceWithoutRowsIsReportedFromItsState) {
+  Rule rule;
+  rule.first_exit = FirstExit::suppress;
+  write({event_record("cam-1", kExit, 1000, 9000), event_record("cam-1", kExit, 2000, 9000)}, rule);
+  const auto device = reader_->device("cam-1").value();
+  ASSERT_TRUE(device);
+  EXPECT_FALSE(device->last_run);
+  EXPECT_EQ(device->first_seen, from_ms(2000));
+  EXPECT_EQ(device->outcomes->last_seen, from_ms(2000));
+  EXPECT_EQ(device->outcomes->accepted, 0u);
+  EXPECT_EQ(device->outcomes->suppressed.initial_exit, 1u);
   EXPECT_EQ(device->outcomes->suppressed.repeated_exit, 1u);
 }
 

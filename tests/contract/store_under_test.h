@@ -21,9 +21,6 @@ class StoreUnderTest {
   virtual Result<std::unique_ptr<Committer>> open(Order order, const RejectBounds& bounds = {}) = 0;
   virtual Result<std::unique_ptr<TimelineReader>> open_reader() = 0;
 
-  // Whether its reader tells what became of a device's events.
-  virtual bool keeps_outcomes() const { return true; }
-
   // What a process that dies at this instant leaves behind.
   virtual std::unique_ptr<StoreUnderTest> crashed_copy() const = 0;
 

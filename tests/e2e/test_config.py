@@ -185,5 +185,5 @@ def test_help_lists_every_setting_with_its_default(dwell):
             ("brokers", "kafka.", "topics.input", "topics.keyed", "topics.cleaned", "input.",
              "clean.group", "database.")))
         assert (flag in of_store) == (is_of_database or key.startswith(
-            ("brokers", "kafka.", "topics.cleaned", "topics.rejected", "instance.", "batch.",
+            ("brokers", "kafka.", "topics.cleaned", "topics.state", "topics.rejected", "instance.", "batch.",
              "clean.session_timeout", "input.max_record")))

@@ -1,4 +1,5 @@
 // The stores that the contract of readers runs on here: PostgreSQL alone.
+#include "postgres/device_store.h"
 #include "postgres/migrations.h"
 #include "postgres/postgres_reader.h"
 #include "postgres/postgres_store.h"
@@ -39,17 +40,23 @@ class WaitingReader final : public TimelineReader {
   PostgresReader reader_{context_, options()};
 };
 
-// States and positions in memory, and the changes of rows as a store gets them from the topic.
+// States and positions in memory, the changes of rows and the outcomes of devices as the store gets
+// them from topics.
 class RowCommitter final : public Committer {
  public:
-  RowCommitter(std::unique_ptr<MemoryCommitter> states, std::unique_ptr<PostgresStore> rows)
-      : states_(std::move(states)), rows_(std::move(rows)) {}
+  RowCommitter(std::unique_ptr<MemoryCommitter> states, std::unique_ptr<PostgresStore> rows,
+               std::unique_ptr<DeviceStore> devices)
+      : states_(std::move(states)), rows_(std::move(rows)), devices_(std::move(devices)) {}
 
   Result<void> restore(std::span<Partition> partitions) override {
     const std::vector<StorePosition> starts{{0, "cluster", "cleaned", 0}};
     auto positions = rows_->positions(starts);
     if (!positions) return pass(positions);
     next_ = positions->front().next;
+    const std::vector<StorePosition> state_starts{{0, "cluster", "state", 0}};
+    auto state_positions = devices_->positions(state_starts);
+    if (!state_positions) return pass(state_positions);
+    next_state_ = state_positions->front().next;
     return states_->restore(partitions);
   }
 
@@ -67,14 +74,29 @@ class RowCommitter final : public Committer {
       next_ += static_cast<Offset>(changes.size()) + 1;
       const RowSlice slice{changes, 0, {0, "cluster", "cleaned", next_}};
       if (auto stored = rows_->commit({&slice, 1}); !stored) return stored;
+      if (auto stored = commit_devices(partition); !stored) return stored;
     }
     return {};
   }
 
  private:
+  Result<void> commit_devices(const Partition& partition) {
+    std::vector<DeviceOutcomes> devices;
+    for (const DeviceIndex device : partition.unit->touched) {
+      std::string record;
+      partition.fold.encode_state(device, record);
+      devices.push_back({partition.fold.device_id(device), decode_summary(record).value()});
+    }
+    next_state_ += static_cast<Offset>(devices.size());
+    const DeviceSlice slice{devices, {0, "cluster", "state", next_state_}};
+    return devices_->commit({&slice, 1});
+  }
+
   std::unique_ptr<MemoryCommitter> states_;
   std::unique_ptr<PostgresStore> rows_;
+  std::unique_ptr<DeviceStore> devices_;
   Offset next_ = 0;
+  Offset next_state_ = 0;
 };
 
 class PostgresUnderTest final : public StoreUnderTest {
@@ -90,13 +112,14 @@ class PostgresUnderTest final : public StoreUnderTest {
     if (!states) return pass(states);
     auto rows = PostgresStore::open(connect());
     if (!rows) return pass(rows);
+    auto devices = DeviceStore::open(connect());
+    if (!devices) return pass(devices);
     return std::unique_ptr<Committer>(
-        std::make_unique<RowCommitter>(std::move(*states), std::move(*rows)));
+        std::make_unique<RowCommitter>(std::move(*states), std::move(*rows), std::move(*devices)));
   }
   Result<std::unique_ptr<TimelineReader>> open_reader() override {
     return std::unique_ptr<TimelineReader>(std::make_unique<WaitingReader>());
   }
-  bool keeps_outcomes() const override { return false; }
 
   // What can go wrong is made to go wrong from outside: tests/chaos/test_store_chaos.py.
   std::unique_ptr<StoreUnderTest> crashed_copy() const override { return nullptr; }

@@ -9,7 +9,7 @@ import pytest
 from dwell_cli import Dwell
 from postgres_fixtures import database, postgres_url  # noqa: F401
 
-STEPS = ["0001_timeline", "0002_hypertable", "0003_retention"]
+STEPS = ["0001_timeline", "0002_hypertable", "0003_retention", "0004_device"]
 
 # What the document that Dwell replaces makes, with the table of its own migrations.
 OLD = """

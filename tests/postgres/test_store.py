@@ -40,7 +40,8 @@ def end_of(topics, partition=0):
 
 def store_flags(topics, database):  # noqa: F811
     return ["--brokers", topics.broker.address, "--topics-cleaned", topics.cleaned,
-            "--topics-rejected", topics.rejected, "--store-group", topics.name + "-store",
+            "--topics-state", topics.state, "--topics-rejected", topics.rejected,
+            "--store-group", topics.name + "-store",
             "--database-url", database.url, "--instance-id", "one"]
 
 

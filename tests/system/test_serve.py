@@ -1,6 +1,7 @@
 """`dwell serve`: what is posted shows, what is away is told, and nobody waits for nothing."""
 
 import json
+import random
 import socket
 import time
 import urllib.parse
@@ -8,7 +9,7 @@ import uuid
 
 import pytest
 
-from dwell_service import path_of, post_event, rfc3339, wait_until
+from dwell_service import Service, path_of, post_event, rfc3339, wait_until
 
 NOW = 1_700_000_000_000
 SLOW = ["--serve-timeout", "60s"]
@@ -51,6 +52,64 @@ def test_what_is_posted_shows_when_asked_for(broker, admin, database, tmp_path, 
         reply = service.get(f"/presence?limit=1000&after={place}")
         assert sum(one["deviceID"].startswith("many-") for one in reply.json["devices"]) == 100
         service.stop()
+
+
+def crowd(seed):
+    """Events that have every outcome, of devices and of one without any accepted."""
+    rng = random.Random(seed)
+    events = [(f"d{rng.randrange(4)}", rng.choice(["enter", "exit"]), NOW + 1_000 * i
+               - 1_000 * rng.choice([0, 0, 0, 3, 8])) for i in range(200)]
+    events += [events[i] for i in range(0, 200, 9)]
+    return events + [("never-in", "exit", NOW + i) for i in range(3)]
+
+
+@pytest.mark.parametrize("order", ["arrival", "event_time"])
+def test_devices_are_told_as_by_the_embedded_service(topics, database, tmp_path, order):
+    """What became of their events comes by the state topic, also once more from its start."""
+    from dwell_system import system
+    rule = ["--order", order, "--first-exit", "suppress"]
+    events = crowd(order)
+    devices = sorted({device for device, _, _ in events})
+    (tmp_path / "embedded").mkdir()
+    with Service(tmp_path / "embedded", *rule).start() as service:
+        service.store(*events)
+        expected = {device: service.get(path_of(device, resource="devices")).json
+                    for device in devices}
+    assert expected["never-in"]["outcomes"]["initial_exit"] == 1
+    found = {}
+
+    def are_told():
+        for device in devices:
+            reply = service.get(path_of(device, resource="devices"))
+            found[device] = reply.json
+        return found == expected
+
+    flags = [*rule, "--checkpoint-idle", "10ms"]
+    with system(tmp_path, topics, database.url, *flags) as service:
+        for begin in range(0, len(events), 20):
+            post(service, *events[begin:begin + 20])
+        wait_until(are_told, what=(found, expected))
+    for forget in ("UPDATE dwell_device_position SET cluster = 'another'",
+                   "UPDATE dwell_device_position SET next = 1000000",
+                   "DELETE FROM dwell_device_position"):
+        database.query(forget)
+        database.query("DELETE FROM dwell_device")
+        with system(tmp_path, topics, database.url, *flags) as service:
+            wait_until(are_told, what=(found, expected))
+
+
+def test_a_state_that_is_none_is_passed_over(topics, database, tmp_path):
+    import confluent_kafka
+    from dwell_system import system
+    producer = confluent_kafka.Producer({"bootstrap.servers": topics.broker.address})
+    producer.produce(topics.state, "no state", "x", 0)
+    producer.flush(30)
+    flags = ["--roles", "store,serve"]
+    with system(tmp_path, topics, database.url, *flags) as service:
+        wait_until(lambda: database.query(
+            "SELECT next FROM dwell_device_position WHERE topic = %s", topics.state) == [(1,)])
+        assert f"{topics.state}/0 offset 0" in service.log
+        assert service.get("/devices/x").status == 404
 
 
 def test_places_that_are_none(topics, database, tmp_path):
@@ -257,7 +316,7 @@ def test_more_questions_than_connections_are_all_answered(topics, database, tmp_
             wire.close()
         connections = database.query("SELECT count(*) FROM pg_stat_activity "
                                      "WHERE datname = current_database()")[0][0]
-        assert connections <= 2 + 1 + 1 + 1  # questions, store, watch, this one
+        assert connections <= 2 + 2 + 1 + 1  # questions, store and devices, watch, this one
 
 
 def test_rows_that_others_have_stored_are_listed_and_not_folded(topics, database, tmp_path):

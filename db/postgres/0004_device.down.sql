@@ -1,0 +1,2 @@
+DROP TABLE dwell_device_position;
+DROP TABLE dwell_device;

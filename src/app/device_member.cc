@@ -1,0 +1,122 @@
+#include "app/device_member.h"
+
+#include <limits>
+#include <map>
+#include <spdlog/spdlog.h>
+
+#include "app/kafka_options.h"
+#include "app/membership.h"
+#include "app/postgres_options.h"
+#include "kafka/marker.h"
+#include "postgres/device_store.h"
+
+namespace dwell {
+namespace {
+
+constexpr const char* kTask = "devices";
+constexpr std::chrono::milliseconds kPatience{5'000};  // for an answer of the brokers
+
+// Outcomes of the devices from one batch of states to the next.
+class DeviceReader {
+ public:
+  DeviceReader(KafkaSource& source, std::string cluster)
+      : source_(source), cluster_(std::move(cluster)) {}
+
+  // Goes on where the store is, or from the start where the topic is another one: the last state of
+  // each device is always there.
+  Result<void> restore(DeviceStore& store, std::span<const PartitionId> partitions) {
+    const std::string& topic = source_.options().topic;
+    for (const PartitionId partition : partitions) {
+      const auto offsets = source_.client().offsets(topic, partition, kPatience);
+      if (!offsets) return Failure(offsets.error());
+      const StorePosition start{partition, cluster_, topic, offsets->low};
+      const auto stored = store.positions({&start, 1});
+      if (!stored) return Failure(stored.error());
+      StorePosition position = stored->front();
+      const bool fits = position.cluster == cluster_ && position.next >= offsets->low &&
+                        position.next <= offsets->high;
+      if (!fits) position = start;
+      auto sought = source_.seek(partition, {{{input_name(topic, partition), position.next, ""}}});
+      if (!sought) return sought;
+      positions_[partition] = position;
+    }
+    return {};
+  }
+
+  // Valid until the next one.
+  std::span<const DeviceSlice> decode(const Batch& batch) {
+    slices_.clear();
+    for (const Slice& slice : batch.slices) {
+      auto& devices = devices_[slice.partition];
+      devices.clear();
+      for (const Record& record : slice.records) {
+        if (record.key == kMarkerKey) continue;
+        auto outcomes = decode_summary(record.bytes);
+        if (outcomes) {
+          devices.push_back({record.key, *outcomes});
+        } else {
+          spdlog::warn("{} offset {}: {}; passed over",
+                       input_name(source_.options().topic, slice.partition), record.offset,
+                       outcomes.error().message);
+        }
+      }
+      StorePosition& position = positions_.at(slice.partition);
+      position.next = slice.positions[0].next;
+      slices_.push_back({devices, position});
+    }
+    return slices_;
+  }
+
+ private:
+  KafkaSource& source_;
+  std::string cluster_;
+  std::map<PartitionId, StorePosition> positions_;
+  std::map<PartitionId, std::vector<DeviceOutcomes>> devices_;
+  std::vector<DeviceSlice> slices_;
+};
+
+}  // namespace
+
+DeviceMember::DeviceMember(const Config& config, std::string instance, Clock& clock,
+                           MemberStatus& status)
+    : config_(config), member_(std::move(instance)), clock_(clock), status_(status) {
+  status_.set(kTask, kJoining);
+}
+
+Result<void> DeviceMember::run(const std::stop_token& stop) {
+  return keep_joining(kTask, stop, clock_, status_, [&] { return store_once(stop); });
+}
+
+// One membership of the group, with one connection to the database.
+Result<void> DeviceMember::store_once(const std::stop_token& stop) {
+  auto database = open_database(config_);
+  if (!database) return pass(database);
+  auto store = DeviceStore::open(std::move(*database));
+  if (!store) return pass(store);
+  KafkaSourceOptions options = source_options(config_, member_);
+  options.topic = config_.topics.state;
+  options.group = config_.store_group + "-devices";
+  options.record_bytes = std::numeric_limits<std::size_t>::max();
+  auto source = KafkaSource::open(kafka_options(config_), options);
+  if (!source) return pass(source);
+  auto cluster = (*source)->client().cluster_id(kPatience);
+  if (!cluster) return pass(cluster);
+
+  DeviceReader reader(**source, std::move(*cluster));
+  bool is_told = false;  // that nothing keeps it from working
+  while (!stop.stop_requested()) {
+    const auto batch = (*source)->poll();
+    if (!batch) return Failure(batch.error());
+    if (!batch->gained.empty()) {
+      if (auto restored = reader.restore(**store, batch->gained); !restored) return restored;
+    }
+    if (auto stored = (*store)->commit(reader.decode(*batch)); !stored) return stored;
+    if (!is_told && (*source)->has_joined()) {
+      status_.set(kTask, "");
+      is_told = true;
+    }
+  }
+  return {};
+}
+
+}  // namespace dwell

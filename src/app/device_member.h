@@ -1,0 +1,35 @@
+#pragma once
+
+#include <stop_token>
+#include <string>
+
+#include "app/config.h"
+#include "app/member_status.h"
+#include "ports/clock.h"
+
+namespace dwell {
+
+class DeviceStore;
+class KafkaSource;
+
+// The member that a storing process is in the group that reads the state topic: keeps what became
+// of each device's events in the database, joining anew whenever its membership or its connection
+// ends. Borrows all; run() on a thread of its own.
+class DeviceMember {
+ public:
+  // `instance` tells this process from others of the group.
+  DeviceMember(const Config& config, std::string instance, Clock& clock, MemberStatus& status);
+
+  // Until `stop` is asked for. Errors: what joining again cannot mend.
+  Result<void> run(const std::stop_token& stop);
+
+ private:
+  Result<void> store_once(const std::stop_token& stop);
+
+  const Config& config_;
+  std::string member_;
+  Clock& clock_;
+  MemberStatus& status_;
+};
+
+}  // namespace dwell

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "core/state_record.h"
+#include "ports/row_store.h"
+#include "postgres/connection.h"
+
+namespace dwell {
+
+// What became of a device's events.
+struct DeviceOutcomes {
+  std::string_view device;
+  OutcomeSummary outcomes;
+};
+
+// What is new of one partition of the state topic. Of a device that is in it twice the last counts.
+struct DeviceSlice {
+  std::span<const DeviceOutcomes> devices;
+  StorePosition position;  // behind them; without `last`
+};
+
+// Keeps the outcomes of each device in the table dwell_device, with how far the state topic is
+// read. The last word on a device stands: reading states once more changes nothing. One thread at a
+// time.
+class DeviceStore {
+ public:
+  // Errors: those of PgConnection; invalid (the layout is not that of this release).
+  static Result<std::unique_ptr<DeviceStore>> open(std::unique_ptr<PgConnection> database);
+
+  // As of RowStore.
+  Result<std::vector<StorePosition>> positions(std::span<const StorePosition> starts);
+  // Outcomes and positions, together. Partitions that positions() gave, each at most once. Errors:
+  // as of RowStore.
+  Result<void> commit(std::span<const DeviceSlice> slices);
+
+ private:
+  explicit DeviceStore(std::unique_ptr<PgConnection> database) : database_(std::move(database)) {}
+
+  Result<void> write(std::span<const DeviceSlice> slices);
+  Result<void> move(const StorePosition& position);
+  Result<void> put(std::span<const DeviceOutcomes> devices);
+
+  std::unique_ptr<PgConnection> database_;
+  std::map<PartitionId, Offset> next_;  // as of the last commit
+};
+
+}  // namespace dwell
