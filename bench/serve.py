@@ -36,7 +36,7 @@ QUERY = """\\set number random(0, {last})
 SELECT timestamp, rank, event_type, seq FROM device_events_cleaned
 WHERE device_id = 'cam-' || lpad((:number)::text, 6, '0')
 AND timestamp BETWEEN 0 AND 253402300799999
-ORDER BY timestamp, rank, event_type COLLATE "C" LIMIT {limit};
+ORDER BY timestamp FETCH FIRST {limit} ROWS WITH TIES;
 """
 
 
@@ -101,7 +101,7 @@ class Probes:
         number = 0
         self.is_over.wait(WARM_S)
         while not self.is_over.wait(1 / PROBES_A_SECOND):
-            device = f"probe-{number}"
+            device = f"{self.topic}-{number}"  # the database may know those of another run
             number += 1
             event = {"device_id": device, "event_type": "device_enter",
                      "timestamp": int(time.time() * 1000)}

@@ -18,6 +18,7 @@
 #include <charconv>
 #include <optional>
 #include <sys/socket.h>
+#include <tuple>
 
 #include "http/wire.h"
 
@@ -43,6 +44,14 @@ bool is_in_first_line(const Parser& parser, const beast::flat_buffer& unread) {
   const auto bytes = unread.data();
   const std::string_view text(static_cast<const char*>(bytes.data()), bytes.size());
   return parser.get().target().empty() && text.find('\n') == std::string_view::npos;
+}
+
+// Of what is there: nearly always all of it. Errors: need_more, and those of reading one.
+boost::system::error_code parse_head(Parser& parser, beast::flat_buffer& unread) {
+  boost::system::error_code error;
+  parser.eager(false);
+  unread.consume(parser.put(unread.data(), error));
+  return error;
 }
 
 // Why a request could not even be read, as an answer; empty when there is nobody to answer.
@@ -212,6 +221,7 @@ asio::awaitable<void> Server::accept() {
     }
     boost::system::error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
+    socket.non_blocking(true, ignored);  // for write_reply()
     try {
       start(std::move(socket));
     } catch (const std::bad_alloc&) {
@@ -315,8 +325,11 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
   parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
   parser.body_limit(limits_.body_bytes);
   session.start(Session::Doing::receiving, limits_.head);
-  auto [head_error, head_size] =
-      co_await http::async_read_header(session.socket, session.buffer, parser, kAwait);
+  auto head_error = parse_head(parser, session.buffer);
+  if (head_error == http::error::need_more) {
+    std::tie(head_error, std::ignore) =
+        co_await http::async_read_header(session.socket, session.buffer, parser, kAwait);
+  }
   if (head_error) {
     auto reply = head_error == http::error::header_limit && is_in_first_line(parser, session.buffer)
                      ? target_too_long()

@@ -68,7 +68,13 @@ asio::awaitable<bool> write_whole(tcp::socket& socket, Reply reply, const Exchan
     const auto [error, size] = co_await http::async_write(socket, head, kAwait);
     co_return !error && exchange.keeps_alive;
   }
-  const auto [error, size] = co_await http::async_write(socket, response, kAwait);
+  http::response_serializer<http::string_body> serializer(response);
+  boost::system::error_code error;
+  // At once, if the socket takes it, as it nearly always does.
+  while (!error && !serializer.is_done()) http::write_some(socket, serializer, error);
+  if (error == asio::error::would_block) {
+    std::tie(error, std::ignore) = co_await http::async_write(socket, serializer, kAwait);
+  }
   co_return !error && exchange.keeps_alive;
 }
 

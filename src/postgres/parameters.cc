@@ -21,12 +21,6 @@ void put_big_endian(std::string& out, std::uint64_t value, int bytes) {
   for (int i = bytes - 1; i >= 0; --i) out += static_cast<char>(value >> (8 * i));
 }
 
-std::int64_t big_endian(std::string_view bytes) {
-  std::uint64_t value = !bytes.empty() && (bytes[0] & 0x80) != 0 ? ~0ull : 0;
-  for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
-  return static_cast<std::int64_t>(value);
-}
-
 PgParameters& PgParameters::text(std::string_view value) {
   buffer_ += value;
   end();

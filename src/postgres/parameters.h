@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,6 +37,15 @@ class PgParameters {
 
 // Integers as PostgreSQL sends and takes them: big-endian.
 void put_big_endian(std::string& out, std::uint64_t value, int bytes);
-std::int64_t big_endian(std::string_view bytes);
+inline std::int64_t big_endian(std::string_view bytes) {
+  if (bytes.size() == sizeof(std::uint64_t)) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, bytes.data(), sizeof value);
+    return static_cast<std::int64_t>(__builtin_bswap64(value));
+  }
+  std::uint64_t value = !bytes.empty() && (bytes[0] & 0x80) != 0 ? ~0ull : 0;
+  for (const char byte : bytes) value = value << 8 | static_cast<unsigned char>(byte);
+  return static_cast<std::int64_t>(value);
+}
 
 }  // namespace dwell

@@ -10,6 +10,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <list>
+#include <optional>
 #include <set>
 
 #include "base/on_worker.h"
@@ -26,10 +27,6 @@ constexpr std::chrono::milliseconds kSweep{250};       // how often late questio
 constexpr std::chrono::milliseconds kFirstPause{100};  // after a database did not open
 constexpr std::chrono::milliseconds kLongestPause{2'000};
 
-std::string statement_name(std::size_t number) {
-  return fmt::format("s{}", number);
-}
-
 // One connection, or the place for one.
 class Slot {
  public:
@@ -44,6 +41,7 @@ class Slot {
 
   void hold(std::unique_ptr<PgConnection> connection) {
     (void)release();
+    is_asked = false;
     connection_ = std::move(connection);
     PQsetnonblocking(connection_->get(), 1);
     socket_.assign(PQsocket(connection_->get()));
@@ -59,6 +57,7 @@ class Slot {
   void has_prepared(std::size_t statement) { prepared_.insert(statement); }
 
   steady_clock::time_point deadline{};
+  bool is_asked = false;      // a question whose answer is not here yet
   bool is_abandoned = false;  // the question, by its asker or for being late
 
  private:
@@ -73,27 +72,29 @@ class PgPool::State : public std::enable_shared_from_this<State> {
  public:
   State(asio::io_context& context, PgPoolOptions options)
       : context_(context), options_(std::move(options)), sweep_(context) {
+    for (std::size_t i = 0; i < options_.statements.size(); ++i) {
+      names_.push_back(fmt::format("s{}", i));
+    }
     for (std::size_t i = 0; i < options_.connections; ++i) {
       free_.push_back(&slots_.emplace_back(context));
     }
   }
 
   asio::awaitable<Result<PgResult>> run(std::size_t statement, const PgParameters& parameters) {
-    const auto deadline = steady_clock::now() + options_.patience;
-    Lease lease(*this);
-    if (!co_await lease.take(deadline)) {
+    const Question question{statement, parameters, steady_clock::now() + options_.patience};
+    Lease lease(*this, question);
+    if (!lease.take_free() && !co_await lease.wait()) {
       co_return fail(ErrorKind::retry_later, "too many questions at a time");
     }
     Slot& slot = lease.slot();
-    slot.deadline = deadline;
     slot.is_abandoned = false;
     if (slot.is_open()) {
-      auto answer = co_await ask(slot, statement, parameters);
+      auto answer = co_await ask(slot, question);
       if (answer || slot.is_open() || slot.is_abandoned) co_return answer;
     }
     // It broke while nobody used it, most likely: the server was started anew.
     if (auto opened = co_await open(slot); !opened) co_return pass(opened);
-    co_return co_await ask(slot, statement, parameters);
+    co_return co_await ask(slot, question);
   }
 
   asio::awaitable<void> sweep() {
@@ -119,11 +120,17 @@ class PgPool::State : public std::enable_shared_from_this<State> {
   }
 
  private:
+  struct Question {
+    std::size_t statement;
+    const PgParameters& parameters;
+    steady_clock::time_point deadline;
+  };
+
   // A question's hold on a slot, from its wait for one to its end, however that comes.
   class Lease {
    public:
-    explicit Lease(State& state)
-        : state_(state.shared_from_this()), timer_(state.context_), place_(state.waiting_.end()) {}
+    Lease(State& state, const Question& question)
+        : state_(state.shared_from_this()), question_(question), place_(state.waiting_.end()) {}
     ~Lease() {
       if (slot_) state_->give_back(*slot_);
       if (place_ != state_->waiting_.end()) state_->waiting_.erase(place_);
@@ -131,36 +138,44 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
 
-    // False: there was none in time.
-    asio::awaitable<bool> take(steady_clock::time_point deadline) {
-      if (!state_->free_.empty()) {
-        slot_ = state_->free_.back();
-        state_->free_.pop_back();
-        co_return true;
-      }
+    bool take_free() {
+      if (state_->free_.empty()) return false;
+      slot_ = state_->free_.back();
+      slot_->deadline = question_.deadline;
+      state_->free_.pop_back();
+      return true;
+    }
+
+    // False: none came free in time.
+    asio::awaitable<bool> wait() {
       if (state_->waiting_.size() >= state_->options_.waiting) co_return false;
       place_ = state_->waiting_.insert(state_->waiting_.end(), this);
-      timer_.expires_at(deadline);
-      co_await timer_.async_wait(kAwait);
+      timer_.emplace(state_->context_).expires_at(question_.deadline);
+      co_await timer_->async_wait(kAwait);
       co_return slot_ != nullptr;
     }
 
+    // Asks at once, if it can: the database works while the last answer is made use of.
     void give(Slot& slot) {
       slot_ = &slot;
+      slot.deadline = question_.deadline;
       place_ = state_->waiting_.end();
-      timer_.cancel();
+      if (slot.is_open() && slot.has(question_.statement)) state_->send(slot, question_);
+      timer_->cancel();
     }
 
     Slot& slot() { return *slot_; }
 
    private:
     std::shared_ptr<State> state_;
-    asio::steady_timer timer_;
+    const Question& question_;
+    std::optional<asio::steady_timer> timer_;  // while it waits
     std::list<Lease*>::iterator place_;
     Slot* slot_ = nullptr;
   };
 
   void give_back(Slot& slot) {
+    if (slot.is_asked) (void)abandon(slot);  // the asker left before the answer
     if (waiting_.empty()) {
       free_.push_back(&slot);  // the one used last is used first
       return;
@@ -195,24 +210,28 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     return connection;
   }
 
-  asio::awaitable<Result<PgResult>> ask(Slot& slot, std::size_t statement,
-                                        const PgParameters& parameters) {
-    PGconn* const handle = slot.connection().get();
-    const auto name = statement_name(statement);
-    if (!slot.has(statement)) {
-      const auto& sql = options_.statements.at(statement);
-      auto prepared =
-          co_await answer(slot, PQsendPrepare(handle, name.c_str(), sql.c_str(), 0, nullptr) == 1);
+  asio::awaitable<Result<PgResult>> ask(Slot& slot, const Question& question) {
+    if (!slot.has(question.statement)) {
+      const auto& sql = options_.statements.at(question.statement);
+      slot.is_asked = PQsendPrepare(slot.connection().get(), names_[question.statement].c_str(),
+                                    sql.c_str(), 0, nullptr) == 1;
+      auto prepared = co_await answer(slot);
       if (!prepared) co_return prepared;
-      slot.has_prepared(statement);
+      slot.has_prepared(question.statement);
     }
-    co_return co_await answer(
-        slot, PQsendQueryPrepared(handle, name.c_str(), parameters.count(), parameters.values(),
-                                  parameters.lengths(), parameters.formats(), 1) == 1);
+    if (!slot.is_asked) send(slot, question);
+    co_return co_await answer(slot);
   }
 
-  asio::awaitable<Result<PgResult>> answer(Slot& slot, bool is_sent) {
-    if (!is_sent) co_return broken(slot);
+  void send(Slot& slot, const Question& question) {
+    const PgParameters& parameters = question.parameters;
+    slot.is_asked = PQsendQueryPrepared(slot.connection().get(), names_[question.statement].c_str(),
+                                        parameters.count(), parameters.values(),
+                                        parameters.lengths(), parameters.formats(), 1) == 1;
+  }
+
+  asio::awaitable<Result<PgResult>> answer(Slot& slot) {
+    if (!slot.is_asked) co_return broken(slot);
     PGconn* const handle = slot.connection().get();
     for (int left = PQflush(handle); left != 0; left = PQflush(handle)) {
       if (left < 0) co_return broken(slot);
@@ -232,17 +251,20 @@ class PgPool::State : public std::enable_shared_from_this<State> {
       if (!result) break;
       answer = slot.connection().checked(result);
     }
+    slot.is_asked = false;
     if (!slot.connection().is_open()) (void)slot.release();
     co_return answer;
   }
 
   static Result<PgResult> broken(Slot& slot) {
+    slot.is_asked = false;
     auto connection = slot.release();
     return connection->checked(nullptr);
   }
 
   // Nobody waits any more for what the server does.
   Result<PgResult> abandon(Slot& slot) {
+    slot.is_asked = false;
     slot.is_abandoned = true;
     auto connection = slot.release();
     const auto name = connection->name();
@@ -254,6 +276,7 @@ class PgPool::State : public std::enable_shared_from_this<State> {
 
   asio::io_context& context_;
   const PgPoolOptions options_;
+  std::vector<std::string> names_;  // of the statements
   std::list<Slot> slots_;
   std::vector<Slot*> free_;
   std::list<Lease*> waiting_;

@@ -23,17 +23,19 @@ enum StatementNumber : std::size_t {
   kLastStatement = kHypertable
 };
 
-// Rows of one device, $1, from $2 to $3. The order of types is that of their bytes.
+// Rows of one device, $1, from $2 to $3: the first $4 by time, with all others of the last one's
+// time. So the index alone gives them; the order within a time is for the reader. The order of
+// types is that of their bytes.
 std::string rows_of(bool is_up, bool is_after) {
   const std::string_view direction = is_up ? "" : " DESC";
   return fmt::format(
       "SELECT timestamp, rank, event_type, seq FROM device_events_cleaned "
       "WHERE device_id = $1 AND timestamp BETWEEN $2 AND $3{} "
-      "ORDER BY timestamp{}, rank{}, event_type COLLATE \"C\"{} LIMIT $4",
+      "ORDER BY timestamp{} FETCH FIRST $4 ROWS WITH TIES",
       is_after ? fmt::format(" AND (timestamp, rank, event_type COLLATE \"C\") {} ($5, $6, $7)",
                              is_up ? ">" : "<")
                : "",
-      direction, direction, direction);
+      direction);
 }
 
 // Rows of device d up to $1 that tell presence, and the order of the last one first.
@@ -114,12 +116,12 @@ Row row_of(const PgResult& result, int row, int column) {
   const auto type = result.bytes(row, column + 2);
   const bool is_enter = type == wire_name(EventType::enter);
   const bool is_other = !is_enter && type != wire_name(EventType::exit);
-  return {from_ms(result.integer(row, column)),
-          static_cast<std::uint64_t>(result.integer(row, column + 1)),
+  return {from_ms(result.bigint(row, column)),
+          static_cast<std::uint64_t>(result.bigint(row, column + 1)),
           is_enter ? EventType::enter : EventType::exit,
           result.is_null(row, column + 3)
               ? 0
-              : static_cast<std::uint64_t>(result.integer(row, column + 3)),
+              : static_cast<std::uint64_t>(result.bigint(row, column + 3)),
           std::string(is_other ? type : std::string_view())};
 }
 
@@ -168,7 +170,18 @@ asio::awaitable<Result<std::vector<Row>>> PostgresReader::timeline(const Timelin
   const auto answer = co_await pool_.run(statement, parameters);
   if (!answer) co_return Failure(answer.error());
   rows.reserve(static_cast<std::size_t>(answer->rows()));
-  for (int i = 0; i < answer->rows(); ++i) rows.push_back(row_of(*answer, i, 0));
+  for (int i = 0; i < answer->rows(); ++i) {
+    Row row = row_of(*answer, i, 0);
+    // Rows of one time are few.
+    auto place = rows.end();
+    while (place != rows.begin() &&
+           comes_before(is_up ? row : place[-1], is_up ? place[-1] : row)) {
+      --place;
+    }
+    rows.insert(place, std::move(row));
+  }
+  if (rows.size() > query.limit)
+    rows.erase(rows.begin() + static_cast<std::ptrdiff_t>(query.limit), rows.end());
   co_return rows;
 }
 
