@@ -9,9 +9,6 @@
 
 namespace dwell {
 
-class DeviceStore;
-class KafkaSource;
-
 // The member that a storing process is in the group that reads the state topic: keeps what became
 // of each device's events in the database, joining anew whenever its membership or its connection
 // ends. Borrows all; run() on a thread of its own.

@@ -139,7 +139,7 @@ std::vector<InputPlace> Api::places_of(Parameters& parameters) const {
 
 // Empty once all of it can be read.
 asio::awaitable<std::optional<Reply>> Api::wait_for(const std::vector<InputPlace>& places) {
-  if (!parts_.visibility) co_return std::nullopt;
+  if (places.empty() || !parts_.visibility) co_return std::nullopt;
   const auto waited = co_await parts_.visibility->wait_for(places);
   if (!waited) co_return problem(waited.error());
   co_return std::nullopt;
@@ -215,9 +215,7 @@ asio::awaitable<Reply> Api::get_timeline(const Request& request, const Target& t
                       "there are application/json, application/x-ndjson and text/csv");
   }
 
-  if (!after.empty()) {
-    if (auto late = co_await wait_for(after)) co_return *late;
-  }
+  if (auto late = co_await wait_for(after)) co_return *late;
   // One row more than asked for tells whether there is a next page.
   query.limit = limit ? *limit + 1 : kStreamPage;
   auto rows = co_await parts_.reader.timeline(query);
@@ -275,9 +273,7 @@ asio::awaitable<Reply> Api::get_presence(const Request&, const Target& target) {
   }
   const auto after = places_of(parameters);
   if (auto wrong = parameters.problem_found()) co_return *wrong;
-  if (!after.empty()) {
-    if (auto late = co_await wait_for(after)) co_return *late;
-  }
+  if (auto late = co_await wait_for(after)) co_return *late;
 
   const auto page = co_await parts_.reader.presence(query);
   if (!page) co_return problem(page.error());
@@ -300,9 +296,7 @@ asio::awaitable<Reply> Api::get_device(const Request&, const Target& target) {
   Parameters parameters(target);
   const auto after = places_of(parameters);
   if (auto wrong = parameters.problem_found()) co_return *wrong;
-  if (!after.empty()) {
-    if (auto late = co_await wait_for(after)) co_return *late;
-  }
+  if (auto late = co_await wait_for(after)) co_return *late;
   const std::string& id = target.segments[1];
   const auto found = co_await parts_.reader.device(id);
   if (!found) co_return problem(found.error());

@@ -41,7 +41,6 @@ class Slot {
 
   void hold(std::unique_ptr<PgConnection> connection) {
     (void)release();
-    is_asked = false;
     connection_ = std::move(connection);
     PQsetnonblocking(connection_->get(), 1);
     socket_.assign(PQsocket(connection_->get()));
@@ -49,6 +48,7 @@ class Slot {
   }
 
   std::unique_ptr<PgConnection> release() {
+    is_asked = false;
     if (socket_.is_open()) socket_.release();  // libpq closes it
     return std::move(connection_);
   }
@@ -257,14 +257,12 @@ class PgPool::State : public std::enable_shared_from_this<State> {
   }
 
   static Result<PgResult> broken(Slot& slot) {
-    slot.is_asked = false;
     auto connection = slot.release();
     return connection->checked(nullptr);
   }
 
   // Nobody waits any more for what the server does.
   Result<PgResult> abandon(Slot& slot) {
-    slot.is_asked = false;
     slot.is_abandoned = true;
     auto connection = slot.release();
     const auto name = connection->name();

@@ -180,8 +180,9 @@ asio::awaitable<Result<std::vector<Row>>> PostgresReader::timeline(const Timelin
     }
     rows.insert(place, std::move(row));
   }
-  if (rows.size() > query.limit)
+  if (rows.size() > query.limit) {
     rows.erase(rows.begin() + static_cast<std::ptrdiff_t>(query.limit), rows.end());
+  }
   co_return rows;
 }
 
