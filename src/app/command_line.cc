@@ -2,11 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <exception>
 #include <fmt/format.h>
 #include <limits>
 #include <unistd.h>
 
 #include "app/commands.h"
+#include "app/exit_status.h"
 #include "app/output.h"
 #include "app/units.h"
 #include "kafka/redriver.h"
@@ -14,8 +16,6 @@
 namespace dwell {
 namespace {
 
-constexpr int kFailed = 1;
-constexpr int kUsage = 2;
 constexpr int kMostListed = 10'000;
 constexpr int kMostPartitions = 10'000;
 constexpr int kMostCopies = 100;
@@ -24,7 +24,7 @@ constexpr int kMostSteps = 1'000;
 int finish(const Result<void>& result) {
   if (result) return 0;
   tell(fmt::format("dwell: {}\n", result.error().message));
-  return result.error().kind == ErrorKind::invalid ? kUsage : kFailed;
+  return exit_status(result.error());
 }
 
 int report(const Problems& problems) {
@@ -486,8 +486,12 @@ class CommandLine {
 
 }  // namespace
 
-int run_command_line(int argc, char** argv) {
+int run_command_line(int argc, char** argv) try {
   return CommandLine().run(argc, argv);
+} catch (const std::exception& error) {
+  // What the system does not give: memory, threads.
+  tell(fmt::format("dwell: {}; raise the limits of this process (ulimit -a)\n", error.what()));
+  return kFailed;
 }
 
 }  // namespace dwell

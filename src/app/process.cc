@@ -4,7 +4,10 @@
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <exception>
 #include <filesystem>
+#include <mutex>
+#include <new>
 #include <spdlog/spdlog.h>
 #include <thread>
 #include <unistd.h>
@@ -50,6 +53,15 @@ Result<std::string> instance_id(const Config& config) {
   return fmt::format("{}-{:08x}", legal(host.data()), hash);
 }
 
+// What is thrown for want of memory or threads ends the process as any error does, and in order.
+Result<void> run_task(const RoleTask& task, const std::stop_token& stop) try {
+  return task(stop);
+} catch (const std::bad_alloc&) {
+  return fail(ErrorKind::fatal, "out of memory; what was committed is safe");
+} catch (const std::exception& error) {
+  return fail(ErrorKind::fatal, "{}; what was committed is safe", error.what());
+}
+
 }  // namespace
 
 Result<std::string> Process::take_instance(const std::string& group) {
@@ -68,21 +80,23 @@ Result<std::string> Process::take_instance(const std::string& group) {
 
 // Each task on a thread of its own, until the context ends.
 Result<void> Process::run_tasks(Server& server) {
-  std::vector<Result<void>> outcomes(tasks_.size());
+  std::mutex mutex;
+  Result<void> outcome;  // of the first that failed, which ends all
   std::vector<std::jthread> threads;
-  for (std::size_t i = 0; i < tasks_.size(); ++i) {
-    threads.emplace_back([&, i](const std::stop_token& stop) {
-      outcomes[i] = tasks_[i](stop);
-      if (!outcomes[i]) context_.stop();  // one that cannot go on ends all
+  for (const RoleTask& task : tasks_) {
+    threads.emplace_back([&](const std::stop_token& stop) {
+      const auto done = run_task(task, stop);
+      const std::lock_guard lock(mutex);
+      if (done || !outcome) return;
+      outcome = done;
+      stop_because(outcome.error(), context_);
     });
   }
   context_.run();
   for (std::jthread& thread : threads) thread.request_stop();
   for (std::jthread& thread : threads) thread.join();
   end_connections(context_, server);
-  const auto failed =
-      std::find_if(outcomes.begin(), outcomes.end(), [](const auto& outcome) { return !outcome; });
-  return failed == outcomes.end() ? Result<void>() : *failed;
+  return outcome;
 }
 
 Result<void> Process::run(const std::string& listen) {
@@ -97,13 +111,13 @@ Result<void> Process::run(const std::string& listen) {
                 [this](std::string_view route, Status code, std::chrono::nanoseconds took) {
                   metrics_.replied(route, static_cast<unsigned>(code), took);
                 });
+  asio::co_spawn(context_, stop_on_signal(context_, server), asio::detached);
+  context_.poll();  // a signal is looked out for before anything else begins
   if (listen != "off") {
     if (auto listening = server.listen(listen); !listening) return listening;
     spdlog::info("serving {} on http://{}", has_api ? "the API" : "health and metrics",
                  server.address());
   }
-  asio::co_spawn(context_, stop_on_signal(context_, server), asio::detached);
-  context_.poll();  // a signal is looked out for before anything else begins
   return run_tasks(server);
 }
 

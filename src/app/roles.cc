@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "app/commands.h"
+#include "app/graceful_stop.h"
 #include "app/log.h"
 
 namespace dwell {
@@ -10,6 +11,7 @@ namespace dwell {
 Result<void> run_process(const Config& config, const std::string& name, const std::string& listen,
                          std::span<const AddRole> roles) {
   log_to_stderr();
+  const StopInTime in_time;
   Process process(config, name);
   for (const AddRole add : roles) {
     if (auto added = add(process); !added) return added;

@@ -3,6 +3,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <exception>
 #include <new>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
@@ -78,6 +79,8 @@ Result<void> fold_events(Pipeline& pipeline, Source& source, ServiceObserver& ob
   return pipeline.run(source, stop);
 } catch (const std::bad_alloc&) {
   return fail(ErrorKind::fatal, "out of memory; what was committed is safe");
+} catch (const std::exception& error) {
+  return fail(ErrorKind::fatal, "{}; what was committed is safe", error.what());
 }
 
 }  // namespace
@@ -85,6 +88,7 @@ Result<void> fold_events(Pipeline& pipeline, Source& source, ServiceObserver& ob
 Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   log_to_stderr();
   raise_descriptor_limit();
+  const StopInTime in_time;
 
   Config config;
   auto committer = open_committer(loaded, config, kBusy);
@@ -125,6 +129,8 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
       [&metrics](std::string_view route, Status status, std::chrono::nanoseconds took) {
         metrics.replied(route, static_cast<unsigned>(status), took);
       });
+  asio::co_spawn(context, stop_on_signal(context, server), asio::detached);
+  context.poll();  // a signal is looked out for before anything else begins
   if (auto listening = server.listen(config.http_listen); !listening) return listening;
   spdlog::info("serving {} on http://{}", config.db_path, server.address());
 
@@ -134,9 +140,12 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
     outcome = fold_events(pipeline, source, observer, stop);
     if (stop.stop_requested()) return;
     has_failed = true;
-    context.stop();
+    if (outcome) {
+      context.stop();  // its input has ended
+    } else {
+      stop_because(outcome.error(), context);
+    }
   });
-  asio::co_spawn(context, stop_on_signal(context, server), asio::detached);
   context.run();
   const Error stopping{ErrorKind::retry_later, "the service is stopping"};
   queue.close(stopping);

@@ -197,9 +197,11 @@ void Server::stop() {
 
 void Server::abort() {
   stop();
-  for (Session* session : sessions_) {
-    session->cancellation.emit(asio::cancellation_type::terminal);
-    close(*session);
+  for (auto place = sessions_.begin(); place != sessions_.end();) {
+    Session& session = **place++;                            // whose end takes it off the list
+    if (session.doing == Session::Doing::waiting) continue;  // was closed
+    close(session);
+    session.cancellation.emit(asio::cancellation_type::terminal);
   }
 }
 
