@@ -229,3 +229,14 @@ def test_a_grown_input_is_cleaned_after_the_commands_that_are_named(changed):
     assert len(one.service.timeline("d1")) == 1
     one.work()
     one.service.stop()
+
+
+def test_a_place_in_a_new_partition_is_waited_for(changed):
+    """Nobody cleans here: that it takes too long is all that there is to say of it."""
+    one = changed("serve")
+    assert one.service.get(path_of("d1") + "?after=0:0").status == 503
+    assert one.service.get(path_of("d1") + "?after=2:0").status == 400
+    one.change("input", "grown")
+    wait_until(lambda: "has grown from 1 to 3 partitions" in one.readiness()[1], NOTICED_S)
+    reply = one.service.get(path_of("d1") + "?after=2:0")
+    assert reply.status == 503, reply
