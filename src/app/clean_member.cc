@@ -119,7 +119,7 @@ KafkaCommitterOptions committer_options(const Config& config, const std::string&
 }  // namespace
 
 CleanMember::CleanMember(const Config& config, const std::string& instance, std::size_t number,
-                         Clock& clock, MemberStatus& status, Metrics& metrics)
+                         Clock& clock, MemberStatus& status, Metrics& metrics, TopicGuard& topics)
     : config_(config),
       member_(fmt::format("{}-{}", instance, number)),
       task_(fmt::format("member {}", number)),
@@ -127,20 +127,23 @@ CleanMember::CleanMember(const Config& config, const std::string& instance, std:
       number_(number),
       clock_(clock),
       status_(status),
-      metrics_(metrics) {
+      metrics_(metrics),
+      topics_(topics) {
   status_.set(task_, kJoining);
 }
 
 Result<void> CleanMember::run(const std::stop_token& stop) {
-  return keep_joining(task_, stop, clock_, status_, [&] { return clean_once(stop); });
+  return topics_.keep_joining(task_, stop, clock_,
+                              [&](const std::stop_token& ends) { return clean_once(ends, stop); });
 }
 
 Result<void> CleanMember::run_hop(const std::stop_token& stop) {
-  return keep_joining(hop_task_, stop, clock_, status_, [&] { return hop_once(stop); });
+  return topics_.keep_joining(hop_task_, stop, clock_,
+                              [&](const std::stop_token& ends) { return hop_once(ends); });
 }
 
 // One membership of the group, from joining to leaving or to being fenced.
-Result<void> CleanMember::clean_once(const std::stop_token& stop) {
+Result<void> CleanMember::clean_once(const std::stop_token& ends, const std::stop_token& stop) {
   const auto plan = make_plan(config_);
   if (!plan) return Failure(plan.error());
   const KafkaOptions kafka = kafka_options(config_);
@@ -164,16 +167,20 @@ Result<void> CleanMember::clean_once(const std::stop_token& stop) {
   options.longest_retry = std::chrono::seconds(1);
   options.give_up_after = kForEver;
   Pipeline pipeline(timed, clock_, observer, options);
-  auto ran = pipeline.run(told, stop);
-  if (!ran) return ran;
+  auto ran = pipeline.run(told, ends);
+  if (!ran || !stop.stop_requested()) return ran;
   return pipeline.release();
 }
 
 // One membership of the group that puts records where their device belongs, if that is needed.
-Result<void> CleanMember::hop_once(const std::stop_token& stop) {
+Result<void> CleanMember::hop_once(const std::stop_token& ends) {
   const auto plan = make_plan(config_);
   if (!plan) return Failure(plan.error());
-  if (!plan->has_hop) return {};
+  if (!plan->has_hop) {  // until the input has grown
+    status_.set(hop_task_, "");
+    wait(ends, kForEver);
+    return {};
+  }
   const KafkaOptions kafka = kafka_options(config_);
   KafkaSourceOptions of_source = source_options(config_, member_);
   of_source.topic = config_.topics.input;
@@ -189,7 +196,7 @@ Result<void> CleanMember::hop_once(const std::stop_token& stop) {
                           **source);
   if (!hop) return pass(hop);
   status_.set(hop_task_, "");
-  return (*hop)->run(stop);
+  return (*hop)->run(ends);
 }
 
 }  // namespace dwell

@@ -6,6 +6,7 @@
 #include "app/config.h"
 #include "app/member_status.h"
 #include "app/metrics.h"
+#include "app/topic_guard.h"
 #include "ports/clock.h"
 
 namespace dwell {
@@ -17,17 +18,17 @@ class CleanMember {
  public:
   // `instance` tells this process from others of the group, `number` its members apart.
   CleanMember(const Config& config, const std::string& instance, std::size_t number, Clock& clock,
-              MemberStatus& status, Metrics& metrics);
+              MemberStatus& status, Metrics& metrics, TopicGuard& topics);
 
   // Until `stop` is asked for. Errors: what joining again cannot mend.
   Result<void> run(const std::stop_token& stop);
-  // The same for the hop in front, where the input is not partitioned by device; done at once
-  // where it is.
+  // The same for the hop in front, where the input is not partitioned by device; idle where it is.
   Result<void> run_hop(const std::stop_token& stop);
 
  private:
-  Result<void> clean_once(const std::stop_token& stop);
-  Result<void> hop_once(const std::stop_token& stop);
+  // `ends`: of this membership; by `stop` with all that is unsaved, else without a word.
+  Result<void> clean_once(const std::stop_token& ends, const std::stop_token& stop);
+  Result<void> hop_once(const std::stop_token& ends);
 
   const Config& config_;
   std::string member_;
@@ -37,6 +38,7 @@ class CleanMember {
   Clock& clock_;
   MemberStatus& status_;
   Metrics& metrics_;
+  TopicGuard& topics_;
 };
 
 }  // namespace dwell

@@ -19,8 +19,8 @@ constexpr std::chrono::milliseconds kPatience{5'000};  // for an answer of the b
 // Outcomes of the devices from one batch of states to the next.
 class DeviceReader {
  public:
-  DeviceReader(KafkaSource& source, std::string cluster)
-      : source_(source), cluster_(std::move(cluster)) {}
+  DeviceReader(KafkaSource& source, std::string cluster, bool from_start)
+      : source_(source), cluster_(std::move(cluster)), from_start_(from_start) {}
 
   // Goes on where the store is, or from the start where the topic is another one: the last state of
   // each device is always there.
@@ -33,8 +33,8 @@ class DeviceReader {
       const auto stored = store.positions({&start, 1});
       if (!stored) return Failure(stored.error());
       StorePosition position = stored->front();
-      const bool fits = position.cluster == cluster_ && position.next >= offsets->low &&
-                        position.next <= offsets->high;
+      const bool fits = !from_start_ && position.cluster == cluster_ &&
+                        position.next >= offsets->low && position.next <= offsets->high;
       if (!fits) position = start;
       auto sought = source_.seek(partition, {{{input_name(topic, partition), position.next, ""}}});
       if (!sought) return sought;
@@ -70,6 +70,7 @@ class DeviceReader {
  private:
   KafkaSource& source_;
   std::string cluster_;
+  bool from_start_;
   std::map<PartitionId, StorePosition> positions_;
   std::map<PartitionId, std::vector<DeviceOutcomes>> devices_;
   std::vector<DeviceSlice> slices_;
@@ -78,17 +79,27 @@ class DeviceReader {
 }  // namespace
 
 DeviceMember::DeviceMember(const Config& config, std::string instance, Clock& clock,
-                           MemberStatus& status)
-    : config_(config), member_(std::move(instance)), clock_(clock), status_(status) {
+                           MemberStatus& status, TopicGuard& topics)
+    : config_(config),
+      member_(std::move(instance)),
+      clock_(clock),
+      status_(status),
+      topics_(topics) {
   status_.set(kTask, kJoining);
 }
 
 Result<void> DeviceMember::run(const std::stop_token& stop) {
-  return keep_joining(kTask, stop, clock_, status_, [&] { return store_once(stop); });
+  bool from_start = false;
+  return topics_.keep_joining(kTask, stop, clock_, [&](const std::stop_token& ends) {
+    auto done = store_once(from_start, ends);
+    // Offsets do not tell whether a topic that changed is still the one that was read.
+    from_start |= ends.stop_requested();
+    return done;
+  });
 }
 
 // One membership of the group, with one connection to the database.
-Result<void> DeviceMember::store_once(const std::stop_token& stop) {
+Result<void> DeviceMember::store_once(bool from_start, const std::stop_token& ends) {
   auto database = open_database(config_);
   if (!database) return pass(database);
   auto store = DeviceStore::open(std::move(*database));
@@ -102,9 +113,9 @@ Result<void> DeviceMember::store_once(const std::stop_token& stop) {
   auto cluster = (*source)->client().cluster_id(kPatience);
   if (!cluster) return pass(cluster);
 
-  DeviceReader reader(**source, std::move(*cluster));
+  DeviceReader reader(**source, std::move(*cluster), from_start);
   bool is_told = false;  // that nothing keeps it from working
-  while (!stop.stop_requested()) {
+  while (!ends.stop_requested()) {
     const auto batch = (*source)->poll();
     if (!batch) return Failure(batch.error());
     if (!batch->gained.empty()) {

@@ -5,6 +5,7 @@
 
 #include "app/config.h"
 #include "app/member_status.h"
+#include "app/topic_guard.h"
 #include "ports/clock.h"
 
 namespace dwell {
@@ -15,18 +16,21 @@ namespace dwell {
 class DeviceMember {
  public:
   // `instance` tells this process from others of the group.
-  DeviceMember(const Config& config, std::string instance, Clock& clock, MemberStatus& status);
+  DeviceMember(const Config& config, std::string instance, Clock& clock, MemberStatus& status,
+               TopicGuard& topics);
 
   // Until `stop` is asked for. Errors: what joining again cannot mend.
   Result<void> run(const std::stop_token& stop);
 
  private:
-  Result<void> store_once(const std::stop_token& stop);
+  // Goes on where the database is, or, `from_start` of the topic, meets all once more.
+  Result<void> store_once(bool from_start, const std::stop_token& ends);
 
   const Config& config_;
   std::string member_;
   Clock& clock_;
   MemberStatus& status_;
+  TopicGuard& topics_;
 };
 
 }  // namespace dwell

@@ -1,5 +1,6 @@
 #include "app/member_status.h"
 
+#include <algorithm>
 #include <spdlog/spdlog.h>
 
 #include "app/terminal.h"
@@ -7,6 +8,7 @@
 namespace dwell {
 namespace {
 
+constexpr std::size_t kWarnings = 20;  // that are kept
 constexpr std::uint64_t kNamed = 10;   // records whose key is wrong
 constexpr std::size_t kShownKey = 40;  // columns
 
@@ -15,6 +17,12 @@ constexpr std::size_t kShownKey = 40;  // columns
 void MemberStatus::set(const std::string& task, std::string reason) {
   const std::lock_guard lock(mutex_);
   reasons_[task] = std::move(reason);
+}
+
+void MemberStatus::warn(const std::string& what) {
+  const std::lock_guard lock(mutex_);
+  const bool is_known = std::find(warnings_.begin(), warnings_.end(), what) != warnings_.end();
+  if (!is_known && warnings_.size() < kWarnings) warnings_.push_back(what);
 }
 
 void MemberStatus::tell_miskeyed(const Unit& unit) {
@@ -40,6 +48,7 @@ Health MemberStatus::health() const {
   for (const auto& [task, reason] : reasons_) {
     if (!reason.empty()) health.not_ready_because.push_back(task + ": " + reason);
   }
+  health.warnings = warnings_;
   if (miskeyed_ > 0) {
     health.warnings.push_back(
         fmt::format("{} records had a key that is not their device id; the first ones follow; set "

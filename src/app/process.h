@@ -10,6 +10,7 @@
 #include "app/member_status.h"
 #include "app/metrics.h"
 #include "app/system_clock.h"
+#include "app/topic_guard.h"
 #include "base/file_lock.h"
 
 namespace dwell {
@@ -30,6 +31,7 @@ class Process {
   Clock& clock() { return clock_; }
   MemberStatus& status() { return status_; }
   Metrics& metrics() { return metrics_; }
+  TopicGuard& topics() { return topics_; }                 // roles name those they use
   boost::asio::io_context& context() { return context_; }  // of the HTTP thread
 
   // What tells this process from others that share `group`, guarded by a lock file. Errors: invalid
@@ -52,6 +54,7 @@ class Process {
   SystemClock clock_;
   MemberStatus status_;
   Metrics metrics_;
+  TopicGuard topics_{config_, status_};
   boost::asio::io_context context_{1};
   std::vector<FileLock> locks_;
   std::vector<RoleTask> tasks_;

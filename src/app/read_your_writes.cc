@@ -16,6 +16,7 @@ namespace asio = boost::asio;
 constexpr std::chrono::milliseconds kPatience{5'000};
 constexpr std::chrono::milliseconds kFirstPause{2};
 constexpr std::chrono::milliseconds kLongestPause{50};
+constexpr std::chrono::milliseconds kAskAgain{1'000};
 constexpr std::size_t kMostWaiting = 1'000;
 
 std::vector<PartitionId> partitions_of(const PartitionOffsets& offsets) {
@@ -28,6 +29,12 @@ std::vector<PartitionId> all_partitions(int count) {
   std::vector<PartitionId> partitions;
   for (PartitionId partition = 0; partition < count; ++partition) partitions.push_back(partition);
   return partitions;
+}
+
+PartitionId last_partition(const std::vector<InputPlace>& places) {
+  PartitionId last = 0;
+  for (const InputPlace& place : places) last = std::max(last, place.partition);
+  return last;
 }
 
 // The first partition that is not there yet.
@@ -60,7 +67,7 @@ asio::awaitable<Result<void>> ReadYourWrites::wait_for(const std::vector<InputPl
 asio::awaitable<Result<void>> ReadYourWrites::follow(const std::vector<InputPlace>& places) {
   const auto deadline = Clock::now() + kPatience;
   const auto& topics = config_.topics;
-  const auto count = co_await input_partitions();
+  const auto count = co_await input_partitions(last_partition(places));
   if (!count) co_return Failure(count.error());
   PartitionOffsets goals;
   for (const auto& [partition, offset] : places) {
@@ -95,12 +102,13 @@ asio::awaitable<Result<void>> ReadYourWrites::follow(const std::vector<InputPlac
                            [&]() { return reader_.positions(topics.cleaned); });
 }
 
-asio::awaitable<Result<int>> ReadYourWrites::input_partitions() {
-  if (input_partitions_ == 0) {
+asio::awaitable<Result<int>> ReadYourWrites::input_partitions(PartitionId last_named) {
+  if (last_named >= input_partitions_ || Clock::now() - asked_at_ > kAskAgain) {
     const auto count = co_await on_worker(
         worker_, [&] { return progress_.partition_count(config_.topics.input); });
     if (!count) co_return count;
     input_partitions_ = *count;
+    asked_at_ = Clock::now();
   }
   co_return input_partitions_;
 }

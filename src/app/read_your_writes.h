@@ -25,8 +25,9 @@ class ReadYourWrites final : public Visibility {
   using Clock = std::chrono::steady_clock;
 
   boost::asio::awaitable<Result<void>> follow(const std::vector<InputPlace>& places);
-  // How many partitions the input has; asked for once.
-  boost::asio::awaitable<Result<int>> input_partitions();
+  // How many partitions the input has; asked for now and then, and when one is named that it had
+  // not, since it may grow.
+  boost::asio::awaitable<Result<int>> input_partitions(PartitionId last_named);
   // Repeats `ask` until its offsets are all at or past the goals.
   template <typename Ask>
   boost::asio::awaitable<Result<void>> reach(const PartitionOffsets& goals, std::string_view what,
@@ -41,6 +42,7 @@ class ReadYourWrites final : public Visibility {
   PostgresReader& reader_;
   KafkaProgress progress_;
   int input_partitions_ = 0;
+  Clock::time_point asked_at_;
   std::size_t waiting_ = 0;
   boost::asio::thread_pool worker_{1};
 };

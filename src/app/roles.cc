@@ -16,6 +16,10 @@ Result<void> run_process(const Config& config, const std::string& name, const st
   for (const AddRole add : roles) {
     if (auto added = add(process); !added) return added;
   }
+  TopicGuard& topics = process.topics();
+  if (topics.is_needed()) {
+    process.add([&topics](const std::stop_token& stop) { return topics.run(stop); });
+  }
   return process.run(listen);
 }
 

@@ -73,6 +73,7 @@ Result<void> add_serve(Process& process) {
   auto intake = KafkaIntake::open(kafka_options(config), options);
   if (!intake) return pass(intake);
   const auto role = std::make_shared<ServeRole>(process, std::move(*intake));
+  process.topics().add(config.topics.input);
   process.answer_with([role](Request request) { return role->handle(std::move(request)); });
   process.add([role](const std::stop_token& stop) { return role->watch_database(stop); });
   return {};

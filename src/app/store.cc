@@ -43,13 +43,18 @@ Result<void> add_store(Process& process) {
   const Config& config = process.config();
   const auto instance = process.take_instance(config.store_group);
   if (!instance) return Failure(instance.error());
+  TopicGuard& topics = process.topics();
+  topics.add(config.topics.cleaned);
+  topics.add(config.topics.state, true);
+  topics.add(config.topics.rejected);
   for (std::size_t i = 0; i < config.store_threads; ++i) {
-    const auto member = std::make_shared<StoreMember>(config, *instance, i, process.clock(),
-                                                      process.status(), process.metrics());
+    const auto member =
+        std::make_shared<StoreMember>(config, *instance, i, process.clock(), process.status(),
+                                      process.metrics(), process.topics());
     process.add([member](const std::stop_token& stop) { return member->run(stop); });
   }
-  const auto devices =
-      std::make_shared<DeviceMember>(config, *instance, process.clock(), process.status());
+  const auto devices = std::make_shared<DeviceMember>(config, *instance, process.clock(),
+                                                      process.status(), process.topics());
   process.add([devices](const std::stop_token& stop) { return devices->run(stop); });
   if (config.upkeep.retention || config.upkeep.compress_after) {
     process.add(

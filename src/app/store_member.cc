@@ -32,22 +32,24 @@ Result<void> restore(CleanedSource& source, RowWriter& store,
 }  // namespace
 
 StoreMember::StoreMember(const Config& config, const std::string& instance, std::size_t number,
-                         Clock& clock, MemberStatus& status, Metrics& metrics)
+                         Clock& clock, MemberStatus& status, Metrics& metrics, TopicGuard& topics)
     : config_(config),
       member_(fmt::format("{}-{}", instance, number)),
       task_(fmt::format("store {}", number)),
       clock_(clock),
       status_(status),
-      metrics_(metrics) {
+      metrics_(metrics),
+      topics_(topics) {
   status_.set(task_, kJoining);
 }
 
 Result<void> StoreMember::run(const std::stop_token& stop) {
-  return keep_joining(task_, stop, clock_, status_, [&] { return store_once(stop); });
+  return topics_.keep_joining(task_, stop, clock_,
+                              [&](const std::stop_token& ends) { return store_once(ends); });
 }
 
 // One membership of the group, with one connection to the database.
-Result<void> StoreMember::store_once(const std::stop_token& stop) {
+Result<void> StoreMember::store_once(const std::stop_token& ends) {
   auto database = open_database(config_);
   if (!database) return pass(database);
   auto store = PostgresStore::open(std::move(*database));
@@ -67,7 +69,7 @@ Result<void> StoreMember::store_once(const std::stop_token& stop) {
     }
   });
   bool is_told = false;  // that nothing keeps it from working
-  while (!stop.stop_requested()) {
+  while (!ends.stop_requested()) {
     const auto batch = (*source)->poll();
     if (!batch) return Failure(batch.error());
     if (!batch->gained.empty()) {

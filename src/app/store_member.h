@@ -6,6 +6,7 @@
 #include "app/config.h"
 #include "app/member_status.h"
 #include "app/metrics.h"
+#include "app/topic_guard.h"
 #include "ports/clock.h"
 
 namespace dwell {
@@ -17,13 +18,13 @@ class StoreMember {
  public:
   // `instance` tells this process from others of the group, `number` its members apart.
   StoreMember(const Config& config, const std::string& instance, std::size_t number, Clock& clock,
-              MemberStatus& status, Metrics& metrics);
+              MemberStatus& status, Metrics& metrics, TopicGuard& topics);
 
   // Until `stop` is asked for. Errors: what joining again cannot mend.
   Result<void> run(const std::stop_token& stop);
 
  private:
-  Result<void> store_once(const std::stop_token& stop);
+  Result<void> store_once(const std::stop_token& ends);
 
   const Config& config_;
   std::string member_;
@@ -31,6 +32,7 @@ class StoreMember {
   Clock& clock_;
   MemberStatus& status_;
   Metrics& metrics_;
+  TopicGuard& topics_;
 };
 
 }  // namespace dwell

@@ -114,6 +114,9 @@ Result<TopicPlan> TopicPlan::make(const Config& config, const TopicAdmin& admin,
   plan.topics.push_back(
       {{"input", names.input, plan.partitions, std::move(of_input)}, std::move(*input)});
   if (plan.has_hop) {
+    const auto cleaned = admin.layout(names.cleaned);
+    if (!cleaned) return Failure(cleaned.error());
+    if (*cleaned) plan.partitions = (*cleaned)->partitions;
     auto added = add("keyed", names.keyed, plan.partitions, keyed_settings(input_limit));
     if (!added) return pass(added);
     Topic& keyed = plan.topics.back();

@@ -43,7 +43,9 @@ bool has_hop(const Config& config, int input_partitions);
 // The topics of the settings, as `dwell clean` needs them, in the order of the flow.
 struct TopicPlan {
   // Of a cluster as it is. An input that does not exist yet will have `new_partitions`. Where the
-  // topic that the rule reads exists, its partition count decides. Errors: those of the admin.
+  // topic that the rule reads exists, its partition count decides; a keyed topic that does not gets
+  // that of the cleaned topic, so that an input that has grown is copied to as many as there were.
+  // Errors: those of the admin.
   static Result<TopicPlan> make(const Config& config, const TopicAdmin& admin, int new_partitions);
 
   struct Topic {

@@ -105,6 +105,21 @@ Result<bool> is_empty(const TopicAdmin& admin, const std::string& topic, int par
                      [](const KafkaClient::Offsets& one) { return one.low == one.high; });
 }
 
+// How to go on where `topic`, which is not empty, has not the partitions of the one that is read.
+std::string mend_of(const Config& config, const TopicPlan& plan, const TopicPlan::Topic& topic) {
+  const int wanted = *topic.wanted.partitions;
+  if (!plan.has_hop && topic.found->layout.partitions < wanted) {
+    return fmt::format(
+        "if topic {} has grown, set input.partitioned_by = none, then `dwell topics create` and "
+        "`dwell topics reset`: its records are copied to topic {} by their device",
+        plan.read_topic, config.topics.keyed);
+  }
+  return fmt::format(
+      "give {}topics.cleaned, topics.state and clean.group new names, then `dwell topics create`: "
+      "the input is cleaned from its beginning",
+      plan.has_hop ? "topics.keyed, " : "");
+}
+
 Result<void> check_partitions(const Config& config, const TopicAdmin& admin, const TopicPlan& plan,
                               const TopicPlan::Topic& topic, Findings& findings) {
   const auto& [wanted, found] = topic;
@@ -113,14 +128,11 @@ Result<void> check_partitions(const Config& config, const TopicAdmin& admin, con
   const auto empty = is_empty(admin, wanted.name, is);
   if (!empty) return Failure(empty.error());
   const auto mend =
-      *empty
-          ? fmt::format(
-                "it is empty: kafka-topics.sh --bootstrap-server {} --delete --topic {}, "
-                "then `dwell topics create`",
-                config.brokers, wanted.name)
-          : std::string(
-                "give topics.cleaned, topics.state and clean.group new names, then `dwell topics "
-                "create`: the input is cleaned from its beginning");
+      *empty ? fmt::format(
+                   "it is empty: kafka-topics.sh --bootstrap-server {} --delete --topic {}, "
+                   "then `dwell topics create`",
+                   config.brokers, wanted.name)
+             : mend_of(config, plan, topic);
   findings.add_wrong(fmt::format("topic {} has {}, topic {} has {}: {}; {}", wanted.name,
                                  partitions(is), plan.read_topic, *wanted.partitions, kWhyFixed,
                                  mend));

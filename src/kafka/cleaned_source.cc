@@ -148,7 +148,7 @@ Result<void> CleanedSource::check_last(const StorePosition& position,
   const KafkaList list(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(list.get(), position.topic.c_str(), position.partition)
       ->offset = position.last->offset;
-  rd_kafka_assign((*reader)->get(), list.get());
+  (void)(*reader)->assign(list.get());
   const KafkaMessage found(
       rd_kafka_consumer_poll((*reader)->get(), static_cast<int>(kPatienceForLast.count())));
   if (!found) return fail(ErrorKind::retry_later, "{}: the broker sends nothing", name);

@@ -9,6 +9,8 @@
 namespace dwell {
 namespace {
 
+constexpr std::chrono::milliseconds kLongestEmptying{500};  // of the queues of a client that ends
+
 // Others have this client's place: its member id, its transactional id, or its partitions.
 bool is_fenced(rd_kafka_resp_err_t code) {
   switch (code) {
@@ -138,8 +140,30 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::make_reader(const KafkaOptions
   return reader;
 }
 
+// What was said of a partition whose topic was deleted, and what holds it, wait for each other: a
+// client that ends would wait for both for ever (librdkafka 2.0.2, its issue 4187).
 KafkaClient::~KafkaClient() {
+  const auto deadline = std::chrono::steady_clock::now() + kLongestEmptying;
+  for (const KafkaQueue& queue : assigned_) {
+    rd_kafka_queue_forward(queue.get(), nullptr);
+    while (std::chrono::steady_clock::now() < deadline) {
+      if (!KafkaEvent(rd_kafka_queue_poll(queue.get(), 0))) break;
+    }
+  }
+  assigned_.clear();
   if (handle_) rd_kafka_destroy_flags(handle_, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+}
+
+rd_kafka_resp_err_t KafkaClient::assign(const rd_kafka_topic_partition_list_t* list) {
+  const auto code = rd_kafka_assign(handle_, list);
+  // Those of before are kept until others come: they may still be on their way out.
+  if (!list || code != RD_KAFKA_RESP_ERR_NO_ERROR) return code;
+  assigned_.clear();
+  for (int i = 0; i < list->cnt; ++i) {
+    const auto& one = list->elems[i];
+    assigned_.emplace_back(rd_kafka_queue_get_partition(handle_, one.topic, one.partition));
+  }
+  return code;
 }
 
 Result<std::string> KafkaClient::cluster_id(std::chrono::milliseconds timeout) const {

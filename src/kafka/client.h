@@ -70,6 +70,9 @@ class KafkaClient {
 
   rd_kafka_t* get() const { return handle_; }
 
+  // Of a consumer: what it reads from now on; without a list, nothing.
+  rd_kafka_resp_err_t assign(const rd_kafka_topic_partition_list_t* list);
+
   // The cluster's own id. Errors: retry_later.
   Result<std::string> cluster_id(std::chrono::milliseconds timeout) const;
   // How many partitions a topic has. Errors: retry_later, not_found.
@@ -93,6 +96,7 @@ class KafkaClient {
 
   std::function<void(int, std::string_view)> on_log_;
   rd_kafka_t* handle_ = nullptr;
+  std::vector<KafkaQueue> assigned_;  // one a partition that is read
 };
 
 // Bytes of a message; without data() where it has none.

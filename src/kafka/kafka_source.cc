@@ -91,8 +91,7 @@ KafkaSource::~KafkaSource() {
 // Lets the client know that what comes is taken, or that what goes is given up.
 rd_kafka_resp_err_t KafkaSource::answer(rd_kafka_event_t* event) const {
   const bool is_coming = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-  return rd_kafka_assign(client_->get(),
-                         is_coming ? rd_kafka_event_topic_partition_list(event) : nullptr);
+  return client_->assign(is_coming ? rd_kafka_event_topic_partition_list(event) : nullptr);
 }
 
 KafkaGroup KafkaSource::group() const {
@@ -159,7 +158,8 @@ Result<void> KafkaSource::take(KafkaEvent event) {
       const auto cause = rd_kafka_fatal_error(client_->get(), reason.data(), reason.size());
       return kafka_failure(cause, "group " + options_.group);
     }
-    auto failure = kafka_failure(code, "brokers");
+    if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) return offset_gone(event.get());
+    auto failure = kafka_failure(code, "topic " + options_.topic);
     // The client goes on by itself from everything else.
     if (failure.value().kind == ErrorKind::retry_later) return {};
     return failure;
@@ -186,6 +186,15 @@ Result<void> KafkaSource::take(KafkaEvent event) {
   }
   events_.push_back(std::move(event));
   return {};
+}
+
+// Whoever joins again asks what became of the topic, and says it.
+Result<void> KafkaSource::offset_gone(rd_kafka_event_t* event) const {
+  const KafkaPlace place(rd_kafka_event_topic_partition(event));
+  const auto name = place ? input_name(options_.topic, place->partition) : options_.topic;
+  return fail(ErrorKind::lost_ownership,
+              "{}: the record to be read next is not there: the topic was made anew or emptied",
+              name);
 }
 
 // The position goes on to the end that was reached.

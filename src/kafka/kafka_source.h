@@ -36,8 +36,8 @@ class KafkaSource final : public Source {
   // Leaves without a word: a static member that comes back soon finds its partitions.
   ~KafkaSource() override;
 
-  // Errors: lost_ownership (this member is not one any more: open another source), retry_later,
-  // fatal (records that should be there are gone; says what to do).
+  // Errors: lost_ownership (this member is not one any more, or the record to be read next is not
+  // there: open another source), not_found (the topic is away), retry_later, fatal.
   Result<Batch> poll() override;
   Result<void> seek(PartitionId partition, std::span<const Position> committed) override;
 
@@ -74,6 +74,7 @@ class KafkaSource final : public Source {
   rd_kafka_resp_err_t answer(rd_kafka_event_t* event) const;
   Result<Batch> changed(rd_kafka_event_t* event);
   Result<void> take(KafkaEvent event);
+  Result<void> offset_gone(rd_kafka_event_t* event) const;
   void end_partition(rd_kafka_event_t* event);
   Batch gathered();
 

@@ -10,6 +10,10 @@ constexpr std::chrono::milliseconds kPatience{5'000};  // for an answer of the b
 Result<std::unique_ptr<KeyHop>> KeyHop::open(const KafkaOptions& kafka,
                                              const KafkaTransactionOptions& options,
                                              KafkaSource& source) {
+  // A transaction would wait for a topic that is not there until its time is over.
+  for (const std::string& topic : options.topics) {
+    if (auto found = source.client().partition_count(topic, kPatience); !found) return pass(found);
+  }
   auto transactions = KafkaTransactions::open(kafka, options);
   if (!transactions) return pass(transactions);
   return std::unique_ptr<KeyHop>(new KeyHop(std::move(*transactions), source));
@@ -53,12 +57,30 @@ Result<void> KeyHop::copy(const Record& record, const rd_kafka_message_t& messag
   return transactions_.produce(output);
 }
 
+// That what is to be copied next is there.
+Result<void> KeyHop::check(PartitionId partition, Offset next) const {
+  const std::string& topic = source_.options().topic;
+  const auto offsets = source_.client().offsets(topic, partition, kPatience);
+  if (!offsets) return Failure(offsets.error());
+  if (next >= offsets->low && next <= offsets->high) return {};
+  return fail(ErrorKind::fatal,
+              "{}: was copied up to offset {}, but {} {}: {}. `kafka-consumer-groups.sh "
+              "--bootstrap-server BROKERS --group {} --topic {} --reset-offsets --to-earliest "
+              "--execute` goes on with what is there",
+              input_name(topic, partition), next, next < offsets->low ? "begins with" : "ends at",
+              next < offsets->low ? offsets->low : offsets->high,
+              next < offsets->low ? "what is between was deleted before it was copied"
+                                  : "the topic was made anew",
+              source_.options().group, topic);
+}
+
 Result<void> KeyHop::start_at_committed(std::span<const PartitionId> partitions) {
   auto committed = source_.committed(partitions, kPatience);
   if (!committed) return pass(committed);
   for (std::size_t i = 0; i < partitions.size(); ++i) {
     std::vector<Position> positions;
     if (const auto& next = (*committed)[i]) {
+      if (auto checked = check(partitions[i], *next); !checked) return checked;
       positions.push_back({input_name(source_.options().topic, partitions[i]), *next, ""});
     }
     if (auto sought = source_.seek(partitions[i], positions); !sought) return sought;

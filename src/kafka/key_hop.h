@@ -12,7 +12,8 @@ namespace dwell {
 // that changes; a record without a usable device id keeps its key.
 class KeyHop {
  public:
-  // Borrows the source, which hands records over whole. `transactions` has one topic.
+  // Borrows the source, which hands records over whole. `transactions` has one topic. Errors: those
+  // of KafkaTransactions::open(), not_found.
   static Result<std::unique_ptr<KeyHop>> open(const KafkaOptions& kafka,
                                               const KafkaTransactionOptions& transactions,
                                               KafkaSource& source);
@@ -27,6 +28,7 @@ class KeyHop {
 
   Result<void> step();
   Result<void> start_at_committed(std::span<const PartitionId> partitions);
+  Result<void> check(PartitionId partition, Offset next) const;
   Result<void> copy(const Record& record, const rd_kafka_message_t& message);
 
   KafkaTransactions transactions_;

@@ -17,6 +17,7 @@ Result<std::unique_ptr<RejectedProducer>> RejectedProducer::open(const KafkaOpti
                         {{"enable.idempotence", "true"},
                          {"message.max.bytes", std::to_string(record_bytes + kRejectedOverhead)},
                          {"compression.codec", "lz4"},
+                         {"topic.metadata.propagation.max.ms", "1000"},  // then it is missing
                          {"partitioner", "murmur2_random"}});
   if (!client) return pass(client);
   KafkaTopic handle(rd_kafka_topic_new((*client)->get(), topic.c_str(), nullptr));

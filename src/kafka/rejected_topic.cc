@@ -125,8 +125,7 @@ Result<std::map<PartitionId, Offset>> RejectedTopic::read(std::span<const Range>
     unfinished[partition] = end;
   }
   if (unfinished.empty()) return stopped;
-  if (const auto code = rd_kafka_assign(client_->get(), list.get());
-      code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+  if (const auto code = client_->assign(list.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return kafka_failure(code, "topic " + name_);
   }
   const auto finish = [&](PartitionId partition, Offset next) {
@@ -159,7 +158,7 @@ Result<std::map<PartitionId, Offset>> RejectedTopic::read(std::span<const Range>
       if (message->offset + 1 == end->second) finish(end->first, end->second);
     }
   }
-  rd_kafka_assign(client_->get(), nullptr);
+  (void)client_->assign(nullptr);
   if (!result) return pass(result);
   return stopped;
 }

@@ -28,6 +28,7 @@ struct StateTopic::Restoring {
   Partition* partition = nullptr;
   std::string input = {};  // its name
   Offset first = 0;        // that the input still has
+  Offset end = 0;          // of the input
   std::optional<Offset> committed = {};
   Offset state_first = 0;
   std::optional<Marker> marker = {};
@@ -108,6 +109,7 @@ Result<void> StateTopic::find_ranges(std::span<Restoring> all) {
     auto state = reader_->offsets(name_, one.partition->id, kPatience);
     if (!state) return pass(state);
     one.first = input->low;
+    one.end = input->high;
     one.state_first = state->low;
   }
   return {};
@@ -132,8 +134,7 @@ Result<void> StateTopic::read(const std::string& topic, std::span<const Range> r
     ends[range.partition] = range.end;
   }
   if (ends.empty()) return {};
-  if (const auto code = rd_kafka_assign(reader_->get(), list.get());
-      code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+  if (const auto code = reader_->assign(list.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return kafka_failure(code, topic);
   }
   Messages wanted;
@@ -172,7 +173,7 @@ Result<void> StateTopic::read(const std::string& topic, std::span<const Range> r
     }
     if (result) result = take(wanted);
   }
-  rd_kafka_assign(reader_->get(), nullptr);
+  (void)reader_->assign(nullptr);
   return result;
 }
 
@@ -274,6 +275,11 @@ Result<void> StateTopic::check(const Restoring& one) const {
     return fail(ErrorKind::invalid,
                 "order.mode: the states of {} were made with {}; set it back, or: {}", one.input,
                 name(marker.rule.order), kStartAnew);
+  }
+  if (*one.committed > one.end) {
+    return fail(ErrorKind::fatal,
+                "{}: group {} stands at offset {}, the topic ends at {}: it was made anew. {}",
+                one.input, group, *one.committed, one.end, kStartAnew);
   }
   if (*one.committed < marker.next) {
     return fail(ErrorKind::fatal,

@@ -32,6 +32,8 @@ Result<KafkaTransactions::Producer> KafkaTransactions::make_producer(
                          {"message.max.bytes", std::to_string(options.message_bytes)},
                          {"compression.codec", "lz4"},
                          {"partitioner", "murmur2_random"},
+                         // A topic that is not there fails at once, and not after half a minute.
+                         {"topic.metadata.propagation.max.ms", "1000"},
                          // Bounds the memory of a checkpoint, whose records go out meanwhile.
                          {"queue.buffering.max.messages", "150000"},
                          {"queue.buffering.max.kbytes", "1048576"},

@@ -115,6 +115,9 @@ class Wire:
         self.close()
 
 
+LISTEN = {"clean": "--clean-listen", "store": "--store-listen"}  # by command, where it is another
+
+
 class Service:
     """One `dwell run` on a free port; stop() and kill() may be followed by start()."""
 
@@ -127,7 +130,8 @@ class Service:
         self.log_path = self.folder / f"{self.command}-{self.starts}.log"
         self.starts += 1
         with open(self.log_path, "wb") as log:
-            self.process = self.dwell.start(self.command, "--listen", "127.0.0.1:0", *self.flags, *more,
+            self.process = self.dwell.start(self.command, LISTEN.get(self.command, "--listen"),
+                                            "127.0.0.1:0", *self.flags, *more,
                                             stdout=subprocess.DEVNULL, stderr=log, **self.options)
         match = wait_until(lambda: SERVING.search(self.log) or self.process.poll() is not None)
         assert match is not True, f"status {self.process.returncode}: {self.log}"

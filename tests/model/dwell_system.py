@@ -1,14 +1,19 @@
-"""The distributed runtime in one process, `dwell run` between Kafka and PostgreSQL."""
+"""The distributed runtime between Kafka and PostgreSQL: in one process, or a role by itself."""
 
 from dwell_service import Service
 
 
 def system(folder, topics, database_url, *more, command="run"):
     """A Service that is not started yet: every role, or one of them as a command of its own."""
-    roles = {"run": [*topics.flags(), "--clean-session-timeout", "6s",
-                     "--store-group", topics.name + "-store"],
+    database = ["--database-url", database_url]
+    clean = [*topics.flags(), "--clean-session-timeout", "6s"]
+    store = ["--store-group", topics.name + "-store"]
+    roles = {"run": [*clean, *store, *database],
+             "clean": clean,
+             "store": ["--brokers", topics.broker.address, "--topics-cleaned", topics.cleaned,
+                       "--topics-state", topics.state, "--topics-rejected", topics.rejected,
+                       "--instance-id", "one", "--clean-session-timeout", "6s", *store, *database],
              "serve": ["--brokers", topics.broker.address, "--topics-input", topics.input,
                        "--topics-keyed", topics.keyed, "--topics-cleaned", topics.cleaned,
-                       "--clean-group", topics.group]}
-    return Service(folder, *roles[command], "--database-url", database_url, *more,
-                   command=command)
+                       "--clean-group", topics.group, *database]}
+    return Service(folder, *roles[command], *more, command=command)

@@ -1,0 +1,154 @@
+#include "kafka/topic_watch.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace dwell {
+namespace {
+
+constexpr std::chrono::milliseconds kPatience{1'000};  // for an answer of the brokers
+constexpr unsigned kOffsetsEvery = 3;                  // looks: they cost two requests a partition
+
+std::string sentence(const std::string& topic, TopicChange change, bool was_there, int before,
+                     int now) {
+  switch (change) {
+    case TopicChange::missing:
+      return was_there
+                 ? fmt::format("topic {} was deleted; `dwell topics create` makes it anew", topic)
+                 : fmt::format("topic {} is missing; `dwell topics create` makes it", topic);
+    case TopicChange::made:
+      return fmt::format("topic {} was made", topic);
+    case TopicChange::made_anew:
+      return fmt::format("topic {} was made anew: what it had is gone", topic);
+    case TopicChange::grown:
+      return fmt::format("topic {} has grown from {} to {} partitions", topic, before, now);
+    case TopicChange::emptied:
+      return fmt::format("topic {} was emptied: what it had is gone", topic);
+    case TopicChange::none:
+      break;
+  }
+  return {};
+}
+
+}  // namespace
+
+TopicChange compare(const TopicSight& before, const TopicSight& now, bool keeps_all) {
+  if (now.partitions == 0) {
+    return before.partitions == 0 ? TopicChange::none : TopicChange::missing;
+  }
+  if (before.partitions == 0 || now.partitions < before.partitions) return TopicChange::made_anew;
+  const std::size_t both = std::min(before.offsets.size(), now.offsets.size());
+  for (std::size_t i = 0; i < both; ++i) {
+    const auto& was = before.offsets[i];
+    const auto& is = now.offsets[i];
+    if (is.high < was.high || is.low < was.low) return TopicChange::made_anew;
+  }
+  if (now.partitions > before.partitions) return TopicChange::grown;
+  for (std::size_t i = 0; keeps_all && i < both; ++i) {
+    if (now.offsets[i].low > before.offsets[i].low) return TopicChange::emptied;
+  }
+  return TopicChange::none;
+}
+
+std::optional<int> TopicWatch::partitions(const std::string& topic) const {
+  const auto found = known_.find(topic);
+  if (found == known_.end() || !found->second.sight) return {};
+  return found->second.sight->partitions;
+}
+
+Result<std::vector<TopicWatch::Told>> TopicWatch::look(std::span<const Topic> topics) {
+  if (auto connected = connect(topics); !connected) return pass(connected);
+  const auto counts = partition_counts();
+  if (!counts) return Failure(counts.error());
+  looks_at_offsets_ = looks_++ % kOffsetsEvery == 0;
+  std::vector<Told> told;
+  for (const Topic& topic : topics) {
+    const auto count = counts->find(topic.name);
+    if (count == counts->end()) continue;
+    const bool was_there = known_[topic.name].was_there;
+    const int before = partitions(topic.name).value_or(0);
+    const auto change = see(topic, count->second);
+    if (change == TopicChange::none) continue;
+    told.push_back(
+        {topic.name, change, sentence(topic.name, change, was_there, before, count->second)});
+  }
+  return told;
+}
+
+TopicChange TopicWatch::see(const Topic& topic, int partitions) {
+  Known& known = known_[topic.name];
+  TopicSight now{partitions, {}};
+  const bool is_new = !known.sight || known.sight->partitions != partitions;
+  if (partitions > 0 && (looks_at_offsets_ || is_new || known.is_suspect)) {
+    now.offsets = offsets(topic.name, partitions);
+  }
+  const bool was_there = std::exchange(known.was_there, known.was_there || partitions > 0);
+  const auto change = compare_with(known, std::move(now), topic.keeps_all);
+  return change == TopicChange::made_anew && !was_there ? TopicChange::made : change;
+}
+
+// What is known is then what is now.
+TopicChange TopicWatch::compare_with(Known& known, TopicSight now, bool keeps_all) const {
+  if (!known.sight) {
+    known.sight = std::move(now);
+    return known.sight->partitions == 0 ? TopicChange::missing : TopicChange::none;
+  }
+  const auto change = compare(*known.sight, now, keeps_all);
+  const bool are_same = known.sight->partitions == now.partitions;
+  if (change == TopicChange::made_anew && are_same && !known.is_suspect) {
+    known.is_suspect = true;
+    return TopicChange::none;
+  }
+  if (!now.offsets.empty()) known.is_suspect = false;
+  // What nobody said now is as it was.
+  if (now.offsets.empty() && are_same) now.offsets = std::move(known.sight->offsets);
+  known.sight = std::move(now);
+  return change;
+}
+
+Result<void> TopicWatch::connect(std::span<const Topic> topics) {
+  if (!client_) {
+    auto made = KafkaClient::make(
+        RD_KAFKA_CONSUMER, kafka_,
+        {{"allow.auto.create.topics", "false"}, {"isolation.level", "read_uncommitted"}});
+    if (!made) return pass(made);
+    client_ = std::move(*made);
+  }
+  for (const Topic& topic : topics) {
+    auto& handle = handles_[topic.name];
+    if (!handle) handle.reset(rd_kafka_topic_new(client_->get(), topic.name.c_str(), nullptr));
+  }
+  return {};
+}
+
+// Of the topics that the brokers speak of, all in one answer.
+Result<std::map<std::string, int>> TopicWatch::partition_counts() const {
+  const struct rd_kafka_metadata* metadata = nullptr;
+  const auto code =
+      rd_kafka_metadata(client_->get(), 0, nullptr, &metadata, static_cast<int>(kPatience.count()));
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_failure(code, "topics");
+  const KafkaHandle<const struct rd_kafka_metadata, rd_kafka_metadata_destroy> owned(metadata);
+  std::map<std::string, int> counts;
+  for (int i = 0; i < metadata->topic_cnt; ++i) {
+    const auto& topic = metadata->topics[i];
+    const bool is_there = topic.err == RD_KAFKA_RESP_ERR_NO_ERROR && topic.partition_cnt > 0;
+    const bool is_missing = topic.err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    if (is_there || is_missing) counts[topic.topic] = is_there ? topic.partition_cnt : 0;
+  }
+  return counts;
+}
+
+std::vector<KafkaClient::Offsets> TopicWatch::offsets(const std::string& topic, int partitions) {
+  std::vector<KafkaClient::Offsets> all;
+  for (int i = 0; i < partitions; ++i) {
+    const auto found = client_->offsets(topic, i, kPatience);
+    if (!found) {
+      looks_at_offsets_ = false;
+      return {};
+    }
+    all.push_back(*found);
+  }
+  return all;
+}
+
+}  // namespace dwell

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <map>
+
+#include "kafka/client.h"
+
+namespace dwell {
+
+// A topic as the brokers have it at one moment.
+struct TopicSight {
+  int partitions = 0;                         // 0: there is no such topic
+  std::vector<KafkaClient::Offsets> offsets;  // of each partition; empty: not asked for
+};
+
+enum class TopicChange { none, missing, made, made_anew, grown, emptied };
+
+// What became of a topic between two moments, never `made`. `keeps_all`: what goes from its
+// beginning is lost; other topics give up what is old. A topic that was away is another one.
+TopicChange compare(const TopicSight& before, const TopicSight& now, bool keeps_all);
+
+// Looks at topics every now and then and tells what is not as it was. Each look waits for the
+// brokers' answers. Not thread-safe.
+class TopicWatch {
+ public:
+  struct Topic {
+    std::string name;
+    bool keeps_all = false;
+  };
+  struct Told {
+    std::string topic;
+    TopicChange change;
+    std::string what;  // a sentence about the topic
+  };
+
+  explicit TopicWatch(const KafkaOptions& kafka) : kafka_(kafka) {}
+
+  // The changes since the look before, and what is missing at the first one. Without an answer
+  // about a topic it counts as unchanged. Errors: retry_later (no broker answers), invalid.
+  Result<std::vector<Told>> look(std::span<const Topic> topics);
+
+  // As of the last look; 0 where there is no such topic, none where nobody said.
+  std::optional<int> partitions(const std::string& topic) const;
+
+ private:
+  struct Known {
+    std::optional<TopicSight> sight;
+    bool was_there = false;   // at any look
+    bool is_suspect = false;  // its ends went back, as they may for a moment when leaders change
+  };
+
+  Result<void> connect(std::span<const Topic> topics);
+  Result<std::map<std::string, int>> partition_counts() const;
+  // None where one of them is not told, which is waited for once a look.
+  std::vector<KafkaClient::Offsets> offsets(const std::string& topic, int partitions);
+  TopicChange see(const Topic& topic, int partitions);
+  TopicChange compare_with(Known& known, TopicSight now, bool keeps_all) const;
+
+  KafkaOptions kafka_;
+  std::unique_ptr<KafkaClient> client_;
+  std::map<std::string, KafkaTopic> handles_;  // what the client asks for together
+  std::map<std::string, Known> known_;
+  unsigned looks_ = 0;
+  bool looks_at_offsets_ = false;  // for the rest of this look
+};
+
+}  // namespace dwell
