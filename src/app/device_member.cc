@@ -6,7 +6,6 @@
 
 #include "app/kafka_options.h"
 #include "app/membership.h"
-#include "app/postgres_options.h"
 #include "kafka/marker.h"
 #include "postgres/device_store.h"
 
@@ -31,7 +30,7 @@ class DeviceReader {
       if (!offsets) return Failure(offsets.error());
       const StorePosition start{partition, cluster_, topic, offsets->low};
       const auto stored = store.positions({&start, 1});
-      if (!stored) return Failure(stored.error());
+      if (!stored) return may_pass(stored.error());
       StorePosition position = stored->front();
       const bool fits = position.cluster == cluster_ && position.next >= offsets->low &&
                         position.next <= offsets->high;
@@ -79,7 +78,7 @@ class DeviceReader {
 
 DeviceMember::DeviceMember(const Config& config, std::string instance, Clock& clock,
                            MemberStatus& status)
-    : config_(config), member_(std::move(instance)), clock_(clock), status_(status) {
+    : config_(config), door_(config), member_(std::move(instance)), clock_(clock), status_(status) {
   status_.set(kTask, kJoining);
 }
 
@@ -89,10 +88,10 @@ Result<void> DeviceMember::run(const std::stop_token& stop) {
 
 // One membership of the group, with one connection to the database.
 Result<void> DeviceMember::store_once(const std::stop_token& stop) {
-  auto database = open_database(config_);
+  auto database = door_.open();
   if (!database) return pass(database);
   auto store = DeviceStore::open(std::move(*database));
-  if (!store) return pass(store);
+  if (!store) return may_pass(store.error());
   KafkaSourceOptions options = source_options(config_, member_);
   options.topic = config_.topics.state;
   options.group = config_.store_group + "-devices";
@@ -110,7 +109,12 @@ Result<void> DeviceMember::store_once(const std::stop_token& stop) {
     if (!batch->gained.empty()) {
       if (auto restored = reader.restore(**store, batch->gained); !restored) return restored;
     }
-    if (auto stored = (*store)->commit(reader.decode(*batch)); !stored) return stored;
+    if (auto stored = (*store)->commit(reader.decode(*batch)); !stored) {
+      return may_pass(stored.error());
+    }
+    for (const std::string& what : (*store)->refused()) {
+      spdlog::warn("topic {}: {}; the device is left out", config_.topics.state, what);
+    }
     if (!is_told && (*source)->has_joined()) {
       status_.set(kTask, "");
       is_told = true;

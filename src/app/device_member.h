@@ -5,6 +5,7 @@
 
 #include "app/config.h"
 #include "app/member_status.h"
+#include "app/postgres_options.h"
 #include "ports/clock.h"
 
 namespace dwell {
@@ -24,6 +25,7 @@ class DeviceMember {
   Result<void> store_once(const std::stop_token& stop);
 
   const Config& config_;
+  DatabaseDoor door_;
   std::string member_;
   Clock& clock_;
   MemberStatus& status_;

@@ -17,6 +17,13 @@ void MemberStatus::set(const std::string& task, std::string reason) {
   reasons_[task] = std::move(reason);
 }
 
+void MemberStatus::warn(const std::string& task, std::string text) {
+  const std::lock_guard lock(mutex_);
+  std::string& known = warnings_[task];
+  if (!text.empty() && known.empty()) spdlog::warn("{}: {}", task, text);
+  known = std::move(text);
+}
+
 void MemberStatus::tell_miskeyed(const Unit& unit) {
   if (unit.miskeyed.empty()) return;
   const std::lock_guard lock(mutex_);
@@ -39,6 +46,9 @@ Health MemberStatus::health() const {
   Health health;
   for (const auto& [task, reason] : reasons_) {
     if (!reason.empty()) health.not_ready_because.push_back(task + ": " + reason);
+  }
+  for (const auto& [task, text] : warnings_) {
+    if (!text.empty()) health.warnings.push_back(task + ": " + text);
   }
   if (miskeyed_ > 0) {
     health.warnings.push_back(

@@ -15,6 +15,8 @@ class MemberStatus {
  public:
   // What keeps `task` from working; empty: nothing does.
   void set(const std::string& task, std::string reason);
+  // What is not as it should be with `task`, though it works; empty: nothing is. Logged once.
+  void warn(const std::string& task, std::string text);
   // The records of the unit whose key is not their device id. The first ones are told.
   void tell_miskeyed(const Unit& unit);
 
@@ -23,6 +25,7 @@ class MemberStatus {
  private:
   mutable std::mutex mutex_;
   std::map<std::string, std::string> reasons_;  // by task
+  std::map<std::string, std::string> warnings_;  // by task
   std::uint64_t miskeyed_ = 0;
   std::vector<std::string> first_miskeyed_;
 };

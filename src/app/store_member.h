@@ -6,7 +6,10 @@
 #include "app/config.h"
 #include "app/member_status.h"
 #include "app/metrics.h"
+#include "app/postgres_options.h"
+#include "kafka/cleaned_source.h"
 #include "ports/clock.h"
+#include "postgres/postgres_store.h"
 
 namespace dwell {
 
@@ -24,13 +27,21 @@ class StoreMember {
 
  private:
   Result<void> store_once(const std::stop_token& stop);
+  Result<void> store_ahead(CleanedSource& source, std::unique_ptr<PostgresStore> store,
+                           const std::stop_token& stop);
+  Result<void> store_carefully(CleanedSource& source, PostgresStore& store,
+                               const std::stop_token& stop);
+  void tell_joined(const CleanedSource& source);
 
   const Config& config_;
+  DatabaseDoor door_;
   std::string member_;
   std::string task_;
   Clock& clock_;
   MemberStatus& status_;
   Metrics& metrics_;
+  bool is_told_ = false;
+  bool is_careful_ = false;  // the database refused a row: batches are stored one after the other
 };
 
 }  // namespace dwell
