@@ -231,7 +231,7 @@ class PgPool::State : public std::enable_shared_from_this<State> {
 
   asio::awaitable<void> open(std::shared_ptr<State> self, Slot* slot) {
     // On the worker: names are looked up and secrets agreed on while others are answered.
-    auto opened = co_await on_worker(worker_, [self] { return self->connect(); });
+    auto opened = co_await on_worker(worker_, [this] { return connect(); });
     is_opening_ = false;
     if (opened) {
       closed_because_.reset();
