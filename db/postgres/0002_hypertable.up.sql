@@ -1,10 +1,17 @@
 -- A hypertable by day where TimescaleDB is; a plain table elsewhere. The chunks of an adopted
 -- hypertable keep their interval, new ones get a day. The default would be a chunk for each
--- 1,000 s, since timestamps are milliseconds.
+-- 1,000 s, since timestamps are milliseconds. `dwell migrate hypertable` runs this once more.
 DO $$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
     IF NOT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb') THEN
+      RETURN;
+    END IF;
+    -- Made where the server has not loaded it, it ends the connection, past any EXCEPTION below.
+    -- Who may not see what is loaded sees the settings of what is.
+    IF NOT EXISTS (SELECT FROM pg_settings
+                   WHERE (name = 'shared_preload_libraries' AND setting LIKE '%timescaledb%')
+                      OR name LIKE 'timescaledb.%') THEN
       RETURN;
     END IF;
     BEGIN

@@ -277,6 +277,8 @@ class CommandLine {
         ->check(CLI::Range(1, kMostSteps))
         ->capture_default_str();
     add("status", "Show which steps were run, and when", show_migrations);
+    add("hypertable", "Make the plain table a hypertable, once TimescaleDB is loaded",
+        migrate_to_hypertable);
   }
 
   void add_topics() {

@@ -52,6 +52,8 @@ Result<void> reset_store(const Config& config, bool is_confirmed);
 Result<void> migrate_up(const Config& config);
 Result<void> migrate_down(const Config& config, int steps);
 Result<void> show_migrations(const Config& config);
+// Makes the plain table of a database a hypertable, where TimescaleDB came later.
+Result<void> migrate_to_hypertable(const Config& config);
 
 struct TopicsArguments {
   std::optional<int> partitions;  // of a new input

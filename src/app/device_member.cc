@@ -6,7 +6,6 @@
 
 #include "app/kafka_options.h"
 #include "app/membership.h"
-#include "app/postgres_options.h"
 #include "kafka/marker.h"
 #include "postgres/device_store.h"
 
@@ -31,7 +30,7 @@ class DeviceReader {
       if (!offsets) return Failure(offsets.error());
       const StorePosition start{partition, cluster_, topic, offsets->low};
       const auto stored = store.positions({&start, 1});
-      if (!stored) return Failure(stored.error());
+      if (!stored) return may_pass(stored.error());
       StorePosition position = stored->front();
       const bool fits = !from_start_ && position.cluster == cluster_ &&
                         position.next >= offsets->low && position.next <= offsets->high;
@@ -81,6 +80,7 @@ class DeviceReader {
 DeviceMember::DeviceMember(const Config& config, std::string instance, Clock& clock,
                            MemberStatus& status, TopicGuard& topics)
     : config_(config),
+      door_(config),
       member_(std::move(instance)),
       clock_(clock),
       status_(status),
@@ -100,10 +100,10 @@ Result<void> DeviceMember::run(const std::stop_token& stop) {
 
 // One membership of the group, with one connection to the database.
 Result<void> DeviceMember::store_once(bool from_start, const std::stop_token& ends) {
-  auto database = open_database(config_);
+  auto database = door_.open();
   if (!database) return pass(database);
   auto store = DeviceStore::open(std::move(*database));
-  if (!store) return pass(store);
+  if (!store) return may_pass(store.error());
   KafkaSourceOptions options = source_options(config_, member_);
   options.topic = config_.topics.state;
   options.group = config_.store_group + "-devices";
@@ -121,7 +121,12 @@ Result<void> DeviceMember::store_once(bool from_start, const std::stop_token& en
     if (!batch->gained.empty()) {
       if (auto restored = reader.restore(**store, batch->gained); !restored) return restored;
     }
-    if (auto stored = (*store)->commit(reader.decode(*batch)); !stored) return stored;
+    if (auto stored = (*store)->commit(reader.decode(*batch)); !stored) {
+      return may_pass(stored.error());
+    }
+    for (const std::string& what : (*store)->refused()) {
+      spdlog::warn("topic {}: {}; the device is left out", config_.topics.state, what);
+    }
     if (!is_told && (*source)->has_joined()) {
       status_.set(kTask, "");
       is_told = true;

@@ -5,6 +5,7 @@
 
 #include "app/config.h"
 #include "app/member_status.h"
+#include "app/postgres_options.h"
 #include "app/topic_guard.h"
 #include "ports/clock.h"
 
@@ -27,6 +28,7 @@ class DeviceMember {
   Result<void> store_once(bool from_start, const std::stop_token& ends);
 
   const Config& config_;
+  DatabaseDoor door_;
   std::string member_;
   Clock& clock_;
   MemberStatus& status_;

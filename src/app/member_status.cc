@@ -8,7 +8,7 @@
 namespace dwell {
 namespace {
 
-constexpr std::size_t kWarnings = 20;  // that are kept
+constexpr std::size_t kEvents = 20;  // that are kept
 constexpr std::uint64_t kNamed = 10;   // records whose key is wrong
 constexpr std::size_t kShownKey = 40;  // columns
 
@@ -19,10 +19,17 @@ void MemberStatus::set(const std::string& task, std::string reason) {
   reasons_[task] = std::move(reason);
 }
 
-void MemberStatus::warn(const std::string& what) {
+void MemberStatus::remember(const std::string& what) {
   const std::lock_guard lock(mutex_);
-  const bool is_known = std::find(warnings_.begin(), warnings_.end(), what) != warnings_.end();
-  if (!is_known && warnings_.size() < kWarnings) warnings_.push_back(what);
+  const bool is_known = std::find(events_.begin(), events_.end(), what) != events_.end();
+  if (!is_known && events_.size() < kEvents) events_.push_back(what);
+}
+
+void MemberStatus::warn(const std::string& task, std::string text) {
+  const std::lock_guard lock(mutex_);
+  std::string& known = warnings_[task];
+  if (!text.empty() && known.empty()) spdlog::warn("{}: {}", task, text);
+  known = std::move(text);
 }
 
 void MemberStatus::tell_miskeyed(const Unit& unit) {
@@ -48,7 +55,10 @@ Health MemberStatus::health() const {
   for (const auto& [task, reason] : reasons_) {
     if (!reason.empty()) health.not_ready_because.push_back(task + ": " + reason);
   }
-  health.warnings = warnings_;
+  health.warnings = events_;
+  for (const auto& [task, text] : warnings_) {
+    if (!text.empty()) health.warnings.push_back(task + ": " + text);
+  }
   if (miskeyed_ > 0) {
     health.warnings.push_back(
         fmt::format("{} records had a key that is not their device id; the first ones follow; set "

@@ -16,7 +16,9 @@ class MemberStatus {
   // What keeps `task` from working; empty: nothing does.
   void set(const std::string& task, std::string reason);
   // What needs no hand now, and should be known: kept until the process ends, once each.
-  void warn(const std::string& what);
+  void remember(const std::string& what);
+  // What is not as it should be with `task`, though it works; empty: nothing is. Logged once.
+  void warn(const std::string& task, std::string text);
   // The records of the unit whose key is not their device id. The first ones are told.
   void tell_miskeyed(const Unit& unit);
 
@@ -25,7 +27,8 @@ class MemberStatus {
  private:
   mutable std::mutex mutex_;
   std::map<std::string, std::string> reasons_;  // by task
-  std::vector<std::string> warnings_;
+  std::vector<std::string> events_;
+  std::map<std::string, std::string> warnings_;  // by task
   std::uint64_t miskeyed_ = 0;
   std::vector<std::string> first_miskeyed_;
 };

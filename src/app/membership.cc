@@ -29,6 +29,7 @@ void wait(const std::stop_token& stop, Milliseconds duration) {
 Result<void> keep_joining(const std::string& task, const std::stop_token& stop, Clock& clock,
                           MemberStatus& status, const std::function<Result<void>()>& once) {
   Milliseconds pause = kFirstWait;
+  std::string told;  // the last cause: said once while it lasts
   for (;;) {
     const auto start = clock.monotonic();
     auto done = once();
@@ -38,11 +39,15 @@ Result<void> keep_joining(const std::string& task, const std::stop_token& stop, 
     }
     const ErrorKind kind = done.error().kind;
     if (!may_try_again(kind)) return done;
-    if (clock.monotonic() - start > kWasWell) pause = kFirstWait;
+    if (clock.monotonic() - start > kWasWell) {
+      pause = kFirstWait;
+      told.clear();
+    }
     const auto cause =
         done.error().message +
         (kind == ErrorKind::not_found ? "; `dwell topics create` makes what is missing" : "");
-    spdlog::warn("{}; trying again in {}", cause, format_duration(pause));
+    if (cause != told) spdlog::warn("{}; trying again in {}", cause, format_duration(pause));
+    told = cause;
     status.set(task, cause);
     wait(stop, pause);
     pause = std::min(pause * 2, kLongestWait);

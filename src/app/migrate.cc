@@ -3,6 +3,7 @@
 #include "app/commands.h"
 #include "app/output.h"
 #include "app/postgres_options.h"
+#include "postgres/hypertable.h"
 #include "postgres/migrations.h"
 
 namespace dwell {
@@ -11,6 +12,9 @@ Result<void> migrate_up(const Config& config) {
   auto database = PgConnection::open(postgres_options(config));
   if (!database) return pass(database);
   if (auto done = migrate(**database); !done) return done;
+  const auto missing = missing_for_hypertable(**database);
+  if (!missing) return Failure(missing.error());
+  if (!missing->empty()) tell(*missing + "\n");
   return show_migrations(config);
 }
 
@@ -24,6 +28,13 @@ Result<void> migrate_down(const Config& config, int steps) {
   const int target = std::max(0, static_cast<int>(run) - steps);
   if (auto done = migrate(**database, target); !done) return done;
   return show_migrations(config);
+}
+
+Result<void> migrate_to_hypertable(const Config& config) {
+  auto database = PgConnection::open(postgres_options(config));
+  if (!database) return pass(database);
+  if (auto made = make_hypertable(**database); !made) return made;
+  return print("device_events_cleaned is a hypertable\n");
 }
 
 Result<void> show_migrations(const Config& config) {

@@ -1,3 +1,7 @@
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+#include <future>
+
 #include "app/kafka_options.h"
 #include "app/membership.h"
 #include "app/postgres_options.h"
@@ -11,6 +15,7 @@ namespace {
 
 constexpr const char* kTask = "serve";
 constexpr Milliseconds kLookAtDatabase{2'000};
+constexpr Milliseconds kLookForStop{50};
 
 // The API over the database, and over the topic that events are posted to.
 class ServeRole {
@@ -19,6 +24,8 @@ class ServeRole {
       : config_(process.config()),
         clock_(process.clock()),
         status_(process.status()),
+        context_(process.context()),
+        door_(config_),
         intake_(std::move(intake)),
         reader_(process.context(), pool_options(config_)),
         visibility_(process.context(), config_, reader_),
@@ -30,21 +37,43 @@ class ServeRole {
 
   boost::asio::awaitable<Routed> handle(Request request) { return api_.handle(std::move(request)); }
 
-  // Brings the database up to date, and tells whether it is there.
+  // Brings the database up to date, and tells whether questions are answered. It keeps no
+  // connection of its own: where the database gives few, questions need them.
   Result<void> watch_database(const std::stop_token& stop) {
     return keep_joining(kTask, stop, clock_, status_, [&]() -> Result<void> {
-      auto database = open_database(config_);
-      if (!database) return pass(database);
-      status_.set(kTask, "");
-      while (!stop.stop_requested()) {
-        if (auto answer = (*database)->execute("SELECT 1"); !answer) return pass(answer);
+      if (!door_.was_open() || !look(stop)) {
+        if (auto database = door_.open(); !database) return pass(database);
+      }
+      for (;;) {
+        if (auto looked = look(stop); !looked) return may_pass(looked.error());
+        if (stop.stop_requested()) return {};
+        status_.set(kTask, "");
         wait(stop, kLookAtDatabase);
       }
-      return {};
     });
   }
 
  private:
+  // Asks the thread that serves.
+  Result<void> look(const std::stop_token& stop) {
+    auto checked = boost::asio::co_spawn(context_, check(), boost::asio::use_future);
+    while (checked.wait_for(kLookForStop) != std::future_status::ready) {
+      if (stop.stop_requested()) return {};
+    }
+    return checked.get();
+  }
+
+  boost::asio::awaitable<Result<void>> check() {
+    auto checked = co_await reader_.check();
+    const PgPoolState connections = reader_.connections();
+    status_.warn(kTask, connections.open > 0 && !connections.shortage.empty()
+                            ? fmt::format("{} of {} connections to the database (serve.connections): {}",
+                                          connections.open, config_.serve_connections,
+                                          connections.shortage)
+                            : "");
+    co_return checked;
+  }
+
   static PgPoolOptions pool_options(const Config& config) {
     PgPoolOptions options;
     options.database = postgres_options(config);
@@ -56,6 +85,8 @@ class ServeRole {
   const Config& config_;
   Clock& clock_;
   MemberStatus& status_;
+  boost::asio::io_context& context_;
+  DatabaseDoor door_;
   std::unique_ptr<KafkaIntake> intake_;
   PostgresReader reader_;
   ReadYourWrites visibility_;

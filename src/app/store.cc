@@ -18,14 +18,15 @@ constexpr const char* kUpkeep = "upkeep";
 // Drops and compresses old rows now and then, on a connection of its own.
 Result<void> keep_database_up(Process& process, const std::stop_token& stop) {
   const Config& config = process.config();
+  DatabaseDoor door(config);
   return keep_joining(kUpkeep, stop, process.clock(), process.status(), [&]() -> Result<void> {
     PgOptions options = postgres_options(config);
     options.statement_timeout = Milliseconds(0);  // old rows may be many
-    auto database = open_database(config, options);
+    auto database = door.open(options);
     if (!database) return pass(database);
     while (!stop.stop_requested()) {
       const auto report = keep_up(**database, config.upkeep, process.clock().wall());
-      if (!report) return Failure(report.error());
+      if (!report) return may_pass(report.error());
       process.status().set(kUpkeep, "");
       if (report->dropped_rows + report->compressed_chunks > 0) {
         spdlog::info("retention: {} rows dropped, {} chunks compressed", report->dropped_rows,

@@ -6,8 +6,11 @@
 #include "app/config.h"
 #include "app/member_status.h"
 #include "app/metrics.h"
+#include "app/postgres_options.h"
 #include "app/topic_guard.h"
+#include "kafka/cleaned_source.h"
 #include "ports/clock.h"
+#include "postgres/postgres_store.h"
 
 namespace dwell {
 
@@ -25,14 +28,22 @@ class StoreMember {
 
  private:
   Result<void> store_once(const std::stop_token& ends);
+  Result<void> store_ahead(CleanedSource& source, std::unique_ptr<PostgresStore> store,
+                           const std::stop_token& ends);
+  Result<void> store_carefully(CleanedSource& source, PostgresStore& store,
+                               const std::stop_token& ends);
+  void tell_joined(const CleanedSource& source);
 
   const Config& config_;
+  DatabaseDoor door_;
   std::string member_;
   std::string task_;
   Clock& clock_;
   MemberStatus& status_;
   Metrics& metrics_;
   TopicGuard& topics_;
+  bool is_told_ = false;
+  bool is_careful_ = false;  // the database refused a row: batches are stored one after the other
 };
 
 }  // namespace dwell

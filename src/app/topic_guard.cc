@@ -56,7 +56,7 @@ void TopicGuard::take(const std::vector<TopicWatch::Told>& changes) {
       missing_[topic] = what;
     } else {
       missing_.erase(topic);
-      if (change != TopicChange::made) status_.warn(what);
+      if (change != TopicChange::made) status_.remember(what);
     }
   }
   std::string reasons;

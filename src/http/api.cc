@@ -141,7 +141,10 @@ std::vector<InputPlace> Api::places_of(Parameters& parameters) const {
 asio::awaitable<std::optional<Reply>> Api::wait_for(const std::vector<InputPlace>& places) {
   if (places.empty() || !parts_.visibility) co_return std::nullopt;
   const auto waited = co_await parts_.visibility->wait_for(places);
-  if (!waited) co_return problem(waited.error());
+  if (!waited) {  // a partition that is not there is the client's
+    const bool is_clients = waited.error().kind == ErrorKind::invalid;
+    co_return is_clients ? problem(waited.error()) : store_problem(waited.error());
+  }
   co_return std::nullopt;
 }
 
@@ -219,7 +222,7 @@ asio::awaitable<Reply> Api::get_timeline(const Request& request, const Target& t
   // One row more than asked for tells whether there is a next page.
   query.limit = limit ? *limit + 1 : kStreamPage;
   auto rows = co_await parts_.reader.timeline(query);
-  if (!rows) co_return problem(rows.error());
+  if (!rows) co_return store_problem(rows.error());
   Reply reply;
   reply.content_type = content_type(*representation);
   reply.headers.emplace_back("Vary", "Accept, Accept-Encoding");
@@ -276,7 +279,7 @@ asio::awaitable<Reply> Api::get_presence(const Request&, const Target& target) {
   if (auto late = co_await wait_for(after)) co_return *late;
 
   const auto page = co_await parts_.reader.presence(query);
-  if (!page) co_return problem(page.error());
+  if (!page) co_return store_problem(page.error());
   json::array devices;
   for (const Presence& presence : page->inside) {
     devices.push_back({{"deviceID", presence.device}, {"since", format_rfc3339(presence.since)}});
@@ -299,7 +302,7 @@ asio::awaitable<Reply> Api::get_device(const Request&, const Target& target) {
   if (auto late = co_await wait_for(after)) co_return *late;
   const std::string& id = target.segments[1];
   const auto found = co_await parts_.reader.device(id);
-  if (!found) co_return problem(found.error());
+  if (!found) co_return store_problem(found.error());
   if (!*found) co_return problem(Status::not_found, "no-such-device", "the device was never seen");
   const DeviceReport& device = **found;
   json::object body{{"deviceID", id}, {"state", "unknown"}};

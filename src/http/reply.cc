@@ -39,4 +39,9 @@ Reply problem(const Error& error) {
   return problem(Status::internal_server_error, "internal", error.message);
 }
 
+Reply store_problem(const Error& error) {
+  const bool blames_client = error.kind == ErrorKind::invalid || error.kind == ErrorKind::not_found;
+  return problem(blames_client ? Error{ErrorKind::fatal, error.message} : error);
+}
+
 }  // namespace dwell

@@ -34,4 +34,7 @@ Reply problem(Status status, std::string_view type, std::string_view detail,
 // An error of a port as a problem: 400, 404, 503 with Retry-After, or 500.
 Reply problem(const Error& error);
 
+// An error of what stores rows as a problem: never the client's. 503 with Retry-After, or 500.
+Reply store_problem(const Error& error);
+
 }  // namespace dwell

@@ -85,13 +85,17 @@ Result<ChangeBatch> CleanedSource::poll() {
 Result<void> CleanedSource::decode(const Slice& slice) {
   StorePosition& position = positions_.at(slice.partition);
   std::vector<RowChange>& changes = changes_[slice.partition];
+  std::vector<std::size_t>& places = places_[slice.partition];
   changes.clear();
+  places.clear();
+  counts_[slice.partition] = slice.records.size();
   std::uint64_t rejected = 0;
   for (std::size_t i = 0; i < slice.records.size(); ++i) {
     const rd_kafka_message_t& message = source_->message(slice.partition, i);
     auto change = decoder_.decode(cleaned_bytes(message));
     if (change) {
       changes.push_back(*change);
+      places.push_back(i);
       continue;
     }
     ++rejected;
@@ -104,6 +108,68 @@ Result<void> CleanedSource::decode(const Slice& slice) {
   }
   slices_.push_back({changes, rejected, position});
   return {};
+}
+
+// Some records of one slice, from `begin` to before `end`.
+struct CleanedSource::Records {
+  const RowSlice& slice;  // whole
+  std::size_t begin;
+  std::size_t end;
+};
+
+Result<std::uint64_t> CleanedSource::commit_apart(const Commit& commit) {
+  std::uint64_t refused = 0;
+  for (const RowSlice& slice : slices_) {
+    const auto found =
+        commit_records({slice, 0, counts_.at(slice.position.partition)}, commit);
+    if (!found) return found;
+    refused += *found;
+  }
+  return refused;
+}
+
+RowSlice CleanedSource::slice_of(const Records& records) const {
+  const auto& [slice, begin, end] = records;
+  const PartitionId partition = slice.position.partition;
+  const auto& places = places_.at(partition);
+  const auto first = std::lower_bound(places.begin(), places.end(), begin) - places.begin();
+  const auto last = std::lower_bound(places.begin(), places.end(), end) - places.begin();
+  RowSlice some = slice;
+  some.changes = slice.changes.subspan(static_cast<std::size_t>(first),
+                                       static_cast<std::size_t>(last - first));
+  some.rejected = end - begin - some.changes.size();
+  if (end < counts_.at(partition)) {
+    some.position.next = source_->message(partition, end).offset;
+    some.position.last = last_of(source_->message(partition, end - 1));
+  }
+  return some;
+}
+
+Result<std::uint64_t> CleanedSource::commit_records(const Records& records,
+                                                    const Commit& commit) {
+  RowSlice slice = slice_of(records);
+  const auto committed = commit(slice);
+  if (committed) return std::uint64_t{0};
+  if (committed.error().kind != ErrorKind::fatal) return Failure(committed.error());
+  const std::size_t count = records.end - records.begin;
+  if (count > 1) {
+    const std::size_t middle = records.begin + count / 2;
+    const auto left = commit_records({records.slice, records.begin, middle}, commit);
+    if (!left) return left;
+    const auto right = commit_records({records.slice, middle, records.end}, commit);
+    if (!right) return right;
+    return *left + *right;
+  }
+  if (slice.changes.empty()) return fail(ErrorKind::retry_later, "{}", committed.error().message);
+  const auto& message = source_->message(slice.position.partition, records.begin);
+  auto sent = rejects_->add(message, source_->options().topic, committed.error().message);
+  if (sent) sent = rejects_->flush();
+  if (!sent) return pass(sent);
+  slice.changes = {};
+  slice.rejected = 1;
+  auto passed = commit(slice);
+  if (!passed) return fail(ErrorKind::retry_later, "{}", passed.error().message);
+  return std::uint64_t{1};
 }
 
 Result<StorePosition> CleanedSource::start(PartitionId partition) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 
 #include "core/cleaned_value.h"
@@ -28,6 +29,13 @@ class CleanedSource {
   // The spans stay valid until the next poll() or seek(). Errors: those of KafkaSource::poll().
   Result<ChangeBatch> poll();
 
+  // Commits the slices of the last poll() one by one, dividing those that `commit` refuses (fatal)
+  // until the records it refuses are found; these go to the rejected topic. Gives how many. Each
+  // record is committed once, in order; a refused one costs as many tries as its slice can be
+  // halved. Errors: those of `commit` but fatal, and those of poll().
+  using Commit = std::function<Result<void>(const RowSlice& slice)>;
+  Result<std::uint64_t> commit_apart(const Commit& commit);
+
   // Where a partition begins, for a store that has nothing of it. Errors: retry_later, not_found.
   Result<StorePosition> start(PartitionId partition) const;
 
@@ -44,6 +52,9 @@ class CleanedSource {
 
   Result<void> check_last(const StorePosition& position, const KafkaClient::Offsets& offsets);
   Result<void> decode(const Slice& slice);
+  struct Records;
+  RowSlice slice_of(const Records& records) const;
+  Result<std::uint64_t> commit_records(const Records& records, const Commit& commit);
 
   KafkaOptions kafka_;
   std::unique_ptr<KafkaSource> source_;
@@ -52,6 +63,8 @@ class CleanedSource {
   CleanedDecoder decoder_;
   std::map<PartitionId, StorePosition> positions_;
   std::map<PartitionId, std::vector<RowChange>> changes_;
+  std::map<PartitionId, std::vector<std::size_t>> places_;  // of the changes among the records
+  std::map<PartitionId, std::size_t> counts_;               // of records
   std::vector<RowSlice> slices_;
 };
 

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <vector>
+
+#include "postgres/address.h"
 
 namespace dwell {
 namespace {
@@ -18,16 +21,23 @@ std::string one_line(const char* text) {
   return line;
 }
 
-// What a SQLSTATE asks for: appendix A of the manual of PostgreSQL.
-ErrorKind kind_of(std::string_view state) {
-  if (state.empty()) return ErrorKind::retry_later;  // the connection broke
-  if (state == "53400") return ErrorKind::fatal;     // a limit that is set, not a lack
-  const auto group = state.substr(0, 2);
-  if (group == "08" || group == "40" || group == "53" || group == "55" || group == "57") {
-    return ErrorKind::retry_later;
+// What PQerrorMessage says of a connection that did not open, or broke, may hold what it was made
+// with.
+std::vector<std::string> secrets_of(PGconn* connection) {
+  struct Free {
+    void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+  };
+  std::vector<std::string> secrets;
+  const auto add = [&](const char* secret) {
+    if (secret) secrets.emplace_back(secret);
+  };
+  add(PQpass(connection));  // also of PGPASSWORD, or of a password file
+  const std::unique_ptr<PQconninfoOption, Free> options(PQconninfo(connection));
+  for (const PQconninfoOption* option = options.get(); option && option->keyword; ++option) {
+    const std::string_view name = option->keyword;
+    if (name == "password" || name == "sslpassword") add(option->val);
   }
-  if (group == "28" || group == "3D" || group == "42") return ErrorKind::invalid;
-  return ErrorKind::fatal;
+  return secrets;
 }
 
 }  // namespace
@@ -40,12 +50,11 @@ std::int64_t PgResult::changed() const {
 }
 
 Result<std::unique_ptr<PgConnection>> PgConnection::open(const PgOptions& options) {
+  if (auto checked = check_address(options.url); !checked) return pass(checked);
   const auto connect_timeout = std::to_string(options.connect_timeout.count());
-  const auto session = fmt::format("-c statement_timeout={} -c client_min_messages=warning {}",
-                                   options.statement_timeout.count(), options.session);
   const auto user_timeout = std::to_string(
       std::max<std::int64_t>(options.statement_timeout.count(), kShortestSilence.count()) + 1'000);
-  const std::array<std::pair<const char*, const char*>, 9> settings{{
+  const std::array<std::pair<const char*, const char*>, 8> settings{{
       {"connect_timeout", connect_timeout.c_str()},
       {"tcp_user_timeout", user_timeout.c_str()},
       {"keepalives_idle", "10"},
@@ -53,11 +62,10 @@ Result<std::unique_ptr<PgConnection>> PgConnection::open(const PgOptions& option
       {"keepalives_count", "3"},
       {"fallback_application_name", "dwell"},
       {"client_encoding", "UTF8"},
-      {"options", session.c_str()},
       {"dbname", options.url.c_str()},  // the last: what the address says counts
   }};
-  std::array<const char*, 10> names{};
-  std::array<const char*, 10> values{};
+  std::array<const char*, 9> names{};
+  std::array<const char*, 9> values{};
   for (std::size_t i = 0; i < settings.size(); ++i) {
     names[i] = settings[i].first;
     values[i] = settings[i].second;
@@ -68,28 +76,49 @@ Result<std::unique_ptr<PgConnection>> PgConnection::open(const PgOptions& option
   const auto text = [](const char* value) { return std::string(value ? value : ""); };
   connection->name_ =
       fmt::format("{}:{}/{}", text(PQhost(handle)), text(PQport(handle)), text(PQdb(handle)));
-  if (connection->is_open()) {
-    PQsetNoticeProcessor(
-        handle, [](void*, const char*) {}, nullptr);
-    return connection;
+  if (!connection->is_open()) {
+    // libpq tells no SQLSTATE here, and words differ with the server's language. Where nobody has
+    // said a password, asking again does not help.
+    return fail(PQconnectionNeedsPassword(handle) == 1 ? ErrorKind::invalid
+                                                       : ErrorKind::retry_later,
+                "database.url: {}", connection->said());
   }
-  // The server's own refusals come as text alone here.
-  const std::string reason = one_line(PQerrorMessage(handle));
-  const bool is_refusal = reason.find("authentication") != reason.npos ||
-                          reason.find("does not exist") != reason.npos ||
-                          reason.find("no pg_hba.conf entry") != reason.npos ||
-                          reason.find("invalid") != reason.npos ||
-                          reason.find("missing \"=\"") != reason.npos;
-  return fail(is_refusal ? ErrorKind::invalid : ErrorKind::retry_later, "database.url: {}", reason);
+  PQsetNoticeProcessor(
+      handle, [](void*, const char*) {}, nullptr);
+  if (auto begun = connection->begin_session(options); !begun) return pass(begun);
+  return connection;
+}
+
+// By SET, since poolers refuse `options` as a part of connecting.
+Result<void> PgConnection::begin_session(const PgOptions& options) {
+  const auto parameter = [&](const char* name) {
+    const char* value = PQparameterStatus(connection_.get(), name);
+    return std::string_view(value ? value : "");
+  };
+  const auto encoding = parameter("server_encoding");
+  if (encoding != "UTF8" && encoding != "SQL_ASCII") {
+    return fail(ErrorKind::invalid,
+                "database {}: its encoding is {}, which cannot hold every device id; make another "
+                "with ENCODING 'UTF8' TEMPLATE template0 and name it in database.url",
+                name_, encoding);
+  }
+  auto set = execute(fmt::format("SET statement_timeout = {}; SET client_min_messages = warning; {}",
+                                 options.statement_timeout.count(), options.session));
+  if (!set) return pass(set);
+  return {};
+}
+
+std::string PgConnection::said() const {
+  return masked(one_line(PQerrorMessage(connection_.get())), secrets_of(connection_.get()));
 }
 
 Failure PgConnection::failure(const PGresult* result) {
   const char* state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
   state_ = state ? state : "";
   const char* primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : nullptr;
-  std::string message = one_line(primary ? primary : PQerrorMessage(connection_.get()));
+  std::string message = primary ? one_line(primary) : said();
   if (state_ == "42P01") message += "; `dwell migrate up` makes what is missing";
-  return fail(kind_of(state_), "database {}: {}", name_, message);
+  return fail(sql_error_kind(state_), "database {}: {}", name_, message);
 }
 
 Result<PgResult> PgConnection::checked(PGresult* result) {

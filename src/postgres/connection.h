@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "postgres/parameters.h"
+#include "postgres/sqlstate.h"
 
 namespace dwell {
 
@@ -18,7 +19,7 @@ struct PgOptions {
   std::string url;
   std::chrono::seconds connect_timeout{5};
   std::chrono::milliseconds statement_timeout{30'000};
-  std::string session = {};  // more settings of the session, each as -c NAME=VALUE
+  std::string session = {};  // more statements that begin a session: SET NAME = VALUE; ...
 };
 
 // Rows of an answer, in the binary format, or the number of rows changed.
@@ -50,9 +51,10 @@ class PgResult {
 
 // A connection to a PostgreSQL server. Not thread-safe.
 //
-// Errors name the database and what the server said, and their kind says what to do: retry_later
-// (the server or the way to it is gone, out of resources, timeouts, deadlocks; most need another
-// connection: see is_open()), invalid (wrong address or rights, no layout), fatal.
+// Errors name the database and what the server said, never a secret of its address, and their kind
+// says what to do (sqlstate.h): retry_later (whatever the server or who runs it can mend; most need
+// another connection: see is_open()), fatal (it refuses what was to be written). open() also gives
+// invalid: an address or a database that cannot be used.
 class PgConnection {
  public:
   static Result<std::unique_ptr<PgConnection>> open(const PgOptions& options);
@@ -60,7 +62,9 @@ class PgConnection {
   bool is_open() const { return PQstatus(connection_.get()) == CONNECTION_OK; }
   // HOST:PORT/DATABASE, for messages: no secrets.
   const std::string& name() const { return name_; }
-  // Whether the last failure was an insert of a key that is there.
+  // What the last failure asks for.
+  SqlRemedy remedy() const { return sql_remedy(state_); }
+  // Whether it was an insert of a key that is there.
   bool was_unique_violation() const { return state_ == "23505"; }
 
   // Statements without parameters, separated by semicolons.
@@ -87,6 +91,8 @@ class PgConnection {
   };
   explicit PgConnection(PGconn* connection) : connection_(connection) {}
 
+  Result<void> begin_session(const PgOptions& options);
+  std::string said() const;  // by libpq, without secrets
   Failure failure(const PGresult* result);
 
   std::unique_ptr<PGconn, Finish> connection_;

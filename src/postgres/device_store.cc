@@ -70,8 +70,16 @@ Result<std::vector<StorePosition>> DeviceStore::positions(std::span<const StoreP
 }
 
 Result<void> DeviceStore::commit(std::span<const DeviceSlice> slices) {
+  refused_.clear();
   if (slices.empty()) return {};
-  if (auto written = write(slices); !written) {
+  is_careful_ = false;
+  auto written = write(slices);
+  if (!written && written.error().kind == ErrorKind::fatal) {  // one of the devices
+    (void)database_->execute("ROLLBACK");
+    is_careful_ = true;
+    written = write(slices);
+  }
+  if (!written) {
     (void)database_->execute("ROLLBACK");  // others may go on at once
     return written;
   }
@@ -95,7 +103,9 @@ Result<void> DeviceStore::write(std::span<const DeviceSlice> slices) {
             [](const auto& a, const auto& b) { return a.device < b.device; });
   for (std::size_t begin = 0; begin < last.size(); begin += kTogether) {
     const std::size_t count = std::min(kTogether, last.size() - begin);
-    if (auto written = put({&last[begin], count}); !written) return written;
+    const std::span<const DeviceOutcomes> some(&last[begin], count);
+    auto written = is_careful_ ? put_accepted(some) : put(some);
+    if (!written) return written;
   }
   return {};
 }
@@ -115,6 +125,24 @@ Result<void> DeviceStore::move(const StorePosition& position) {
   if (moved->rows() == 1) return {};
   return fail(ErrorKind::lost_ownership, "database {}: another store has gone on with {}/{}",
               database_->name(), position.topic, position.partition);
+}
+
+// Halves what is refused until the devices are found.
+Result<void> DeviceStore::put_accepted(std::span<const DeviceOutcomes> devices) {
+  auto saved = database_->execute("SAVEPOINT devices");
+  if (!saved) return pass(saved);
+  const auto written = put(devices);
+  auto left = database_->execute(written ? "RELEASE devices" : "ROLLBACK TO devices; RELEASE devices");
+  if (written && left) return {};
+  if (!written && written.error().kind != ErrorKind::fatal) return written;
+  if (!left) return pass(left);
+  if (devices.size() == 1) {
+    refused_.push_back(written.error().message);
+    return {};
+  }
+  const std::size_t half = devices.size() / 2;
+  if (auto first = put_accepted(devices.first(half)); !first) return first;
+  return put_accepted(devices.subspan(half));
 }
 
 Result<void> DeviceStore::put(std::span<const DeviceOutcomes> devices) {

@@ -23,8 +23,8 @@ struct DeviceSlice {
 };
 
 // Keeps the outcomes of each device in the table dwell_device, with how far the state topic is
-// read. The last word on a device stands: reading states once more changes nothing. One thread at a
-// time.
+// read. The last word on a device stands: reading states once more changes nothing. A device that
+// the database refuses is left out, with what it said. One thread at a time.
 class DeviceStore {
  public:
   // Errors: those of PgConnection; invalid (the layout is not that of this release).
@@ -36,15 +36,21 @@ class DeviceStore {
   // as of RowStore.
   Result<void> commit(std::span<const DeviceSlice> slices);
 
+  // What the database said of each device that the last commit left out.
+  const std::vector<std::string>& refused() const { return refused_; }
+
  private:
   explicit DeviceStore(std::unique_ptr<PgConnection> database) : database_(std::move(database)) {}
 
   Result<void> write(std::span<const DeviceSlice> slices);
   Result<void> move(const StorePosition& position);
   Result<void> put(std::span<const DeviceOutcomes> devices);
+  Result<void> put_accepted(std::span<const DeviceOutcomes> devices);
 
   std::unique_ptr<PgConnection> database_;
   std::map<PartitionId, Offset> next_;  // as of the last commit
+  std::vector<std::string> refused_;
+  bool is_careful_ = false;  // savepoints tell which devices are refused
 };
 
 }  // namespace dwell

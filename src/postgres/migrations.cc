@@ -62,11 +62,45 @@ Result<void> run_step(PgConnection& database, int step, bool is_up) {
 
 }  // namespace
 
-Result<void> migrate(PgConnection& database, int target) {
+// What of the tables is not as the statements of this release take it: in words, or no row. Looks
+// at the catalog alone, which no lock of a table holds up.
+const char* const kFaultOfLayout =
+    "SELECT CASE WHEN c.oid IS NULL THEN w.relation || ' is missing' "
+    "WHEN a.attnum IS NULL THEN w.relation || '.' || w.name || ' is missing' "
+    "WHEN NOT has_column_privilege(c.oid, a.attnum, 'SELECT') "
+    "THEN w.relation || ' may not be read by ' || current_user "
+    "ELSE w.relation || '.' || w.name || ' is of type ' || format_type(a.atttypid, a.atttypmod) "
+    "|| ', not ' || w.type END "
+    "FROM (VALUES ('device_events_cleaned', 'device_id', 'text'), "
+    "('device_events_cleaned', 'event_type', 'text'), "
+    "('device_events_cleaned', 'timestamp', 'bigint'), "
+    "('device_events_cleaned', 'rank', 'bigint'), ('device_events_cleaned', 'seq', 'bigint'), "
+    "('dwell_device', 'device_id', 'text'), ('dwell_device', 'last_seen', 'bigint'), "
+    "('dwell_device', 'accepted', 'bigint'), ('dwell_device', 'repeated_enter', 'bigint'), "
+    "('dwell_device', 'repeated_exit', 'bigint'), ('dwell_device', 'duplicate', 'bigint'), "
+    "('dwell_device', 'initial_exit', 'bigint'), ('dwell_device', 'promoted', 'bigint'), "
+    "('dwell_device', 'retracted', 'bigint'), ('dwell_position', 'topic', 'text'), "
+    "('dwell_position', 'partition', 'bigint'), ('dwell_position', 'next', 'bigint'), "
+    "('dwell_fact', 'name', 'text')) AS w(relation, name, type) "
+    "LEFT JOIN pg_class AS c ON c.oid = to_regclass(w.relation) "
+    "LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = w.name "
+    "AND NOT a.attisdropped "
+    "WHERE a.attnum IS NULL OR NOT has_column_privilege(c.oid, a.attnum, 'SELECT') "
+    "OR (format_type(a.atttypid, NULL) <> w.type "
+    "AND NOT (w.type = 'text' AND format_type(a.atttypid, NULL) = 'character varying')) LIMIT 1";
+
+Result<void> take_turn(PgConnection& database, const std::function<Result<void>()>& work) {
   // Held until the end of the session, or as long as it takes another process to do the same.
   auto locked = database.run("SELECT pg_advisory_lock($1)", PgParameters().integer(kLock));
   if (!locked) return pass(locked);
-  const auto run = [&]() -> Result<void> {
+  auto outcome = work();
+  auto unlocked = database.run("SELECT pg_advisory_unlock($1)", PgParameters().integer(kLock));
+  if (outcome && !unlocked) return pass(unlocked);
+  return outcome;
+}
+
+Result<void> migrate(PgConnection& database, int target) {
+  return take_turn(database, [&]() -> Result<void> {
     auto step = current_step(database);
     if (!step) return pass(step);
     for (int next = *step + 1; next <= target; ++next) {
@@ -76,11 +110,7 @@ Result<void> migrate(PgConnection& database, int target) {
       if (auto done = run_step(database, last, false); !done) return done;
     }
     return {};
-  };
-  auto outcome = run();
-  auto unlocked = database.run("SELECT pg_advisory_unlock($1)", PgParameters().integer(kLock));
-  if (outcome && !unlocked) return pass(unlocked);
-  return outcome;
+  });
 }
 
 Result<void> migrate(PgConnection& database) {
@@ -111,7 +141,17 @@ Result<void> check_schema(PgConnection& database) {
                 "database {}: has an older layout or none; run `dwell migrate up`",
                 database.name());
   }
-  return {};
+  auto fault = database.execute(kFaultOfLayout);
+  if (!fault) return pass(fault);
+  return check_layout(*fault);
+}
+
+Result<void> check_layout(const PgResult& answer) {
+  if (answer.rows() == 0) return {};
+  return fail(ErrorKind::invalid,
+              "database: {}; change it back, or grant what is missing (`dwell migrate up` makes "
+              "what was dropped together with its steps)",
+              answer.bytes(0, 0));
 }
 
 }  // namespace dwell

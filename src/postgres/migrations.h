@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -10,10 +11,6 @@ namespace dwell {
 
 // The steps of db/postgres, built into the binary.
 const std::vector<Migration>& postgres_migrations();
-
-// Asks whether the rows are in a hypertable: one integer.
-inline constexpr const char* kIsHypertable =
-    "SELECT EXISTS (SELECT FROM dwell_fact WHERE name = 'hypertable')::int";
 
 // A step and when it was run, as PostgreSQL shows times; empty: it was not.
 struct MigrationStatus {
@@ -27,9 +24,18 @@ struct MigrationStatus {
 Result<void> migrate(PgConnection& database, int target);
 Result<void> migrate(PgConnection& database);
 
+// Runs `work` while no other process changes the layout.
+Result<void> take_turn(PgConnection& database, const std::function<Result<void>()>& work);
+
 Result<std::vector<MigrationStatus>> migration_status(PgConnection& database);
 
-// Whether all steps were run; if not, says how to run them.
+// Whether all steps were run, and the tables are still what they made. Errors: invalid (says what
+// to do), and those of PgConnection.
 Result<void> check_schema(PgConnection& database);
+
+// The question behind it about the tables, and what its answer means. It looks at the catalog
+// alone, which no lock of a table holds up.
+extern const char* const kFaultOfLayout;
+Result<void> check_layout(const PgResult& answer);
 
 }  // namespace dwell

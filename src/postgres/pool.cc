@@ -53,6 +53,14 @@ class Slot {
     return std::move(connection_);
   }
 
+  // Whether it answered before, so that it may have broken while nobody used it.
+  bool is_used() const { return !prepared_.empty(); }
+  // Lets the connection go if the server ended it meanwhile.
+  void notice_end() {
+    if (!is_open()) return;
+    if (PQconsumeInput(connection_->get()) != 1 || !is_open()) (void)release();
+  }
+
   bool has(std::size_t statement) const { return prepared_.contains(statement); }
   void has_prepared(std::size_t statement) { prepared_.insert(statement); }
 
@@ -76,25 +84,33 @@ class PgPool::State : public std::enable_shared_from_this<State> {
       names_.push_back(fmt::format("s{}", i));
     }
     for (std::size_t i = 0; i < options_.connections; ++i) {
-      free_.push_back(&slots_.emplace_back(context));
+      closed_.push_back(&slots_.emplace_back(context));
     }
   }
 
   asio::awaitable<Result<PgResult>> run(std::size_t statement, const PgParameters& parameters) {
     const Question question{statement, parameters, steady_clock::now() + options_.patience};
-    Lease lease(*this, question);
-    if (!lease.take_free() && !co_await lease.wait()) {
-      co_return fail(ErrorKind::retry_later, "too many questions at a time");
-    }
-    Slot& slot = lease.slot();
-    slot.is_abandoned = false;
-    if (slot.is_open()) {
+    for (;;) {
+      Lease lease(*this, question);
+      if (auto got = co_await lease.take(); !got) co_return pass(got);
+      Slot& slot = lease.slot();
+      slot.is_abandoned = false;
+      const bool was_used = slot.is_used();
       auto answer = co_await ask(slot, question);
-      if (answer || slot.is_open() || slot.is_abandoned) co_return answer;
+      if (answer || slot.is_open() || slot.is_abandoned || !was_used) co_return answer;
+      // It broke while nobody used it, most likely: the server was started anew. Once more; each
+      // such connection is gone then, and a new one is not asked twice.
+      for (Slot* idle : free_) idle->notice_end();
     }
-    // It broke while nobody used it, most likely: the server was started anew.
-    if (auto opened = co_await open(slot); !opened) co_return pass(opened);
-    co_return co_await ask(slot, question);
+  }
+
+  PgPoolState state() const {
+    PgPoolState state;
+    state.open = static_cast<std::size_t>(
+        std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.is_open(); }));
+    state.idle = free_.size();
+    if (closed_because_) state.shortage = closed_because_->message;
+    return state;
   }
 
   asio::awaitable<void> sweep() {
@@ -107,6 +123,7 @@ class PgPool::State : public std::enable_shared_from_this<State> {
         const bool is_busy = std::find(free_.begin(), free_.end(), &slot) == free_.end();
         if (is_busy && slot.socket().is_open() && now > slot.deadline) slot.socket().cancel();
       }
+      if (!waiting_.empty()) grow();
     }
   }
 
@@ -138,21 +155,26 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
 
-    bool take_free() {
-      if (state_->free_.empty()) return false;
-      slot_ = state_->free_.back();
-      slot_->deadline = question_.deadline;
-      state_->free_.pop_back();
-      return true;
-    }
-
-    // False: none came free in time.
-    asio::awaitable<bool> wait() {
-      if (state_->waiting_.size() >= state_->options_.waiting) co_return false;
+    // An open connection: one that is free, or the first that comes free or can be opened.
+    asio::awaitable<Result<void>> take() {
+      slot_ = state_->take_open();
+      if (slot_) {
+        slot_->deadline = question_.deadline;
+        co_return Result<void>();
+      }
+      if (state_->waiting_.size() >= state_->options_.waiting) {
+        co_return fail(ErrorKind::retry_later, "too many questions at a time");
+      }
       place_ = state_->waiting_.insert(state_->waiting_.end(), this);
+      state_->grow();
+      if (refused_) co_return Failure(*refused_);
       timer_.emplace(state_->context_).expires_at(question_.deadline);
       co_await timer_->async_wait(kAwait);
-      co_return slot_ != nullptr;
+      if (slot_) co_return Result<void>();
+      if (refused_) co_return Failure(*refused_);
+      co_return fail(ErrorKind::retry_later, "no connection to the database came free in time{}{}",
+                     state_->closed_because_ ? "; more of them: " : "",
+                     state_->closed_because_ ? state_->closed_because_->message : "");
     }
 
     // Asks at once, if it can: the database works while the last answer is made use of.
@@ -164,6 +186,12 @@ class PgPool::State : public std::enable_shared_from_this<State> {
       timer_->cancel();
     }
 
+    void refuse(const Error& why) {
+      refused_ = why;
+      place_ = state_->waiting_.end();
+      if (timer_) timer_->cancel();
+    }
+
     Slot& slot() { return *slot_; }
 
    private:
@@ -172,12 +200,76 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     std::optional<asio::steady_timer> timer_;  // while it waits
     std::list<Lease*>::iterator place_;
     Slot* slot_ = nullptr;
+    std::optional<Error> refused_;  // instead of a slot
   };
+
+  // The one used last first; nullptr: all are busy or closed.
+  Slot* take_open() {
+    while (!free_.empty()) {
+      Slot* const slot = free_.back();
+      free_.pop_back();
+      if (slot->is_open()) return slot;
+      closed_.push_back(slot);
+    }
+    return nullptr;
+  }
+
+  // Opens one more connection for those that wait. Where none opens they wait for the open ones,
+  // and where there is none either they are told why.
+  void grow() {
+    if (is_opening_) return;  // one after the other, on one worker
+    if (steady_clock::now() < closed_until_) {
+      if (!has_open()) refuse_all();
+      return;
+    }
+    if (closed_.empty() || is_closed_) return;
+    Slot* const slot = closed_.back();
+    closed_.pop_back();
+    is_opening_ = true;
+    asio::co_spawn(context_, open(shared_from_this(), slot), asio::detached);
+  }
+
+  asio::awaitable<void> open(std::shared_ptr<State> self, Slot* slot) {
+    // On the worker: names are looked up and secrets agreed on while others are answered.
+    auto opened = co_await on_worker(worker_, [this] { return connect(); });
+    is_opening_ = false;
+    if (opened) {
+      closed_because_.reset();
+      pause_ = kFirstPause;
+      slot->hold(std::move(*opened));
+      give_back(*slot);
+      if (!waiting_.empty()) grow();
+      co_return;
+    }
+    closed_.push_back(slot);
+    closed_because_ = opened.error();
+    closed_until_ = steady_clock::now() + pause_;
+    pause_ = std::min(2 * pause_, kLongestPause);
+    if (!has_open()) refuse_all();
+  }
+
+  bool has_open() const {
+    return std::any_of(slots_.begin(), slots_.end(),
+                       [](const Slot& slot) { return slot.is_open(); });
+  }
+
+  void refuse_all() {
+    while (!waiting_.empty()) {
+      Lease* const next = waiting_.front();
+      waiting_.pop_front();
+      next->refuse(*closed_because_);
+    }
+  }
 
   void give_back(Slot& slot) {
     if (slot.is_asked) (void)abandon(slot);  // the asker left before the answer
+    if (!slot.is_open()) {
+      closed_.push_back(&slot);
+      if (!waiting_.empty()) grow();
+      return;
+    }
     if (waiting_.empty()) {
-      free_.push_back(&slot);  // the one used last is used first
+      free_.push_back(&slot);
       return;
     }
     Lease* const next = waiting_.front();
@@ -185,28 +277,13 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     next->give(slot);
   }
 
-  // Opened on the worker: names are looked up and secrets agreed on while others are answered.
-  asio::awaitable<Result<void>> open(Slot& slot) {
-    auto opened = co_await on_worker(worker_, [this] { return connect(); });
-    if (!opened) co_return pass(opened);
-    slot.hold(std::move(*opened));
-    co_return Result<void>();
-  }
-
-  // The worker's thread alone.
-  Result<std::unique_ptr<PgConnection>> connect() {
-    if (steady_clock::now() < closed_until_) return Failure(closed_because_);
+  // The worker's thread alone. What is wrong with a database that is served may be mended.
+  Result<std::unique_ptr<PgConnection>> connect() const {
     auto connection = PgConnection::open(options_.database);
     if (connection) {
       if (auto checked = check_schema(**connection); !checked) connection = pass(checked);
     }
-    if (connection) {
-      pause_ = kFirstPause;
-    } else {
-      closed_because_ = connection.error();
-      closed_until_ = steady_clock::now() + pause_;
-      pause_ = std::min(2 * pause_, kLongestPause);
-    }
+    if (!connection) connection.error().kind = ErrorKind::retry_later;
     return connection;
   }
 
@@ -252,7 +329,9 @@ class PgPool::State : public std::enable_shared_from_this<State> {
       answer = slot.connection().checked(result);
     }
     slot.is_asked = false;
-    if (!slot.connection().is_open()) (void)slot.release();
+    PgConnection& connection = slot.connection();
+    const bool is_stale = !answer && connection.remedy() == SqlRemedy::prepare;
+    if (!connection.is_open() || is_stale) (void)slot.release();
     co_return answer;
   }
 
@@ -276,14 +355,15 @@ class PgPool::State : public std::enable_shared_from_this<State> {
   const PgPoolOptions options_;
   std::vector<std::string> names_;  // of the statements
   std::list<Slot> slots_;
-  std::vector<Slot*> free_;
+  std::vector<Slot*> free_;    // open, as far as is known, and not asked
+  std::vector<Slot*> closed_;  // and not being opened
   std::list<Lease*> waiting_;
   asio::steady_timer sweep_;
   bool is_closed_ = false;
 
-  // The worker's thread alone.
+  bool is_opening_ = false;
+  std::optional<Error> closed_because_;  // what kept the last one from opening
   steady_clock::time_point closed_until_{};
-  Error closed_because_{ErrorKind::retry_later, ""};
   std::chrono::milliseconds pause_ = kFirstPause;
   asio::thread_pool worker_{1};  // for what waits
 };
@@ -300,6 +380,10 @@ PgPool::~PgPool() {
 asio::awaitable<Result<PgResult>> PgPool::run(std::size_t statement,
                                               const PgParameters& parameters) {
   return state_->run(statement, parameters);
+}
+
+PgPoolState PgPool::state() const {
+  return state_->state();
 }
 
 }  // namespace dwell

@@ -19,9 +19,16 @@ struct PgPoolOptions {
   std::chrono::milliseconds patience{5'000};  // from asking to the answer
 };
 
+struct PgPoolState {
+  std::size_t open = 0;  // connections
+  std::size_t idle = 0;  // those of them that nobody asks
+  std::string shortage;  // why there is no further one; empty: none was refused lately
+};
+
 // Connections that answer prepared statements for many coroutines of one thread. They are opened
 // when they are needed, and anew when they broke: a question that met a broken one is asked once
-// more. A question that takes too long, or whose asker is cancelled, is cancelled at the server.
+// more. Where the server gives fewer than `connections`, questions wait for those that are open. A
+// question that takes too long, or whose asker is cancelled, is cancelled at the server.
 class PgPool {
  public:
   // `context` is run by the thread that uses the pool, and outlives it.
@@ -34,6 +41,7 @@ class PgPool {
   // database is away, too many wait, or the answer took too long.
   boost::asio::awaitable<Result<PgResult>> run(std::size_t statement,
                                                const PgParameters& parameters);
+  PgPoolState state() const;
 
  private:
   class State;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "postgres/hypertable.h"
 #include "postgres/migrations.h"
 
 namespace dwell {
@@ -20,7 +21,8 @@ enum StatementNumber : std::size_t {
   kDevice,
   kPositions,
   kHypertable,
-  kLastStatement = kHypertable
+  kFault,
+  kLastStatement = kFault
 };
 
 // Rows of one device, $1, from $2 to $3: the first $4 by time, with all others of the last one's
@@ -98,13 +100,15 @@ std::vector<std::string> statements() {
       last_runs("(SELECT $2::text AS device_id)"));
   all[kPositions] = "SELECT partition, next FROM dwell_position WHERE topic = $1";
   all[kHypertable] = kIsHypertable;
+  all[kFault] = kFaultOfLayout;
   return all;
 }
 
 PgPoolOptions with_statements(PgPoolOptions options) {
   // Prepared plans are made for any device. Few rows are expected of it then, which would be read
   // and sorted whole for a page; by the index a page costs what it holds.
-  options.database.session = "-c default_transaction_read_only=on -c enable_sort=off -c jit=off";
+  options.database.session =
+      "SET default_transaction_read_only = on; SET enable_sort = off; SET jit = off";
   options.database.connect_timeout = std::chrono::seconds(3);
   options.database.statement_timeout = options.patience;
   options.statements = statements();
@@ -236,6 +240,15 @@ asio::awaitable<Result<std::optional<DeviceReport>>> PostgresReader::device(cons
   if (!answer->is_null(0, 1)) report.last_run = row_of(*answer, 0, 1);
   report.first_seen = has_rows ? from_ms(answer->integer(0, 5)) : report.outcomes->last_seen;
   co_return std::optional(std::move(report));
+}
+
+asio::awaitable<Result<void>> PostgresReader::check() {
+  const PgPoolState state = pool_.state();
+  if (state.open > 0 && state.idle == 0) co_return Result<void>();
+  const auto answer = co_await pool_.run(kFault, PgParameters());
+  if (!answer) co_return Failure(answer.error());
+  is_hypertable_.reset();  // it may have become one
+  co_return check_layout(*answer);
 }
 
 asio::awaitable<Result<std::map<PartitionId, Offset>>> PostgresReader::positions(

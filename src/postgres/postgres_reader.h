@@ -23,6 +23,12 @@ class PostgresReader final : public AsyncTimelineReader {
   // How far each partition of the cleaned topic is stored.
   boost::asio::awaitable<Result<std::map<PartitionId, Offset>>> positions(const std::string& topic);
 
+  // Whether questions can be answered: the database is there, and its tables are as they should be.
+  // Asks it by a connection that nobody else needs; where all are busy they are there. Errors:
+  // those of PgPool, invalid.
+  boost::asio::awaitable<Result<void>> check();
+  PgPoolState connections() const { return pool_.state(); }
+
  private:
   boost::asio::awaitable<Result<bool>> is_hypertable();
 

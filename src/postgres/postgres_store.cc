@@ -87,12 +87,17 @@ Result<void> PostgresStore::commit(const RowBatch& batch) {
 Result<void> PostgresStore::write(const RowBatch& batch) {
   counts_.assign(batch.parts().size(), {});
   late_rows_.assign(batch.parts().size(), {});
+  // Only what is about rows may be refused for a row's sake.
+  const auto not_of_rows = [](Result<void> done) -> Result<void> {
+    if (!done && done.error().kind == ErrorKind::fatal) done.error().kind = ErrorKind::retry_later;
+    return done;
+  };
   auto begun = database_->execute("BEGIN");
   if (!begun) return pass(begun);
-  if (auto held = hold_positions(batch); !held) return held;
+  if (auto held = not_of_rows(hold_positions(batch)); !held) return held;
   if (auto retracted = retract(batch); !retracted) return retracted;
   if (auto inserted = insert_rows(batch); !inserted) return inserted;
-  return count(batch);
+  return not_of_rows(count(batch));
 }
 
 // Holds the positions until the end of the transaction, if they are where this store left them.

@@ -1,17 +1,11 @@
 #include "postgres/upkeep.h"
 
-#include "postgres/migrations.h"
+#include "postgres/hypertable.h"
 
 namespace dwell {
 namespace {
 
 constexpr const char* kTakeTurn = "SELECT pg_try_advisory_xact_lock(7364020111)::int";
-
-Result<bool> is_hypertable(PgConnection& database) {
-  auto found = database.run(kIsHypertable, PgParameters());
-  if (!found) return pass(found);
-  return found->integer(0, 0) != 0;
-}
 
 Result<std::int64_t> drop_rows(PgConnection& database, std::int64_t edge) {
   auto dropped = database.run("DELETE FROM device_events_cleaned WHERE timestamp < $1",

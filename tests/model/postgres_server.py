@@ -32,13 +32,14 @@ class PostgresServer:
             shutil.chown(self.folder, self.owner, self.owner)
         self.port = free_ports(1)[0]
         self.process = None
+        self.programs = programs()
         self.log = self.folder / "log"
         self._start("initdb", "--no-sync", "-A", "trust", "-U", USER, "-E", "UTF8", "--locale",
                     "C.UTF-8", "-D", self.folder / "data").wait(PATIENCE_S)
 
     def _start(self, program, *words):
         with open(self.log, "ab") as log:
-            return subprocess.Popen([programs() / program, *map(str, words)], stdout=log,
+            return subprocess.Popen([self.programs / program, *map(str, words)], stdout=log,
                                     stderr=log, stdin=subprocess.DEVNULL, user=self.owner,
                                     group=self.owner, cwd=self.folder, start_new_session=True)
 

@@ -107,12 +107,32 @@ TEST_F(PostgresDeviceStore, OfTwoFromOnePositionOneWins) {
 TEST_F(PostgresDeviceStore, AFailedCommitLeavesNothing) {
   auto one = store();
   ASSERT_TRUE(
-      connect()->execute("ALTER TABLE dwell_device ADD CONSTRAINT no_z CHECK (device_id <> 'z')"));
+      connect()->execute("ALTER TABLE dwell_device_position ADD CONSTRAINT no_6 CHECK (next <> 6)"));
   ASSERT_FALSE(commit(*one, {seen("a", 1000, 1), seen("z", 1000, 1)}, at(6)));
   EXPECT_THAT(devices(), IsEmpty());
   std::vector<StorePosition> found;
   store(&found);
   EXPECT_EQ(found[0], at(5));
+}
+
+TEST_F(PostgresDeviceStore, DevicesThatAreRefusedAreLeftOut) {
+  auto one = store();
+  ASSERT_TRUE(connect()->execute(
+      "ALTER TABLE dwell_device ADD CONSTRAINT no_z CHECK (device_id NOT LIKE 'z%')"));
+  std::vector<std::string> ids;
+  for (int i = 0; i < 1'000; ++i) ids.push_back(fmt::format("{}{}", i % 300 == 7 ? "z" : "d", i));
+  std::vector<DeviceOutcomes> all;
+  for (const std::string& id : ids) all.push_back(seen(id, 1000, 1));
+  ASSERT_TRUE(commit(*one, all, at(6)));
+  EXPECT_EQ(devices().size(), 996u);
+  EXPECT_EQ(one->refused().size(), 4u);
+  EXPECT_THAT(one->refused().front(), HasSubstr("no_z"));
+  ASSERT_TRUE(commit(*one, {seen("a", 1000, 1)}, at(7)));
+  EXPECT_THAT(one->refused(), IsEmpty());
+  EXPECT_EQ(devices().size(), 997u);
+  std::vector<StorePosition> found;
+  store(&found);
+  EXPECT_EQ(found[0], at(7));
 }
 
 TEST_F(PostgresDeviceStore, WithoutTheLayoutItSaysHowToMakeIt) {

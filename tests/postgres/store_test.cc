@@ -140,6 +140,50 @@ TEST_F(PostgresStoreContract, AnUncommittedBatchLeavesNothing) {
   EXPECT_THAT(rows(), ElementsAre("a 1000 device_enter 1 1"));
 }
 
+TEST_F(PostgresStoreContract, AStoreThatRefusedARowMayBeUsedOn) {
+  auto one = store();
+  ASSERT_TRUE(connect()->execute(
+      "ALTER TABLE device_events_cleaned ADD CONSTRAINT no_z CHECK (device_id <> 'z')"));
+  ASSERT_FALSE(commit(*one, {enter("b", 1, 1), enter("z", 1, 1)}, 3));
+  ASSERT_TRUE(commit(*one, {enter("b", 1, 1)}, 1));
+  const RowSlice without{{}, 1, at(3)};
+  ASSERT_TRUE(one->commit({&without, 1}));
+  EXPECT_THAT(rows(), ElementsAre("b 1 device_enter 1 1"));
+  EXPECT_THAT(counts(), ElementsAre(1, 0, 0, 0, 1));
+}
+
+TEST_F(PostgresStoreContract, APositionThatIsRefusedIsNoRow) {
+  auto one = store();
+  ASSERT_TRUE(
+      connect()->execute("ALTER TABLE dwell_position ADD CONSTRAINT no_3 CHECK (next <> 3)"));
+  const auto failed = commit(*one, {enter("b", 1, 1)}, 3);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().kind, ErrorKind::retry_later);
+}
+
+TEST_F(PostgresStoreContract, AServerThatTakesNoWritesForAMomentIsTriedAgain) {
+  auto one = store();
+  auto admin = connect();
+  const auto name = admin->execute("SELECT current_database()").value();
+  const auto alter = fmt::format("ALTER DATABASE {} ", name.bytes(0, 0));
+  ASSERT_TRUE(admin->execute(alter + "SET default_transaction_read_only = on"));
+  auto read_only = PostgresStore::open(connect());
+  ASSERT_TRUE(read_only);
+  const auto positions = (*read_only)->positions(starts_);
+  ASSERT_TRUE(admin->execute(alter + "RESET default_transaction_read_only"));
+  ASSERT_FALSE(positions);
+  EXPECT_EQ(positions.error().kind, ErrorKind::retry_later);
+}
+
+TEST_F(PostgresStoreContract, AColumnOfAnotherTypeIsNoticedAtTheStart) {
+  ASSERT_TRUE(connect()->execute("ALTER TABLE device_events_cleaned ALTER rank TYPE integer"));
+  const auto opened = PostgresStore::open(connect());
+  ASSERT_TRUE(connect()->execute("ALTER TABLE device_events_cleaned ALTER rank TYPE bigint"));
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().kind, ErrorKind::invalid);
+  EXPECT_THAT(opened.error().message, HasSubstr("device_events_cleaned.rank is of type integer"));
+}
+
 TEST_F(PostgresStoreContract, ACutConnectionIsToBeTriedAgain) {
   auto one = store();
   ASSERT_TRUE(connect()->execute(

@@ -283,3 +283,75 @@ def test_killed_at_any_moment_it_stores_each_once(topics, database, tmp_path):  
     store_to_end(tmp_path, topics, database)
     assert database.query("SELECT count(*) FROM device_events_cleaned") == [(count,)]
     assert database.query(SUMS)[0][:5] == (count, 0, 0, 0, 0)
+
+
+def test_a_row_that_the_database_refuses_goes_to_the_rejected_topic(topics, database, tmp_path):  # noqa: F811
+    """Whoever added the constraint or the trigger; all others are stored, in batches of any size."""
+    Dwell(tmp_path).run("migrate", "up", "--database-url", database.url)
+    database.query("ALTER TABLE device_events_cleaned ADD CONSTRAINT no_z "
+                   "CHECK (device_id NOT LIKE 'z%')")
+    database.query("""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN IF NEW.device_id LIKE 'y%' THEN RAISE 'not %', NEW.device_id; END IF;
+        RETURN NEW; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON device_events_cleaned
+        FOR EACH ROW EXECUTE FUNCTION refuse()""")
+    bad = {17: "z1", 18: "z2", 300: "y1", 511: "z3"}
+    produce(topics, [(b"d", connect_json(bad.get(i, f"d{i % 50}"), "device_enter", i),
+                      [("seq", b"1")]) for i in range(512)] + [(b"x", b"garbage", [])])
+    said = store_to_end(tmp_path, topics, database)
+    assert "refused" in said
+    assert database.query("SELECT count(*) FROM device_events_cleaned") == [(508,)]
+    rejects = [dict(message.headers()) for message in topics.read(topics.rejected)]
+    by_offset = {int(headers["source.offset"]): headers for headers in rejects}
+    assert sorted(by_offset) == [17, 18, 300, 511, 512]
+    assert b"no_z" in by_offset[17]["detail"] and b"not y1" in by_offset[300]["detail"]
+    assert {headers["reason"] for headers in rejects} == {b"not_cleaned"}
+    assert database.query(SUMS)[0][:5] == (508, 0, 0, 0, 5)
+    # A start behind it has nothing left to do.
+    produce(topics, [(b"d", connect_json("d", "device_exit", 9_000), [])])
+    store_to_end(tmp_path, topics, database)
+    assert database.query(SUMS)[0][:5] == (509, 0, 0, 0, 5)
+    check_sums(database)
+
+
+def test_what_its_administrator_can_mend_does_not_end_a_store(topics, database, tmp_path):  # noqa: F811
+    from dwell_service import wait_until as poll
+    produce(topics, [(b"d", connect_json("d", "device_enter", 1), [])])
+    name = database.query("SELECT current_database()")[0][0]
+    said = tmp_path / "log"
+    with open(said, "ab") as log:
+        process = Dwell(tmp_path).start("store", *store_flags(topics, database), stdout=log,
+                                        stderr=log)
+    cut = ("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+           "current_database() AND pid <> pg_backend_pid()")
+    harms = [
+        (f"ALTER DATABASE {name} SET default_transaction_read_only = on; {cut}",
+         f"SET default_transaction_read_only = off; "
+         f"ALTER DATABASE {name} RESET default_transaction_read_only; {cut}", "read-only"),
+        ("ALTER TABLE device_events_cleaned RENAME TO elsewhere",
+         "ALTER TABLE elsewhere RENAME TO device_events_cleaned", "does not exist"),
+        ("ALTER TABLE device_events_cleaned ALTER rank TYPE integer",
+         "ALTER TABLE device_events_cleaned ALTER rank TYPE bigint", "binary data format"),
+        ("ALTER TABLE dwell_position RENAME TO elsewhere",
+         "ALTER TABLE elsewhere RENAME TO dwell_position", "does not exist"),
+    ]
+    stored = "SELECT count(*) FROM device_events_cleaned"
+    try:
+        poll(lambda: "stored up to" in said.read_text(), what="it did not start")
+        poll(lambda: database.query(stored) == [(1,)])
+        for i, (harm, mend, words) in enumerate(harms, 2):
+            database.query(harm)
+            produce(topics, [(b"d", connect_json("d", "device_enter", i), [])])
+            poll(lambda: words in said.read_text() or process.poll() is not None,
+                 what=(harm, said.read_text()))
+            assert process.poll() is None, said.read_text()
+            database.query(mend)
+            poll(lambda: database.query(stored) == [(i,)], what=(mend, said.read_text()))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0, said.read_text()
+    finally:
+        process.kill()
+        process.wait()
+    assert topics.read(topics.rejected) == []
+    check_sums(database)

@@ -354,3 +354,80 @@ def test_rows_that_others_have_stored_are_listed_and_not_folded(topics, database
             "unknown", "1970-01-01T00:00:00.500Z")
         assert service.get("/devices/nobody").status == 404
         assert service.timeline("d") == []
+
+
+def test_fewer_connections_than_it_may_open_answer_all(topics, database, tmp_path):
+    """A role that gets three: nobody is refused, at once or later."""
+    from dwell_system import system
+    database.query("DROP ROLE IF EXISTS few")
+    database.query("CREATE ROLE few LOGIN CONNECTION LIMIT 3")
+    name = database.query("SELECT current_database()")[0][0]
+    url = database.url.replace("//dwell@", "//few@")
+    with system(tmp_path, topics, database.url, command="serve") as service:
+        service.stop()  # it has made the tables
+    database.query("GRANT SELECT ON ALL TABLES IN SCHEMA public TO few")
+    flags = ["--database-migrate", "no", "--serve-connections", "8"]
+    try:
+        with system(tmp_path, topics, url, *flags, command="serve") as service:
+            wires = [service.wire() for _ in range(30)]
+            for _ in range(10):
+                for wire in wires:
+                    wire.send("GET /presence HTTP/1.1\r\nHost: a\r\n\r\n")
+                assert {wire.reply().status for wire in wires} == {200}
+            for wire in wires:
+                wire.close()
+            assert [service.get("/timeline/lobby").status for _ in range(20)] == [200] * 20
+            assert service.get("/readyz").status == 200
+            warned = wait_until(lambda: service.get("/readyz").json.get("warnings"))
+            assert "3 of 8 connections" in warned[0] and "serve.connections" in warned[0]
+            service.stop()
+        # None at all: it is not ready, and says so until there is one.
+        database.query("ALTER ROLE few CONNECTION LIMIT 0")
+        with system(tmp_path, topics, url, *flags, command="serve").start(is_ready=False) as service:
+            wait_until(lambda: "too many connections" in service.get("/readyz").text)
+            assert service.get("/timeline/lobby").status == 503
+            database.query("ALTER ROLE few CONNECTION LIMIT 1")
+            service.wait_ready()
+            assert service.get("/timeline/lobby").status == 200
+    finally:
+        database.query("DROP OWNED BY few; DROP ROLE few")
+    assert name
+
+
+HARMS = [
+    ("REVOKE SELECT ON device_events_cleaned FROM reader",
+     "GRANT SELECT ON device_events_cleaned TO reader"),
+    ("ALTER TABLE device_events_cleaned RENAME TO elsewhere",
+     "ALTER TABLE elsewhere RENAME TO device_events_cleaned"),
+    ("ALTER TABLE device_events_cleaned ALTER rank TYPE integer",
+     "ALTER TABLE device_events_cleaned ALTER rank TYPE bigint"),
+    ("ALTER ROLE reader NOLOGIN; SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+     "WHERE usename = 'reader'", "ALTER ROLE reader LOGIN"),
+]
+
+
+def test_what_is_wrong_with_the_database_is_not_the_clients_fault(topics, database, tmp_path):
+    """503 and not ready while it lasts; mended, it goes on by itself."""
+    from dwell_system import system
+    database.query("DROP ROLE IF EXISTS reader")
+    database.query("CREATE ROLE reader LOGIN")
+    with system(tmp_path, topics, database.url, command="serve") as service:
+        service.stop()  # it has made the tables
+    database.query("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+    url = database.url.replace("//dwell@", "//reader@")
+    flags = ["--database-migrate", "no"]
+    try:
+        with system(tmp_path, topics, url, *flags, command="serve") as service:
+            for harm, mend in HARMS:
+                assert service.timeline("a") == []
+                database.query(harm)
+                reply = service.get("/timeline/a")
+                assert reply.status == 503, (harm, reply)
+                assert reply.headers["Retry-After"]
+                wait_until(lambda: service.get("/readyz").status == 503, what=harm)
+                database.query(mend)
+                service.wait_ready()
+                wait_until(lambda: service.get("/timeline/a").status == 200, what=mend)
+            service.stop()
+    finally:
+        database.query("DROP OWNED BY reader; DROP ROLE reader")

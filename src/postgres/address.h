@@ -1,0 +1,19 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace dwell {
+
+// Looks at an address of a database before libpq does, whose messages would show parts of it: a
+// password with an @ or / that is not escaped is read as a host, port or name. Errors: invalid,
+// without any part of the address.
+Result<void> check_address(const std::string& address);
+
+// `text` with *** for each of the secrets.
+std::string masked(std::string text, const std::vector<std::string>& secrets);
+
+}  // namespace dwell
