@@ -8,10 +8,13 @@ BEGIN
       RETURN;
     END IF;
     -- Made where the server has not loaded it, it ends the connection, past any EXCEPTION below.
-    -- Who may not see what is loaded sees the settings of what is.
+    -- Who may not see what is loaded sees the settings of what is. The last one is its own way
+    -- to do without.
     IF NOT EXISTS (SELECT FROM pg_settings
                    WHERE (name = 'shared_preload_libraries' AND setting LIKE '%timescaledb%')
-                      OR name LIKE 'timescaledb.%') THEN
+                      OR name LIKE 'timescaledb.%')
+       AND current_setting('timescaledb.allow_install_without_preload', true)
+           IS DISTINCT FROM 'on' THEN
       RETURN;
     END IF;
     BEGIN

@@ -26,8 +26,8 @@ class MemberStatus {
 
  private:
   mutable std::mutex mutex_;
-  std::map<std::string, std::string> reasons_;  // by task
-  std::vector<std::string> events_;
+  std::map<std::string, std::string> reasons_;   // by task
+  std::vector<std::string> events_;              // the first ones
   std::map<std::string, std::string> warnings_;  // by task
   std::uint64_t miskeyed_ = 0;
   std::vector<std::string> first_miskeyed_;

@@ -119,8 +119,9 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   Pipeline pipeline(timed, clock, observer, service_options(config));
 
   asio::thread_pool workers(1);
-  DirectReader questions(**reader, **slow_reader, workers);
-  DirectReader streams(**stream_reader, **slow_reader, workers);
+  const auto on_error = [&readiness](const Error& error) { readiness.question_failed(error); };
+  DirectReader questions(**reader, **slow_reader, workers, on_error);
+  DirectReader streams(**stream_reader, **slow_reader, workers, on_error);
   Api api({questions, streams, queue, clock, [&readiness] { return readiness.health(); },
            [&metrics] { return metrics.text(); }});
   Server server(

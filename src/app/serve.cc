@@ -66,11 +66,11 @@ class ServeRole {
   boost::asio::awaitable<Result<void>> check() {
     auto checked = co_await reader_.check();
     const PgPoolState connections = reader_.connections();
-    status_.warn(kTask, connections.open > 0 && !connections.shortage.empty()
-                            ? fmt::format("{} of {} connections to the database (serve.connections): {}",
-                                          connections.open, config_.serve_connections,
-                                          connections.shortage)
-                            : "");
+    status_.warn(
+        kTask, connections.open > 0 && !connections.shortage.empty()
+                   ? fmt::format("{} of {} connections to the database (serve.connections): {}",
+                                 connections.open, config_.serve_connections, connections.shortage)
+                   : "");
     co_return checked;
   }
 

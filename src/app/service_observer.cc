@@ -13,10 +13,19 @@ void Readiness::set(std::string reason) {
   reason_ = std::move(reason);
 }
 
+void Readiness::question_failed(const Error& error) {
+  if (error.kind != ErrorKind::invalid && error.kind != ErrorKind::fatal) return;
+  const std::lock_guard lock(mutex_);
+  if (damage_.empty())
+    spdlog::error("{}: questions fail; start anew once it is mended", error.message);
+  damage_ = error.message;
+}
+
 Health Readiness::health() const {
   const std::lock_guard lock(mutex_);
   Health health;
   if (!reason_.empty()) health.not_ready_because.push_back(reason_);
+  if (!damage_.empty()) health.not_ready_because.push_back("questions fail: " + damage_);
   return health;
 }
 

@@ -9,15 +9,19 @@
 
 namespace dwell {
 
-// Why the service cannot take events right now. Any thread.
+// Why the service cannot take events or answer questions right now. Any thread.
 class Readiness {
  public:
   void set(std::string reason);  // empty: ready
+  // A question failed. What does not pass by itself, such as damage, is told from then on: other
+  // questions may be answered all the same.
+  void question_failed(const Error& error);
   Health health() const;
 
  private:
   mutable std::mutex mutex_;
   std::string reason_ = "restoring the committed state";
+  std::string damage_;  // that a question met
 };
 
 // Hands what the pipeline did to those who wait for it: posters, readiness, the log. Borrows all.

@@ -120,8 +120,7 @@ struct CleanedSource::Records {
 Result<std::uint64_t> CleanedSource::commit_apart(const Commit& commit) {
   std::uint64_t refused = 0;
   for (const RowSlice& slice : slices_) {
-    const auto found =
-        commit_records({slice, 0, counts_.at(slice.position.partition)}, commit);
+    const auto found = commit_records({slice, 0, counts_.at(slice.position.partition)}, commit);
     if (!found) return found;
     refused += *found;
   }
@@ -145,8 +144,7 @@ RowSlice CleanedSource::slice_of(const Records& records) const {
   return some;
 }
 
-Result<std::uint64_t> CleanedSource::commit_records(const Records& records,
-                                                    const Commit& commit) {
+Result<std::uint64_t> CleanedSource::commit_records(const Records& records, const Commit& commit) {
   RowSlice slice = slice_of(records);
   const auto committed = commit(slice);
   if (committed) return std::uint64_t{0};

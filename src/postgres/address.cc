@@ -23,9 +23,8 @@ bool has_stray_at(std::string_view uri) {
 }
 
 bool is_ports(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isdigit(c) != 0 || c == ',' || c == ' ';
-  });
+  return std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return std::isdigit(c) != 0 || c == ',' || c == ' '; });
 }
 
 bool is_understood(const std::string& address) {
@@ -36,8 +35,7 @@ bool is_understood(const std::string& address) {
     return address.find_first_of("@:/") == address.npos;
   }
   char* reason = nullptr;  // holds what it complains of
-  const std::unique_ptr<PQconninfoOption, Free> options(
-      PQconninfoParse(address.c_str(), &reason));
+  const std::unique_ptr<PQconninfoOption, Free> options(PQconninfoParse(address.c_str(), &reason));
   PQfreemem(reason);
   if (!options) return false;
   for (const PQconninfoOption* option = options.get(); option->keyword; ++option) {

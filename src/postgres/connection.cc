@@ -79,9 +79,9 @@ Result<std::unique_ptr<PgConnection>> PgConnection::open(const PgOptions& option
   if (!connection->is_open()) {
     // libpq tells no SQLSTATE here, and words differ with the server's language. Where nobody has
     // said a password, asking again does not help.
-    return fail(PQconnectionNeedsPassword(handle) == 1 ? ErrorKind::invalid
-                                                       : ErrorKind::retry_later,
-                "database.url: {}", connection->said());
+    return fail(
+        PQconnectionNeedsPassword(handle) == 1 ? ErrorKind::invalid : ErrorKind::retry_later,
+        "database.url: {}", connection->said());
   }
   PQsetNoticeProcessor(
       handle, [](void*, const char*) {}, nullptr);
@@ -102,8 +102,9 @@ Result<void> PgConnection::begin_session(const PgOptions& options) {
                 "with ENCODING 'UTF8' TEMPLATE template0 and name it in database.url",
                 name_, encoding);
   }
-  auto set = execute(fmt::format("SET statement_timeout = {}; SET client_min_messages = warning; {}",
-                                 options.statement_timeout.count(), options.session));
+  auto set =
+      execute(fmt::format("SET statement_timeout = {}; SET client_min_messages = warning; {}",
+                          options.statement_timeout.count(), options.session));
   if (!set) return pass(set);
   return {};
 }

@@ -35,10 +35,6 @@ class PgResult {
   }
   // Of a smallint, integer or bigint.
   std::int64_t integer(int row, int column) const { return big_endian(bytes(row, column)); }
-  // The same of a bigint, where many are read.
-  std::int64_t bigint(int row, int column) const {
-    return big_endian({PQgetvalue(result_.get(), row, column), sizeof(std::int64_t)});
-  }
   std::int64_t changed() const;
   PGresult* get() const { return result_.get(); }
 

@@ -132,7 +132,8 @@ Result<void> DeviceStore::put_accepted(std::span<const DeviceOutcomes> devices) 
   auto saved = database_->execute("SAVEPOINT devices");
   if (!saved) return pass(saved);
   const auto written = put(devices);
-  auto left = database_->execute(written ? "RELEASE devices" : "ROLLBACK TO devices; RELEASE devices");
+  auto left =
+      database_->execute(written ? "RELEASE devices" : "ROLLBACK TO devices; RELEASE devices");
   if (written && left) return {};
   if (!written && written.error().kind != ErrorKind::fatal) return written;
   if (!left) return pass(left);

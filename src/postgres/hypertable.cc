@@ -13,7 +13,9 @@ constexpr const char* kState =
     "SELECT CASE WHEN EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN 3 "
     "WHEN NOT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb') THEN 0 "
     "WHEN EXISTS (SELECT FROM pg_settings WHERE name LIKE 'timescaledb.%' "
-    "OR (name = 'shared_preload_libraries' AND setting LIKE '%timescaledb%')) THEN 2 ELSE 1 END";
+    "OR (name = 'shared_preload_libraries' AND setting LIKE '%timescaledb%')) "
+    "OR current_setting('timescaledb.allow_install_without_preload', true) = 'on' "
+    "THEN 2 ELSE 1 END";
 
 constexpr std::string_view kLoad =
     "TimescaleDB is installed, but the server has not loaded it: add timescaledb to "
@@ -76,8 +78,8 @@ Result<void> make_hypertable(PgConnection& database) {
     if (*is_one) return {};
     const auto why = obstacle(database);
     if (!why) return Failure(why.error());
-    return fail(ErrorKind::invalid, "database {}: the table stays a plain one: {}",
-                database.name(), *why);
+    return fail(ErrorKind::invalid, "database {}: the table stays a plain one: {}", database.name(),
+                *why);
   });
 }
 

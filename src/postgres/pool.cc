@@ -106,8 +106,8 @@ class PgPool::State : public std::enable_shared_from_this<State> {
 
   PgPoolState state() const {
     PgPoolState state;
-    state.open = static_cast<std::size_t>(
-        std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.is_open(); }));
+    state.open = static_cast<std::size_t>(std::count_if(
+        slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.is_open(); }));
     state.idle = free_.size();
     if (closed_because_) state.shortage = closed_because_->message;
     return state;
@@ -229,7 +229,7 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     asio::co_spawn(context_, open(shared_from_this(), slot), asio::detached);
   }
 
-  asio::awaitable<void> open(std::shared_ptr<State> self, Slot* slot) {
+  asio::awaitable<void> open(std::shared_ptr<State> /*keeps this*/, Slot* slot) {
     // On the worker: names are looked up and secrets agreed on while others are answered.
     auto opened = co_await on_worker(worker_, [this] { return connect(); });
     is_opening_ = false;

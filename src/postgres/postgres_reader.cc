@@ -120,12 +120,12 @@ Row row_of(const PgResult& result, int row, int column) {
   const auto type = result.bytes(row, column + 2);
   const bool is_enter = type == wire_name(EventType::enter);
   const bool is_other = !is_enter && type != wire_name(EventType::exit);
-  return {from_ms(result.bigint(row, column)),
-          static_cast<std::uint64_t>(result.bigint(row, column + 1)),
+  return {from_ms(result.integer(row, column)),
+          static_cast<std::uint64_t>(result.integer(row, column + 1)),
           is_enter ? EventType::enter : EventType::exit,
           result.is_null(row, column + 3)
               ? 0
-              : static_cast<std::uint64_t>(result.bigint(row, column + 3)),
+              : static_cast<std::uint64_t>(result.integer(row, column + 3)),
           std::string(is_other ? type : std::string_view())};
 }
 

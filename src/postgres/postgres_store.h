@@ -14,9 +14,9 @@ namespace dwell {
 //
 // Each commit counts what it did as if its changes were made one by one: an insert of a row that is
 // there is absorbed, a retract that finds no row is a fault, or expired where retention has been.
-// A commit that fails with `fatal` was refused for one of its rows: without that row it succeeds, and
-// the store may be used on. Rows are written by a plain COPY; a batch that meets rows that are there is written once more,
-// through a staging table.
+// A commit that fails with `fatal` was refused for one of its rows: without that row it succeeds,
+// and the store may be used on. Rows are written by a plain COPY; a batch that meets rows that are
+// there is written once more, through a staging table.
 class PostgresStore final : public RowStore {
  public:
   // Errors: those of PgConnection; invalid (the layout is not that of this release).

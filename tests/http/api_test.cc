@@ -437,8 +437,8 @@ TEST_F(ApiTest, ADeviceIsReported) {
 
 TEST_F(ApiTest, ErrorsOfTheReaderAreProblems) {
   const std::pair<ErrorKind, const char*> expectations[] = {
-      {ErrorKind::invalid, "400 invalid"},
-      {ErrorKind::not_found, "404 not-found"},
+      {ErrorKind::invalid, "500 internal"},
+      {ErrorKind::not_found, "500 internal"},
       {ErrorKind::retry_later, "503 unavailable"},
       {ErrorKind::fatal, "500 internal"},
   };

@@ -58,5 +58,17 @@ TEST(Problem, OfEachKindOfError) {
   }
 }
 
+TEST(StoreProblem, IsNeverTheClients) {
+  for (const ErrorKind kind : {ErrorKind::invalid, ErrorKind::not_found, ErrorKind::fatal}) {
+    const auto reply = store_problem({kind, "file is not a database"});
+    EXPECT_EQ(reply.status, Status::internal_server_error) << name(kind);
+    EXPECT_EQ(boost::json::parse(reply.body).as_object().at("type"), "urn:dwell:internal");
+  }
+  for (const ErrorKind kind : {ErrorKind::retry_later, ErrorKind::aborted,
+                               ErrorKind::lost_ownership, ErrorKind::unknown_outcome}) {
+    EXPECT_EQ(store_problem({kind, "away"}).status, Status::service_unavailable) << name(kind);
+  }
+}
+
 }  // namespace
 }  // namespace dwell

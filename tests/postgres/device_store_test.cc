@@ -106,8 +106,8 @@ TEST_F(PostgresDeviceStore, OfTwoFromOnePositionOneWins) {
 
 TEST_F(PostgresDeviceStore, AFailedCommitLeavesNothing) {
   auto one = store();
-  ASSERT_TRUE(
-      connect()->execute("ALTER TABLE dwell_device_position ADD CONSTRAINT no_6 CHECK (next <> 6)"));
+  ASSERT_TRUE(connect()->execute(
+      "ALTER TABLE dwell_device_position ADD CONSTRAINT no_6 CHECK (next <> 6)"));
   ASSERT_FALSE(commit(*one, {seen("a", 1000, 1), seen("z", 1000, 1)}, at(6)));
   EXPECT_THAT(devices(), IsEmpty());
   std::vector<StorePosition> found;

@@ -327,7 +327,7 @@ def test_what_its_administrator_can_mend_does_not_end_a_store(topics, database, 
            "current_database() AND pid <> pg_backend_pid()")
     harms = [
         (f"ALTER DATABASE {name} SET default_transaction_read_only = on; {cut}",
-         f"SET default_transaction_read_only = off; "
+         "SET TRANSACTION READ WRITE; "
          f"ALTER DATABASE {name} RESET default_transaction_read_only; {cut}", "read-only"),
         ("ALTER TABLE device_events_cleaned RENAME TO elsewhere",
          "ALTER TABLE elsewhere RENAME TO device_events_cleaned", "does not exist"),

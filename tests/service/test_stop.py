@@ -215,6 +215,21 @@ def test_a_corrupt_database(service, dwell_in):
     refused(dwell_in, "dwell.db", "malformed", "backup", status=1)
 
 
+def test_a_database_that_is_damaged_while_it_is_served(service, dwell_in):
+    """It is not the client's fault, and readiness tells."""
+    service.store(*[(f"cam-{n}", ("enter", "exit")[n % 2], BASE + n) for n in range(3_000)])
+    service.stop()
+    service.start()
+    path = dwell_in.folder / "dwell.db"
+    with open(path, "r+b") as file:
+        file.write(b"\xa5" * path.stat().st_size)
+    for target in ("/timeline/cam-1", "/devices/cam-1", "/presence"):
+        reply = service.get(target)
+        assert reply.status == 500 and reply.json["type"] == "urn:dwell:internal", (target, reply)
+    ready = service.get("/readyz")
+    assert ready.status == 503 and "questions fail" in ready.text, ready
+
+
 def take_writing_away(path, mount):
     """From everybody, root included."""
     path.chmod(0o444)

@@ -4,7 +4,8 @@
 // Each database that a client names is an instance with one session, which its connections take
 // turns in: one has it until it is in no transaction. What belongs to the session (prepared
 // statements, advisory locks, temporary tables) is dropped once nobody is connected. The settings
-// of a connection (`options`) are left out, since they would be everybody's. A database that
+// of a connection (`options`, or the SET that it begins with) are left out, since they would be
+// everybody's. A database that
 // nobody is connected to goes when another one is asked for: it takes some hundred megabytes.
 //
 // The engine ends at COPY FROM STDIN: what comes for one is kept and copied from a file.
@@ -22,6 +23,7 @@ const WANTS_TLS = 80877103;
 const WANTS_GSS = 80877104;
 const IDLE = "I".charCodeAt(0); // no transaction
 
+const BEGINS_SESSION = /^SET statement_timeout\b/;
 const COPY_FROM_CLIENT = /^(COPY\s.*\sFROM\s+)STDIN\b/is;
 const COPY_IN = [1, 0, 0]; // binary, of columns that libpq does not look at
 
@@ -74,7 +76,9 @@ class Database {
 
   // A session as a server of its own would begin it.
   async clear() {
-    const defaults = ['SET search_path = "$user", public', "SET enable_seqscan = on"];
+    // This engine cannot load a library before it starts.
+    const defaults = ['SET search_path = "$user", public', "SET enable_seqscan = on",
+                      "SET timescaledb.allow_install_without_preload = on"];
     for (const sql of ["DISCARD ALL", ...defaults]) await this.exec(message("Q", text(sql)));
   }
 
@@ -156,7 +160,12 @@ class Connection {
     const type = String.fromCharCode(one[0]);
     if (type === "X") return this.socket.end();
     if (this.copy) return this.takeCopy(type, one);
-    const copy = type === "Q" && one.toString("utf8", 5, one.length - 1).match(COPY_FROM_CLIENT);
+    const sql = type === "Q" ? one.toString("utf8", 5, one.length - 1) : "";
+    if (BEGINS_SESSION.test(sql)) {
+      return this.socket.write(Buffer.concat([message("C", text("SET")),
+                                              message("Z", Buffer.from("I"))]));
+    }
+    const copy = sql.match(COPY_FROM_CLIENT);
     if (copy) {
       this.copy = { sql: copy.input.replace(COPY_FROM_CLIENT, "$1'/dev/blob'"), pieces: [] };
       return this.socket.write(message("G", Buffer.from(COPY_IN)));

@@ -9,9 +9,9 @@ using enum SqlRemedy;
 
 TEST(Sqlstate, WhatTheServerOrItsAdministratorCanMendIsTriedAgain) {
   for (const char* state :
-       {"", "08006", "0A001", "22P03", "25006", "28P01", "28000", "3D000", "3F000", "40001", "40P01",
-        "42501", "42P01", "42703", "42883", "53100", "53300", "53400", "55000", "55P03", "57014",
-        "57P01", "57P03", "58030", "58P01", "F0000", "XX000", "XX001"}) {
+       {"",      "08006", "0A001", "22P03", "25006", "28P01", "28000", "3D000", "3F000", "40001",
+        "40P01", "42501", "42P01", "42703", "42883", "53100", "53300", "53400", "55000", "55P03",
+        "57014", "57P01", "57P03", "58030", "58P01", "F0000", "XX000", "XX001"}) {
     EXPECT_EQ(sql_remedy(state), try_again) << state;
     EXPECT_EQ(sql_error_kind(state), ErrorKind::retry_later) << state;
   }
