@@ -71,6 +71,7 @@ class Changed:
             admin.delete_topics([self.topics.keyed])  # as where `dwell topics create` made them
         self.meddler = Meddler(self.topics)
         self.count = 0
+        self.meddler.write(self.topics.rejected, b"d", b"no event")  # to tell it from another one
         more = ["--input-partitioned-by", "none"] if is_hop else []
         self.service = system(folder, self.topics, database.url, *more, command=self.role)
         self.beside = []  # what makes cleaned records for a store
@@ -207,7 +208,7 @@ def test_a_deleted_topic_comes_back(changed):
     Dwell(one.folder).run("topics", "create", *one.topics.names())
     wait_until(lambda: one.readiness()[0] == 200, NOTICED_S, one.service.log)
     one.work()
-    assert f"topic {topic} was made" in one.readiness()[1]
+    assert f"topic {topic} was made anew" in one.readiness()[1]
     one.service.stop()
 
 
