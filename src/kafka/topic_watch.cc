@@ -100,8 +100,10 @@ TopicChange TopicWatch::compare_with(Known& known, const TopicSight& now, bool k
   if (!known.sight) return now.partitions == 0 ? TopicChange::missing : TopicChange::none;
   if (known.sight->partitions == 0 && now.partitions > 0) {
     if (!known.there) return TopicChange::made;
-    // Brokers that only just started may not know it for a moment.
-    const bool is_as_before = now.partitions == known.there->partitions &&
+    // Brokers that only just started may not know it for a moment. One without records may be any.
+    const bool is_empty = std::all_of(now.offsets.begin(), now.offsets.end(),
+                                      [](const auto& one) { return one.high == 0; });
+    const bool is_as_before = !is_empty && now.partitions == known.there->partitions &&
                               compare(*known.there, now, keeps_all) == TopicChange::none;
     return is_as_before ? TopicChange::back : TopicChange::made_anew;
   }

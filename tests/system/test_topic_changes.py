@@ -47,8 +47,7 @@ REFUSED = {
     ("run-hop", "keyed", "grown"): (2, "`dwell topics check`"),
 }
 # What a process waits for, told by /readyz.
-WAITS = {(role, "input", "grown"): "`dwell topics create` makes what is missing"
-         for role in ("clean", "run")}
+WAITS = {("clean", "input", "grown"), ("run", "input", "grown")}  # for the keyed topic
 ALWAYS = [("run", "cleaned", "deleted"), ("clean", "input", "made anew"), ("run", "input", "grown"),
           ("store", "state", "emptied"), ("store", "cleaned", "made anew"),
           ("serve", "input", "deleted")]
@@ -176,13 +175,14 @@ def test_change(changed, role, name, event):
     one = changed(role)
     topic = one.change(name, event)
     refused = REFUSED.get((role, name, event))
-    waits = WAITS.get((role, name, event))
+    waits = (role, name, event) in WAITS
     if refused:
         one.service.wait(refused[0], NOTICED_S + 5)
         assert topic in one.service.log and refused[1] in one.service.log
         return
     if event == "deleted" or waits:
-        words = [waits] if waits else [topic, "`dwell topics create`"]
+        missing = one.topics.keyed if waits else topic
+        words = [f"topic {missing} ", "`dwell topics create`"]
         wait_until(lambda: said(one.readiness(), 503, *words), NOTICED_S, one.service.log)
         assert topic in one.service.log
         if one.role in ("run", "serve") and name == "input" and event == "deleted":
@@ -216,8 +216,8 @@ def test_a_grown_input_is_cleaned_after_the_commands_that_are_named(changed):
     """It is copied by device now; what was posted meanwhile is cleaned too."""
     one = changed("run")
     one.change("input", "grown")
-    wait_until(lambda: said(one.readiness(), 503, "`dwell topics create`"), NOTICED_S,
-               one.service.log)
+    wait_until(lambda: said(one.readiness(), 503, f"topic {one.topics.keyed} ",
+                            "`dwell topics create`"), NOTICED_S, one.service.log)
     assert one.post("meanwhile").status == 201
     names = one.topics.names()
     made = Dwell(one.folder).run("topics", "create", *names).out
