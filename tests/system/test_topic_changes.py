@@ -98,10 +98,12 @@ class Changed:
         elif self.role == "store" and self.beside[0].process.poll() is None:
             wait_until(lambda: self.stored(device), what=self.service.log)
 
-    def goes_on(self):
-        if self.role == "store":
-            self.beside[0].start()
-        self.work()
+    def goes_on(self, name, event):
+        if self.role != "store":
+            self.work()
+        elif name == "rejected" or event == "emptied" and name == "cleaned":
+            self.beside[0].start()  # of other changes it says what `clean` says
+            self.work()
 
     def post(self, device):
         return self.service.post([post_event(device, "enter", NOW)])
@@ -195,7 +197,7 @@ def test_change(changed, role, name, event):
         wait_until(lambda: topic in one.readiness()[1], NOTICED_S, one.service.log)
         assert f"topic {topic} " in one.service.log
     wait_until(lambda: one.readiness()[0] == 200, what=one.service.log)
-    one.goes_on()
+    one.goes_on(name, event)
     assert one.readiness()[0] == 200, one.service.log
     one.service.stop()
 
