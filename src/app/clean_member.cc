@@ -147,7 +147,10 @@ Result<void> CleanMember::clean_once(const std::stop_token& ends, const std::sto
   const auto plan = make_plan(config_);
   if (!plan) return Failure(plan.error());
   const KafkaOptions kafka = kafka_options(config_);
-  KafkaSourceOptions of_source = source_options(config_, member_);
+  // A static member that comes back gets its partitions of before, whatever topic it asks for now:
+  // one that reads another topic is another member.
+  KafkaSourceOptions of_source =
+      source_options(config_, plan->has_hop ? member_ + "-keyed" : member_);
   of_source.topic = plan->has_hop ? config_.topics.keyed : config_.topics.input;
   of_source.group = config_.group;
   of_source.record_bytes = config_.limits.record_bytes;

@@ -56,7 +56,8 @@ void TopicGuard::take(const std::vector<TopicWatch::Told>& changes) {
       missing_[topic] = what;
     } else {
       missing_.erase(topic);
-      if (change != TopicChange::made) status_.remember(what);
+      const bool is_as_it_was = change == TopicChange::made || change == TopicChange::back;
+      if (!is_as_it_was) status_.remember(what);
     }
   }
   std::string reasons;

@@ -16,6 +16,8 @@ std::string sentence(const std::string& topic, TopicChange change, bool was_ther
       return was_there
                  ? fmt::format("topic {} was deleted; `dwell topics create` makes it anew", topic)
                  : fmt::format("topic {} is missing; `dwell topics create` makes it", topic);
+    case TopicChange::back:
+      return fmt::format("topic {} is there again", topic);
     case TopicChange::made:
       return fmt::format("topic {} was made", topic);
     case TopicChange::made_anew:
@@ -65,7 +67,7 @@ Result<std::vector<TopicWatch::Told>> TopicWatch::look(std::span<const Topic> to
   for (const Topic& topic : topics) {
     const auto count = counts->find(topic.name);
     if (count == counts->end()) continue;
-    const bool was_there = known_[topic.name].was_there;
+    const bool was_there = known_[topic.name].there.has_value();
     const int before = partitions(topic.name).value_or(0);
     const auto change = see(topic, count->second);
     if (change == TopicChange::none) continue;
@@ -82,27 +84,37 @@ TopicChange TopicWatch::see(const Topic& topic, int partitions) {
   if (partitions > 0 && (looks_at_offsets_ || is_new || known.is_suspect)) {
     now.offsets = offsets(topic.name, partitions);
   }
-  const bool was_there = std::exchange(known.was_there, known.was_there || partitions > 0);
-  const auto change = compare_with(known, std::move(now), topic.keeps_all);
-  return change == TopicChange::made_anew && !was_there ? TopicChange::made : change;
+  const bool was_away = known.there && known.sight->partitions == 0;
+  if (was_away && partitions > 0 && now.offsets.empty()) return TopicChange::none;  // not yet
+  const auto change = compare_with(known, now, topic.keeps_all);
+  if (known.is_suspect && change == TopicChange::none && !now.offsets.empty()) return change;
+  // What nobody said now is as it was.
+  if (now.offsets.empty() && !is_new) now.offsets = known.sight->offsets;
+  if (partitions > 0) known.there = now;
+  known.sight = std::move(now);
+  return change;
 }
 
-// What is known is then what is now.
-TopicChange TopicWatch::compare_with(Known& known, TopicSight now, bool keeps_all) const {
-  if (!known.sight) {
-    known.sight = std::move(now);
-    return known.sight->partitions == 0 ? TopicChange::missing : TopicChange::none;
+TopicChange TopicWatch::compare_with(Known& known, const TopicSight& now, bool keeps_all) {
+  const bool was_suspect = std::exchange(known.is_suspect, false);
+  if (!known.sight) return now.partitions == 0 ? TopicChange::missing : TopicChange::none;
+  if (known.sight->partitions == 0 && now.partitions > 0) {
+    if (!known.there) return TopicChange::made;
+    // Brokers that only just started may not know it for a moment. One without records may be any.
+    const bool is_empty = std::all_of(now.offsets.begin(), now.offsets.end(),
+                                      [](const auto& one) { return one.high == 0; });
+    const bool is_as_before = !is_empty && now.partitions == known.there->partitions &&
+                              compare(*known.there, now, keeps_all) == TopicChange::none;
+    return is_as_before ? TopicChange::back : TopicChange::made_anew;
   }
   const auto change = compare(*known.sight, now, keeps_all);
   const bool are_same = known.sight->partitions == now.partitions;
-  if (change == TopicChange::made_anew && are_same && !known.is_suspect) {
+  if (change == TopicChange::made_anew && are_same && !was_suspect) {
     known.is_suspect = true;
     return TopicChange::none;
   }
-  if (!now.offsets.empty()) known.is_suspect = false;
-  // What nobody said now is as it was.
-  if (now.offsets.empty() && are_same) now.offsets = std::move(known.sight->offsets);
-  known.sight = std::move(now);
+  // Nobody said that it was wrong.
+  if (now.offsets.empty() && was_suspect) known.is_suspect = true;
   return change;
 }
 

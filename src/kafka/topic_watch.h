@@ -12,10 +12,10 @@ struct TopicSight {
   std::vector<KafkaClient::Offsets> offsets;  // of each partition; empty: not asked for
 };
 
-enum class TopicChange { none, missing, made, made_anew, grown, emptied };
+enum class TopicChange { none, missing, back, made, made_anew, grown, emptied };
 
-// What became of a topic between two moments, never `made`. `keeps_all`: what goes from its
-// beginning is lost; other topics give up what is old. A topic that was away is another one.
+// What became of a topic between two moments; never `made` or `back`. `keeps_all`: what
+// goes from its beginning is lost; other topics give up what is old.
 TopicChange compare(const TopicSight& before, const TopicSight& now, bool keeps_all);
 
 // Looks at topics every now and then and tells what is not as it was. Each look waits for the
@@ -44,7 +44,7 @@ class TopicWatch {
  private:
   struct Known {
     std::optional<TopicSight> sight;
-    bool was_there = false;   // at any look
+    std::optional<TopicSight> there;  // the last one of a topic that is there
     bool is_suspect = false;  // its ends went back, as they may for a moment when leaders change
   };
 
@@ -53,7 +53,7 @@ class TopicWatch {
   // None where one of them is not told, which is waited for once a look.
   std::vector<KafkaClient::Offsets> offsets(const std::string& topic, int partitions);
   TopicChange see(const Topic& topic, int partitions);
-  TopicChange compare_with(Known& known, TopicSight now, bool keeps_all) const;
+  static TopicChange compare_with(Known& known, const TopicSight& now, bool keeps_all);
 
   KafkaOptions kafka_;
   std::unique_ptr<KafkaClient> client_;

@@ -47,8 +47,7 @@ REFUSED = {
     ("run-hop", "keyed", "grown"): (2, "`dwell topics check`"),
 }
 # What a process waits for, told by /readyz.
-WAITS = {(role, "input", "grown"): "`dwell topics create` makes what is missing"
-         for role in ("clean", "run")}
+WAITS = {("clean", "input", "grown"), ("run", "input", "grown")}  # for the keyed topic
 ALWAYS = [("run", "cleaned", "deleted"), ("clean", "input", "made anew"), ("run", "input", "grown"),
           ("store", "state", "emptied"), ("store", "cleaned", "made anew"),
           ("serve", "input", "deleted")]
@@ -71,6 +70,7 @@ class Changed:
             admin.delete_topics([self.topics.keyed])  # as where `dwell topics create` made them
         self.meddler = Meddler(self.topics)
         self.count = 0
+        self.meddler.write(self.topics.rejected, b"d", b"no event")  # to tell it from another one
         more = ["--input-partitioned-by", "none"] if is_hop else []
         self.service = system(folder, self.topics, database.url, *more, command=self.role)
         self.beside = []  # what makes cleaned records for a store
@@ -98,10 +98,12 @@ class Changed:
         elif self.role == "store" and self.beside[0].process.poll() is None:
             wait_until(lambda: self.stored(device), what=self.service.log)
 
-    def goes_on(self):
-        if self.role == "store":
-            self.beside[0].start()
-        self.work()
+    def goes_on(self, name, event):
+        if self.role != "store":
+            self.work()
+        elif name == "rejected" or event == "emptied" and name == "cleaned":
+            self.beside[0].start()  # of other changes it says what `clean` says
+            self.work()
 
     def post(self, device):
         return self.service.post([post_event(device, "enter", NOW)])
@@ -175,13 +177,14 @@ def test_change(changed, role, name, event):
     one = changed(role)
     topic = one.change(name, event)
     refused = REFUSED.get((role, name, event))
-    waits = WAITS.get((role, name, event))
+    waits = (role, name, event) in WAITS
     if refused:
         one.service.wait(refused[0], NOTICED_S + 5)
         assert topic in one.service.log and refused[1] in one.service.log
         return
     if event == "deleted" or waits:
-        words = [waits] if waits else [topic, "`dwell topics create`"]
+        missing = one.topics.keyed if waits else topic
+        words = [f"topic {missing} ", "`dwell topics create`"]
         wait_until(lambda: said(one.readiness(), 503, *words), NOTICED_S, one.service.log)
         assert topic in one.service.log
         if one.role in ("run", "serve") and name == "input" and event == "deleted":
@@ -194,7 +197,7 @@ def test_change(changed, role, name, event):
         wait_until(lambda: topic in one.readiness()[1], NOTICED_S, one.service.log)
         assert f"topic {topic} " in one.service.log
     wait_until(lambda: one.readiness()[0] == 200, what=one.service.log)
-    one.goes_on()
+    one.goes_on(name, event)
     assert one.readiness()[0] == 200, one.service.log
     one.service.stop()
 
@@ -207,7 +210,7 @@ def test_a_deleted_topic_comes_back(changed):
     Dwell(one.folder).run("topics", "create", *one.topics.names())
     wait_until(lambda: one.readiness()[0] == 200, NOTICED_S, one.service.log)
     one.work()
-    assert f"topic {topic} was made" in one.readiness()[1]
+    assert f"topic {topic} was made anew" in one.readiness()[1]
     one.service.stop()
 
 
@@ -215,8 +218,8 @@ def test_a_grown_input_is_cleaned_after_the_commands_that_are_named(changed):
     """It is copied by device now; what was posted meanwhile is cleaned too."""
     one = changed("run")
     one.change("input", "grown")
-    wait_until(lambda: said(one.readiness(), 503, "`dwell topics create`"), NOTICED_S,
-               one.service.log)
+    wait_until(lambda: said(one.readiness(), 503, f"topic {one.topics.keyed} ",
+                            "`dwell topics create`"), NOTICED_S, one.service.log)
     assert one.post("meanwhile").status == 201
     names = one.topics.names()
     made = Dwell(one.folder).run("topics", "create", *names).out
