@@ -9,15 +9,17 @@
 
 namespace dwell {
 
-// Why the service cannot take events right now. Any thread.
+// Why the service cannot take events right now, from clients or from its file. Any thread.
 class Readiness {
  public:
-  void set(std::string reason);  // empty: ready
+  void set(std::string reason);        // empty: nothing
+  void set_input(std::string reason);  // the same of the file that is followed
   Health health() const;
 
  private:
   mutable std::mutex mutex_;
   std::string reason_ = "restoring the committed state";
+  std::string input_reason_;
 };
 
 // Hands what the pipeline did to those who wait for it: posters, readiness, the log. Borrows all.
@@ -28,6 +30,7 @@ class ServiceObserver final : public Observer {
 
   void committed(const Unit& unit) override;
   void retrying(const Error& error, Milliseconds wait) override;
+  void recovered() override;
   void restored(const Error& cause) override;
 
   // Events are taken from here on.
