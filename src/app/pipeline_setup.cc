@@ -1,7 +1,11 @@
 #include "app/pipeline_setup.h"
 
+#include <filesystem>
 #include <optional>
 #include <random>
+#include <unistd.h>
+
+#include "base/file_id.h"
 
 namespace dwell {
 
@@ -18,6 +22,21 @@ Result<std::unique_ptr<SqliteCommitter>> open_committer(const LoadedConfig& load
   auto committer = SqliteCommitter::open(config.db_path, order, options);
   if (committer) config.rule.order = (*committer)->order();
   return committer;
+}
+
+std::string warning_of_names(const std::string& db_path) {
+  std::error_code error;
+  const auto names = std::filesystem::hard_link_count(db_path, error);
+  if (error || names < 2) return "";
+  return fmt::format("{}: has {} names; use this one alone, its log is not found under another",
+                     db_path, names);
+}
+
+Result<void> check_input(const std::string& path, const std::vector<std::string>& database_files) {
+  const auto id = path == "-" ? file_id(STDIN_FILENO) : file_id(path);
+  if (!id || !is_one_of(*id, database_files)) return {};
+  return fail(ErrorKind::invalid, "{}: belongs to the database that is written; name another file",
+              path);
 }
 
 PipelineOptions pipeline_options(const Config& config) {

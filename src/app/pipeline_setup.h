@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "app/config_loader.h"
 #include "pipeline/pipeline.h"
@@ -13,6 +15,14 @@ namespace dwell {
 Result<std::unique_ptr<SqliteCommitter>> open_committer(
     const LoadedConfig& loaded, Config& config,
     Milliseconds busy_timeout = DatabaseOptions().busy_timeout);
+
+// What to warn of when the file has further names (hard links), which keep its log from being
+// found; else empty.
+std::string warning_of_names(const std::string& db_path);
+
+// Refuses an input (`-`: standard input) that is one of the files of the database: to read those in
+// would be without end, and closing them would drop SQLite's locks.
+Result<void> check_input(const std::string& path, const std::vector<std::string>& database_files);
 
 // The pipeline's options as configured, with a fresh hash seed.
 PipelineOptions pipeline_options(const Config& config);

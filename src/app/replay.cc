@@ -117,6 +117,12 @@ Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments
   Config config;
   auto committer = open_committer(loaded, config);
   if (!committer) return pass(committer);
+  if (auto warning = warning_of_names(config.db_path); !warning.empty()) {
+    tell(fmt::format("dwell: {}\n", warning));
+  }
+  for (const std::string& file : arguments.files) {
+    if (auto checked = check_input(file, (*committer)->files()); !checked) return checked;
+  }
   SystemClock clock;
   Progress progress(Terminal::of(stderr), clock);
   Pipeline pipeline(**committer, clock, progress, pipeline_options(config));

@@ -37,8 +37,10 @@ constexpr std::int64_t kStreamCache = 2 << 20;  // bytes
 constexpr Milliseconds kForEver = std::chrono::days(36'500);
 
 Result<std::unique_ptr<Source>> open_input(const std::string& from, const Config& config,
-                                           Clock& clock, Metrics& metrics) {
+                                           const std::vector<std::string>& database_files,
+                                           Clock& clock, Metrics& metrics, Readiness& readiness) {
   if (from.empty()) return std::unique_ptr<Source>();
+  if (auto checked = check_input(from, database_files); !checked) return pass(checked);
   if (from == "-") {
     auto stream = FileSource::open(from, config.limits, clock, Reading::follow);
     if (!stream) return pass(stream);
@@ -48,9 +50,15 @@ Result<std::unique_ptr<Source>> open_input(const std::string& from, const Config
     metrics.gap();
     spdlog::warn("{}", what);
   };
-  const std::string& db = config.db_path;
-  auto tail = FileTail::open(from, config.limits, clock, on_gap,
-                             {db, db + "-wal", db + "-shm", db + ".lock"});
+  const auto on_standstill = [&readiness](const std::string& why) {
+    readiness.set_input(why);
+    if (why.empty()) {
+      spdlog::info("reading the input again");
+    } else {
+      spdlog::warn("{}; looked at again and again", why);
+    }
+  };
+  auto tail = FileTail::open(from, config.limits, clock, on_gap, database_files, on_standstill);
   if (!tail) return pass(tail);
   return std::unique_ptr<Source>(std::move(*tail));
 }
@@ -93,6 +101,8 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   Config config;
   auto committer = open_committer(loaded, config, kBusy);
   if (!committer) return pass(committer);
+  const auto warning = warning_of_names(config.db_path);
+  if (!warning.empty()) spdlog::warn("{}", warning);
   DatabaseOptions cached;
   cached.cache_bytes = static_cast<std::int64_t>(config.db_cache_bytes);
   auto reader = SqliteReader::open(config.db_path, cached);
@@ -108,7 +118,7 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   SystemClock clock;
   Metrics metrics;
   Readiness readiness;
-  auto input = open_input(arguments.from, config, clock, metrics);
+  auto input = open_input(arguments.from, config, (*committer)->files(), clock, metrics, readiness);
   if (!input) return pass(input);
   // Lives longer than the queue, whose end answers requests that were cut off.
   asio::io_context context(1);

@@ -13,6 +13,11 @@ void Readiness::set(std::string reason) {
   reason_ = std::move(reason);
 }
 
+void Readiness::set_input(std::string reason) {
+  const std::lock_guard lock(mutex_);
+  input_reason_ = std::move(reason);
+}
+
 void Readiness::question_failed(const Error& error) {
   if (error.kind != ErrorKind::invalid && error.kind != ErrorKind::fatal) return;
   const std::lock_guard lock(mutex_);
@@ -24,13 +29,18 @@ void Readiness::question_failed(const Error& error) {
 Health Readiness::health() const {
   const std::lock_guard lock(mutex_);
   Health health;
-  if (!reason_.empty()) health.not_ready_because.push_back(reason_);
+  for (const std::string& reason : {reason_, input_reason_}) {
+    if (!reason.empty()) health.not_ready_because.push_back(reason);
+  }
   if (!damage_.empty()) health.not_ready_because.push_back("questions fail: " + damage_);
   return health;
 }
 
 void ServiceObserver::committed(const Unit& unit) {
   queue_.committed(std::span(unit.outcomes).last(queue_.polled()));
+}
+
+void ServiceObserver::recovered() {
   if (!is_well_) spdlog::info("committing again");
   become_well();
 }

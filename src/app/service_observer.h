@@ -9,10 +9,12 @@
 
 namespace dwell {
 
-// Why the service cannot take events or answer questions right now. Any thread.
+// Why the service cannot take events, from clients or from its file, or answer questions right now.
+// Any thread.
 class Readiness {
  public:
-  void set(std::string reason);  // empty: ready
+  void set(std::string reason);        // empty: nothing
+  void set_input(std::string reason);  // the same of the file that is followed
   // A question failed. What does not pass by itself, such as damage, is told from then on: other
   // questions may be answered all the same.
   void question_failed(const Error& error);
@@ -21,6 +23,7 @@ class Readiness {
  private:
   mutable std::mutex mutex_;
   std::string reason_ = "restoring the committed state";
+  std::string input_reason_;
   std::string damage_;  // that a question met
 };
 
@@ -32,6 +35,7 @@ class ServiceObserver final : public Observer {
 
   void committed(const Unit& unit) override;
   void retrying(const Error& error, Milliseconds wait) override;
+  void recovered() override;
   void restored(const Error& cause) override;
 
   // Events are taken from here on.

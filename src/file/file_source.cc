@@ -62,6 +62,25 @@ std::optional<Mark> decode(std::string_view in) {
   return Mark{*hashed, std::move(hash), *now_ms, *until};
 }
 
+bool is_standard_input(const std::string& path) {
+  return path == "-";
+}
+
+// Why something cannot be followed; empty: it can.
+std::string_view unfit_to_follow(mode_t mode) {
+  if (S_ISREG(mode) || S_ISFIFO(mode) || S_ISDIR(mode))
+    return "";  // a folder has a word of its own
+  return S_ISSOCK(mode) ? "is a socket" : "is a device";
+}
+
+// Files of /proc and the like say they are empty, and yet there is something to read.
+bool has_true_size(int descriptor) {
+  struct stat status {};
+  char byte;
+  const auto says_empty = [&] { return ::fstat(descriptor, &status) == 0 && status.st_size == 0; };
+  return !says_empty() || ::pread(descriptor, &byte, 1, 0) != 1 || !says_empty();
+}
+
 bool is_blank(const char* start, std::size_t length) {
   return std::all_of(start, start + length,
                      [](char c) { return c == ' ' || c == '\t' || c == '\r'; });
@@ -69,31 +88,51 @@ bool is_blank(const char* start, std::size_t length) {
 
 }  // namespace
 
+Failure cannot_open(const std::string& path, int code) {
+  auto kind = ErrorKind::invalid;
+  if (code == ENOENT) kind = ErrorKind::not_found;
+  if (code == EMFILE || code == ENFILE || code == ENOMEM) kind = ErrorKind::retry_later;
+  return fail(kind, "{}: cannot be read: {}", path, std::strerror(code));
+}
+
 Result<std::unique_ptr<FileSource>> FileSource::open(const std::string& path,
                                                      const FileLimits& limits, Clock& clock,
                                                      Reading reading) {
   CHECK(limits.record_bytes >= 1024 && limits.batch_records >= 1);
-  int descriptor = STDIN_FILENO;
-  std::string name = path;
-  if (path != "-") {
-    descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) {
-      const auto kind = errno == ENOENT ? ErrorKind::not_found : ErrorKind::invalid;
-      return fail(kind, "{}: cannot be read: {}", path, std::strerror(errno));
-    }
-    std::error_code error;
-    name = std::filesystem::canonical(path, error).string();
-    if (error) name = path;
-  }
   struct stat status {};
+  if (is_standard_input(path)) {
+    const bool is_folder = ::fstat(STDIN_FILENO, &status) == 0 && S_ISDIR(status.st_mode);
+    if (is_folder) return fail(ErrorKind::invalid, "{}: is a folder; name the files in it", path);
+    return std::unique_ptr<FileSource>(
+        new FileSource(path, STDIN_FILENO, false, limits, clock, reading));
+  }
+  const bool is_followed = reading == Reading::follow;
+  const auto refuse = [&](std::string_view why) {
+    return fail(ErrorKind::invalid,
+                "{}: {} and cannot be followed; name a file or a FIFO, or - for "
+                "standard input",
+                path, why);
+  };
+  // Looked at before it is opened: for some devices that alone has an effect.
+  if (::stat(path.c_str(), &status) == 0 && is_followed) {
+    if (const auto why = unfit_to_follow(status.st_mode); !why.empty()) return refuse(why);
+  }
+  const int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | (is_followed ? O_NONBLOCK : 0);
+  const int descriptor = ::open(path.c_str(), flags);
+  if (descriptor < 0) return cannot_open(path, errno);
+  std::error_code error;
+  std::string name = std::filesystem::canonical(path, error).string();
   const bool is_known = ::fstat(descriptor, &status) == 0;
+  const bool is_regular = is_known && S_ISREG(status.st_mode);
+  std::unique_ptr<FileSource> source(new FileSource(error ? path : std::move(name), descriptor,
+                                                    is_regular, limits, clock, reading));
   if (is_known && S_ISDIR(status.st_mode)) {
-    ::close(descriptor);
     return fail(ErrorKind::invalid, "{}: is a folder; name the files in it", path);
   }
-  const bool is_regular = is_known && S_ISREG(status.st_mode) && path != "-";
-  return std::unique_ptr<FileSource>(
-      new FileSource(std::move(name), descriptor, is_regular, limits, clock, reading));
+  if (!is_followed) return source;
+  if (const auto why = unfit_to_follow(status.st_mode); !why.empty()) return refuse(why);
+  if (is_regular && !has_true_size(descriptor)) return refuse("does not tell its size");
+  return source;
 }
 
 FileSource::FileSource(std::string name, int descriptor, bool is_regular, const FileLimits& limits,
@@ -103,7 +142,8 @@ FileSource::FileSource(std::string name, int descriptor, bool is_regular, const 
       is_regular_(is_regular),
       limits_(limits),
       clock_(clock),
-      reading_(reading) {}
+      reading_(reading),
+      is_followed_(reading == Reading::follow) {}
 
 FileSource::~FileSource() {
   if (descriptor_ != STDIN_FILENO) ::close(descriptor_);
@@ -207,10 +247,8 @@ FileSource::Written FileSource::written() const {
   return {status.st_mtim.tv_sec, status.st_mtim.tv_nsec};
 }
 
-FileSource::Id FileSource::id() const {
-  struct stat status {};
-  ::fstat(descriptor_, &status);
-  return {status.st_dev, status.st_ino};
+FileId FileSource::id() const {
+  return file_id(descriptor_).value_or(FileId{});
 }
 
 Result<Batch> FileSource::poll() {
@@ -218,9 +256,16 @@ Result<Batch> FileSource::poll() {
   records_.clear();
   positions_.clear();
   // A line longer than the buffer, or one that a stream delivers in pieces, is followed to its end
-  // here: an empty batch would say that nothing new is there.
+  // here: an empty batch would say that nothing new is there. Up to a bound: who polls has others
+  // to look after.
   bool has_grown = false;
+  const Offset bound = known_to() + static_cast<Offset>(limits_.poll_bytes);
+  is_within_line_ = false;
   do {
+    if (known_to() >= bound) {
+      is_within_line_ = true;
+      break;
+    }
     const Offset known_before = known_to();
     if (auto filled = fill(); !filled) return pass(filled);
     has_grown = known_to() != known_before;
@@ -256,11 +301,16 @@ Result<void> FileSource::fill() {
       if (is_regular_) continue;
       return {};  // a signal asked for something: let the caller look
     }
+    if (n < 0 && errno == EAGAIN && (reading_ == Reading::follow || is_followed_)) {
+      at_end_ = reading_ == Reading::to_end;  // finished with: nobody is waited for
+      return {};
+    }
     if (n < 0) {
       return fail(ErrorKind::fatal, "{}: cannot be read at byte {}: {}", name_,
                   buffer_offset_ + static_cast<Offset>(filled_), std::strerror(errno));
     }
-    if (n == 0 && is_regular_ && reading_ == Reading::follow) return {};
+    const bool may_grow = reading_ == Reading::follow && descriptor_ != STDIN_FILENO;
+    if (n == 0 && may_grow) return {};
     at_end_ = n == 0;
     may_wait = is_regular_;
     filled_ += static_cast<std::size_t>(n);

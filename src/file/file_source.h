@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file_id.h"
 #include "ports/clock.h"
 #include "ports/source.h"
 
@@ -16,6 +17,7 @@ struct FileLimits {
   std::size_t record_bytes = 1 << 20;  // a longer line is too_large; at least 1 KiB
   std::size_t batch_records = 100'000;
   std::size_t batch_bytes = 16 << 20;  // raised to hold two of the longest records
+  std::size_t poll_bytes = 64 << 20;   // of a line without end, before others get their turn
 };
 
 // How reading ends.
@@ -24,19 +26,28 @@ enum class Reading {
   follow,  // never: the file may grow and a last line without newline waits; nothing is waited for
 };
 
+// The errno of an open() as an error: not_found, retry_later (this process or the machine has too
+// many open), invalid (whatever else `path` is to blame for).
+Failure cannot_open(const std::string& path, int code);
+
 // Reads newline-delimited records from a file, or from standard input as `-`.
 //
 // A record is a line without its newline; lines of white space alone are none; an unterminated last
 // line is one, when reading to the end. A regular file has a position (a byte offset) and an
 // identity: the hash of its first min(4096, position) bytes. Its records' `now` is taken once and
 // committed with the position, so that a file read in two goes ends as if read in one; only what
-// was appended later gets a later one. Anything else (`-`, a pipe) has no position, starts anew,
+// was appended later gets a later one. Anything else (`-`, a FIFO) has no position, starts anew,
 // and takes `now` at each poll.
+//
+// What is followed is a file, a FIFO or `-`, so that no call ever waits: a device, a socket, and a
+// file whose size says nothing (as in /proc) are refused. A FIFO has no end: writers come and go.
+//
+// A line without end is read on from poll to poll: see is_within_line().
 //
 // Owns the descriptor and one buffer of about batch_bytes. Not thread-safe.
 class FileSource final : public Source {
  public:
-  // Errors: not_found, invalid (a folder, no permission).
+  // Errors: not_found, invalid (a folder, no permission), retry_later (too many files are open).
   static Result<std::unique_ptr<FileSource>> open(const std::string& path, const FileLimits& limits,
                                                   Clock& clock, Reading reading = Reading::to_end);
   ~FileSource() override;
@@ -54,13 +65,7 @@ class FileSource final : public Source {
   // From now on to the end: nothing more will be written to this file.
   void finish() { reading_ = Reading::to_end; }
 
-  // Tells files apart whatever their names are.
-  struct Id {
-    std::uint64_t device;
-    std::uint64_t inode;
-    friend bool operator==(const Id&, const Id&) = default;
-  };
-  Id id() const;
+  FileId id() const;
 
   // When it was written to last.
   struct Written {
@@ -74,6 +79,8 @@ class FileSource final : public Source {
   Result<Position> position() const;
 
   bool has_position() const { return is_regular_; }
+  // Whether the last batch is empty although there is more: poll_bytes of one line were read.
+  bool is_within_line() const { return is_within_line_; }
   Offset next() const { return next_; }  // where the next record begins
   std::uint64_t size() const;            // bytes now; 0 when unknown
   // Up to where it was read, an unterminated line included.
@@ -105,6 +112,7 @@ class FileSource final : public Source {
   FileLimits limits_;
   Clock& clock_;
   Reading reading_;
+  const bool is_followed_;  // from the start, so that reading never waits
 
   // Made at the first poll: looking at a file's position takes no memory. buffer_[0, filled_) are
   // the bytes of the file from buffer_offset_ on; records of the last batch end at consumed_.
@@ -113,6 +121,7 @@ class FileSource final : public Source {
   std::size_t consumed_ = 0;
   Offset buffer_offset_ = 0;
   bool at_end_ = false;
+  bool is_within_line_ = false;
 
   // A line longer than the limit, while its end is looked for: its beginning and where it began.
   std::optional<Offset> oversized_start_;

@@ -1,27 +1,31 @@
 #include "file/file_tail.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
-#include <optional>
 #include <sys/stat.h>
 
 namespace dwell {
 namespace {
 
 struct Found {
-  FileSource::Id id;
+  FileId id;
   FileSource::Written written;
   bool is_regular;
+  bool is_fifo;
   bool is_empty;
 };
 
-std::optional<Found> look_at(const std::string& path) {
+// Errors: not_found, and what else stat() may say.
+Result<Found> look_at(const std::string& path) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  if (::stat(path.c_str(), &status) != 0) return cannot_open(path, errno);
+  const bool is_regular = S_ISREG(status.st_mode);
   return Found{{status.st_dev, status.st_ino},
                {status.st_mtim.tv_sec, status.st_mtim.tv_nsec},
-               S_ISREG(status.st_mode),
-               status.st_size == 0};
+               is_regular,
+               S_ISFIFO(status.st_mode),
+               is_regular && status.st_size == 0};
 }
 
 bool is_empty(const Batch& batch) {
@@ -36,7 +40,8 @@ FileTail::FileTail(std::string path, const FileLimits& limits, Clock& clock, OnG
 
 Result<std::unique_ptr<FileTail>> FileTail::open(const std::string& path, const FileLimits& limits,
                                                  Clock& clock, OnGap on_gap,
-                                                 std::vector<std::string> never_opened) {
+                                                 std::vector<std::string> never_opened,
+                                                 OnStandstill on_standstill) {
   std::error_code error;
   // Of a file that is not there yet, weakly_canonical() alone would keep a relative path, and the
   // file would have another name at the next start.
@@ -46,38 +51,70 @@ Result<std::unique_ptr<FileTail>> FileTail::open(const std::string& path, const 
   std::unique_ptr<FileTail> tail(
       new FileTail(std::move(absolute), limits, clock, std::move(on_gap)));
   tail->never_opened_ = std::move(never_opened);
+  tail->on_standstill_ = std::move(on_standstill);
   auto file = tail->open_file(tail->path_);
   if (!file && file.error().kind != ErrorKind::not_found) return pass(file);
   return tail;
 }
 
 Result<std::unique_ptr<FileSource>> FileTail::open_file(const std::string& path) {
+  if (const auto id = file_id(path); id && is_one_of(*id, never_opened_)) {
+    return fail(ErrorKind::invalid,
+                "{}: belongs to the database that is written; name another file", path);
+  }
   auto file = FileSource::open(path, limits_, clock_, Reading::follow);
   if (file) (*file)->rename(path_);
   return file;
 }
 
-Result<void> FileTail::seek(PartitionId partition, std::span<const Position> committed) {
+Result<void> FileTail::seek(PartitionId /*partition*/, std::span<const Position> committed) {
+  const auto known = std::find_if(committed.begin(), committed.end(),
+                                  [&](const Position& p) { return p.source == path_; });
+  last_.reset();
+  if (known != committed.end() && !known->mark.empty()) last_ = *known;
+  if (current_ && !current_->has_position()) {
+    const Offset reached = known == committed.end() ? 0 : known->next;
+    if (current_->next() != 0 && current_->next() != reached) {
+      on_gap_(fmt::format("{}: a FIFO cannot be read again: what was not committed of it is lost",
+                          path_));
+    }
+    return {};
+  }
+  auto gone = go_on();
+  is_sought_ = gone.has_value();
+  if (!gone && gone.error().kind == ErrorKind::retry_later) return {};  // tried again by poll()
+  return gone;
+}
+
+// To where the last batch ended.
+Result<void> FileTail::go_on() {
   is_finishing_ = false;
   current_.reset();
   auto file = open_file(path_);
-  if (!file && file.error().kind != ErrorKind::not_found) return pass(file);
-  if (file) {
-    current_ = std::move(*file);
-    auto sought = current_->seek(partition, committed);
-    if (sought || sought.error().kind != ErrorKind::invalid) return sought;
+  if (!file && file.error().kind != ErrorKind::not_found) {
+    return fail(ErrorKind::retry_later, "{}", file.error().message);
   }
-  const auto known = std::find_if(committed.begin(), committed.end(),
-                                  [&](const Position& p) { return p.source == path_; });
-  if (known == committed.end()) return {};
-  auto found = find_moved(*known);
+  if (file && (!last_ || (*file)->has_position())) {
+    auto sought = (*file)->seek(
+        0, last_ ? std::span<const Position>(&*last_, 1) : std::span<const Position>());
+    if (!sought && sought.error().kind != ErrorKind::invalid) return sought;
+    if (sought) {
+      current_ = std::move(*file);
+      return {};
+    }
+  }
+  if (!last_) return {};
+  auto found = find_moved(*last_);
   if (!found) return pass(found);
   if (*found) return {};
   on_gap_(
       fmt::format("{}: was rotated or cut while nothing read it, and the old file is not in its "
                   "folder: what it held after byte {} is lost",
-                  path_, known->next));
-  return current_ ? current_->seek(0, {}) : Result<void>();
+                  path_, last_->next));
+  last_.reset();
+  if (!file) return {};
+  current_ = std::move(*file);
+  return current_->seek(0, {});
 }
 
 // Looks for the file the committed position belongs to and goes there; it is read to its end.
@@ -87,7 +124,8 @@ Result<bool> FileTail::find_moved(const Position& committed) {
   if (!all) return pass(all);
   for (const std::string& path : *all) {
     auto file = open_file(path);
-    if (!file || !(*file)->seek(0, {&committed, 1})) continue;
+    if (!file && file.error().kind == ErrorKind::retry_later) return pass(file);
+    if (!file || !(*file)->has_position() || !(*file)->seek(0, {&committed, 1})) continue;
     current_ = std::move(*file);
     current_->finish();
     is_finishing_ = true;
@@ -98,10 +136,6 @@ Result<bool> FileTail::find_moved(const Position& committed) {
 
 // The other regular files of the folder, but those that are never opened.
 Result<std::vector<std::string>> FileTail::neighbours() const {
-  std::vector<FileSource::Id> left_alone;
-  for (const std::string& path : never_opened_) {
-    if (const auto found = look_at(path)) left_alone.push_back(found->id);
-  }
   std::vector<std::string> all;
   std::error_code error;
   const auto folder = std::filesystem::path(path_).parent_path();
@@ -110,12 +144,9 @@ Result<std::vector<std::string>> FileTail::neighbours() const {
     const std::string path = entry->path().string();
     const auto found = look_at(path);
     const bool is_other = found && found->is_regular && path != path_;
-    if (is_other && std::find(left_alone.begin(), left_alone.end(), found->id) == left_alone.end())
-      all.push_back(path);
+    if (is_other && !is_one_of(found->id, never_opened_)) all.push_back(path);
   }
-  if (error) {
-    return fail(ErrorKind::fatal, "{}: cannot be listed: {}", folder.string(), error.message());
-  }
+  if (error) return cannot_open(folder.string(), error.value());
   return all;
 }
 
@@ -137,15 +168,48 @@ void FileTail::tell_of_skipped(const FileSource& before, const FileSource& now) 
 }
 
 Result<Batch> FileTail::poll() {
+  auto batch = read_on();
+  const std::string why = batch ? "" : batch.error().message;
+  if (why != stands_still_because_) {
+    stands_still_because_ = why;
+    if (on_standstill_) on_standstill_(why);
+  }
+  if (!batch) return Batch{};
+  const auto positions = batch->only().positions;
+  if (!positions.empty()) {
+    last_.reset();
+    if (!positions.back().mark.empty()) last_ = positions.back();
+  }
+  return batch;
+}
+
+Result<Batch> FileTail::read_on() {
+  if (!is_sought_) {
+    if (auto gone = go_on(); !gone) return pass(gone);
+    is_sought_ = true;
+  }
   if (!current_) return start_over();
   auto batch = current_->poll();
-  if (!batch || !is_empty(*batch)) {
-    if (batch) batch->is_last = false;
+  if (!batch) {
+    is_sought_ = false;  // it may have read what it could not hand out
     return batch;
   }
-  if (is_finishing_) return start_over();
+  batch->is_last = false;
+  if (!is_empty(*batch) || current_->is_within_line()) return batch;
+  return is_finishing_ ? start_over() : look_for_another();
+}
+
+// The open file has nothing more now: has another taken its place, or was it cut?
+Result<Batch> FileTail::look_for_another() {
   const auto now_there = look_at(path_);
-  if (now_there && now_there->id != current_->id()) {
+  if (!now_there && now_there.error().kind == ErrorKind::not_found) return Batch{};
+  if (!now_there) return Failure(now_there.error());
+  if (now_there->id != current_->id()) {
+    if (now_there->is_fifo && current_->has_position()) return Batch{};
+    // Only what can be read ends the open one: that may come back.
+    auto next = open_file(path_);
+    if (!next && next.error().kind == ErrorKind::not_found) return Batch{};
+    if (!next) return pass(next);
     // Whoever rotates makes the new file first and tells the writer then: as long as the new one is
     // empty, the old one may still grow.
     if (now_there->is_empty) return Batch{};
@@ -154,16 +218,14 @@ Result<Batch> FileTail::poll() {
     return Batch{};
   }
   const bool was_cut = current_->has_position() && current_->size() < current_->read_to();
-  if (!now_there || !was_cut) return Batch{};
+  if (!was_cut) return Batch{};
   on_gap_(
       fmt::format("{}: was cut in place at byte {}: what was written and cut before it could "
                   "be read is lost",
                   path_, current_->next()));
   if (current_->size() < static_cast<std::uint64_t>(current_->next())) return start_over();
   // Only a line that had not ended was cut: the part of it in hand is no beginning any more.
-  const auto position = current_->position();
-  if (!position) return Failure(position.error());
-  if (auto sought = current_->seek(0, {&*position, 1}); !sought) return pass(sought);
+  is_sought_ = false;
   return Batch{};
 }
 
@@ -174,10 +236,15 @@ Result<Batch> FileTail::start_over() {
   if (!file && file.error().kind == ErrorKind::not_found) return Batch{};
   if (!file) return pass(file);
   const bool is_first = !current_;
-  if (!is_first && current_->id() != (*file)->id()) tell_of_skipped(*current_, **file);
+  const bool is_same = !is_first && current_->id() == (*file)->id();
+  if (is_same && is_finishing_) {
+    is_sought_ = false;  // it was away and came back
+    return Batch{};
+  }
+  if (!is_first && !is_same) tell_of_skipped(*current_, **file);
+  if (auto sought = (*file)->seek(0, {}); !sought) return pass(sought);
   current_ = std::move(*file);
   is_finishing_ = false;
-  if (auto sought = current_->seek(0, {}); !sought) return pass(sought);
   if (is_first) return Batch{};
   auto position = current_->position();
   if (!position) return pass(position);

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,19 +17,27 @@ namespace dwell {
 // by its identity among its neighbours and finished first. What was not read (the old
 // file is gone, the file was cut in place, or others were rotated through in between) is a gap:
 // told to `on_gap`, never passed over in silence. Positions are those of FileSource, under the
-// path. Not thread-safe.
+// path.
+//
+// Once it runs, nothing that stands under the path ends it: what cannot be opened or read is told
+// to `on_standstill` and looked at again at each poll, and reading goes on where it was when that
+// is mended. A FIFO is followed as it is, but in the place of a file that was read it counts as an
+// empty file. Not thread-safe.
 class FileTail final : public Source {
  public:
   using OnGap = std::function<void(const std::string& what)>;
+  // Why nothing can be read, when that changes; empty: it can again.
+  using OnStandstill = std::function<void(const std::string& why)>;
 
-  // The file need not exist yet. Errors: invalid (a folder, no permission). `never_opened` are
-  // files that the search for an old one keeps its hands off: opening and closing a database file
-  // drops the locks that SQLite in this process has on it.
+  // The file need not exist yet. Errors: invalid (a folder, no permission, one of `never_opened`).
+  // Those are the files of the database: opening and closing one drops the locks that SQLite in
+  // this process has on it, and to read its log would make it longer for ever.
   static Result<std::unique_ptr<FileTail>> open(const std::string& path, const FileLimits& limits,
                                                 Clock& clock, OnGap on_gap,
-                                                std::vector<std::string> never_opened = {});
+                                                std::vector<std::string> never_opened = {},
+                                                OnStandstill on_standstill = {});
 
-  // Never waits.
+  // Never waits, and never fails: see OnStandstill.
   Result<Batch> poll() override;
   Result<void> seek(PartitionId partition, std::span<const Position> committed) override;
 
@@ -36,6 +45,9 @@ class FileTail final : public Source {
   FileTail(std::string path, const FileLimits& limits, Clock& clock, OnGap on_gap);
 
   Result<std::unique_ptr<FileSource>> open_file(const std::string& path);
+  Result<void> go_on();
+  Result<Batch> read_on();
+  Result<Batch> look_for_another();
   Result<Batch> start_over();
   Result<bool> find_moved(const Position& committed);
   Result<std::vector<std::string>> neighbours() const;
@@ -45,9 +57,14 @@ class FileTail final : public Source {
   FileLimits limits_;
   Clock& clock_;
   OnGap on_gap_;
+  OnStandstill on_standstill_;           // may be empty
+  std::string stands_still_because_;     // empty: it does not
   std::unique_ptr<FileSource> current_;  // empty: there is no file yet
   std::vector<std::string> never_opened_;
   bool is_finishing_ = false;  // current_ no longer stands under path_
+  bool is_sought_ = true;      // else go_on() has to be tried again
+  std::optional<Position>
+      last_;  // of the records handed out; empty: of no file that is known again
   std::vector<Position> start_;
   Slice slice_;
 };

@@ -128,7 +128,9 @@ Result<void> Pipeline::commit(const std::stop_token& stop) {
     committed = committer_.commit(partitions_);
   }
   if (!committed) return committed;
+  const bool had_to_wait = retry_wait_ != Milliseconds{0};
   retry_wait_ = Milliseconds{0};
+  if (had_to_wait) observer_.recovered();
   for (Partition& partition : partitions_) {
     if (!partition.unit) continue;
     const Unit& unit = *std::exchange(partition.unit, nullptr);

@@ -14,6 +14,7 @@ class Observer {
 
   virtual void committed(const Unit& unit) = 0;  // `unit` is durable
   virtual void retrying(const Error& error, Milliseconds wait) = 0;
+  virtual void recovered() {}  // what was tried again has worked
   // Partitions came and are restored.
   virtual void gained(std::span<const Partition> /*partitions*/) {}
   virtual void restored(const Error& cause) = 0;  // state and position went back to the last commit

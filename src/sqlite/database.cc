@@ -107,7 +107,7 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path,
   if (std::filesystem::is_directory(path, error)) {
     return fail(ErrorKind::invalid, "{}: is a folder; name a file in it", path);
   }
-  std::unique_ptr<Database> database(new Database(path));
+  std::unique_ptr<Database> database(new Database(options.name.empty() ? path : options.name));
   const int flags =
       options.is_read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   stop_counting_memory();
@@ -134,7 +134,8 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path,
 }
 
 Result<void> Database::keep_log() {
-  return execute("PRAGMA journal_mode = WAL");
+  // The log is there from the first read on.
+  return execute("PRAGMA journal_mode = WAL; PRAGMA user_version");
 }
 
 Result<Statement> Database::prepare(std::string_view sql) {

@@ -48,7 +48,8 @@ struct DatabaseOptions {
   bool is_read_only = false;
   std::int64_t cache_bytes = 128 << 20;
   std::chrono::milliseconds busy_timeout{5'000};  // for a lock that another program has
-  std::string vfs;  // SQLite's default when empty; tests inject faults here
+  std::string name;  // what messages call the file; its path when empty
+  std::string vfs;   // SQLite's default when empty; tests inject faults here
 };
 
 // A connection to one SQLite file: WAL, synchronous=FULL, foreign statements' text never built from
@@ -71,7 +72,7 @@ class Database {
     return static_cast<std::uint64_t>(sqlite3_changes64(handle_.get()));
   }
   bool is_in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return path_; }  // as messages call it
 
   // The error of the last call that failed with `code`.
   Failure failure(int code) const;

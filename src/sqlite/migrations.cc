@@ -5,7 +5,18 @@ namespace {
 
 constexpr std::int64_t kApplicationId = 0x44776c31;  // "Dwl1"
 
-// The step the file is at, once it is known to be Dwell's or empty.
+Result<void> run_step(Database& database, std::string_view sql, int reached) {
+  auto transaction = Transaction::begin(database);
+  if (!transaction) return pass(transaction);
+  if (auto done = database.execute(std::string(sql)); !done) return done;
+  const auto stamp = fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",
+                                 reached == 0 ? 0 : kApplicationId, reached);
+  if (auto done = database.execute(stamp); !done) return done;
+  return transaction->commit();
+}
+
+}  // namespace
+
 Result<int> current_step(Database& database) {
   auto application = database.query_integer("PRAGMA application_id");
   if (!application) return pass(application);
@@ -29,18 +40,6 @@ Result<int> current_step(Database& database) {
   }
   return static_cast<int>(*version);
 }
-
-Result<void> run_step(Database& database, std::string_view sql, int reached) {
-  auto transaction = Transaction::begin(database);
-  if (!transaction) return pass(transaction);
-  if (auto done = database.execute(std::string(sql)); !done) return done;
-  const auto stamp = fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",
-                                 reached == 0 ? 0 : kApplicationId, reached);
-  if (auto done = database.execute(stamp); !done) return done;
-  return transaction->commit();
-}
-
-}  // namespace
 
 Result<void> migrate(Database& database, int target) {
   auto step = current_step(database);

@@ -17,6 +17,9 @@ const std::vector<Migration>& sqlite_migrations();
 Result<void> migrate(Database& database, int target);
 Result<void> migrate(Database& database);
 
+// The step the file is at, 0 for an empty one. Errors: those of migrate().
+Result<int> current_step(Database& database);
+
 // The same check without changing anything: a file no step was run on is invalid too.
 Result<void> check_schema(Database& database);
 

@@ -5,13 +5,17 @@
 
 #include "base/check.h"
 #include "sqlite/migrations.h"
-#include "sqlite/stored_order.h"
+#include "sqlite/stored_facts.h"
 
 namespace dwell {
 namespace {
 
 // What a kept record costs besides its bytes, so that a flood of empty ones is bounded too.
 constexpr std::uint64_t kRejectOverheadBytes = 128;
+
+// For each record that comes, at most so many go by their age. A clock that is wrong for a moment,
+// ahead or behind, costs no more than that; one that is right catches up.
+constexpr std::uint64_t kDroppedByAge = 2;
 
 std::uint64_t cost_of(std::size_t bytes) {
   return bytes + kRejectOverheadBytes;
@@ -52,35 +56,48 @@ struct SqliteCommitter::Statements {
 };
 
 SqliteCommitter::SqliteCommitter(std::string path, std::optional<Order> order,
-                                 const SqliteCommitterOptions& options, FileLock lock)
-    : path_(std::move(path)), order_(order), options_(options), lock_(std::move(lock)) {}
+                                 const SqliteCommitterOptions& options, DatabaseClaim claim)
+    : path_(std::move(path)), order_(order), options_(options), claim_(std::move(claim)) {
+  options_.database.name = path_;
+}
 
 SqliteCommitter::~SqliteCommitter() = default;
 
 Result<std::unique_ptr<SqliteCommitter>> SqliteCommitter::open(
     const std::string& path, std::optional<Order> order, const SqliteCommitterOptions& options) {
-  auto lock = FileLock::acquire(path + ".lock", "dwell");
-  if (!lock) return pass(lock);
+  auto claim = DatabaseClaim::take(path);
+  if (!claim) return pass(claim);
   std::unique_ptr<SqliteCommitter> committer(
-      new SqliteCommitter(path, order, options, std::move(*lock)));
+      new SqliteCommitter(path, order, options, std::move(*claim)));
   if (auto connected = committer->connect(); !connected) return pass(connected);
   return committer;
 }
 
 Result<void> SqliteCommitter::connect() {
-  auto database = Database::open(path_, options_.database);
+  // SQLite would make a new file in the place of one that was removed.
+  if (auto checked = claim_.check(); !checked) return checked;
+  auto database = Database::open(claim_.path(), options_.database);
   if (!database) return pass(database);
   database_ = std::move(*database);
   statements_ = std::make_unique<Statements>();
-  auto ready = migrate(*database_);
-  if (ready) ready = database_->keep_log();
+  auto ready = check_name(*database_, claim_.path());
+  if (ready) ready = migrate(*database_);
   if (ready) ready = check_order();
+  if (ready) ready = remember_name(*database_, claim_.path());
+  if (ready) ready = database_->keep_log();
   if (ready) ready = statements_->prepare(*database_);
-  if (!ready) {
-    statements_.reset();
-    database_.reset();
+  if (ready) {
+    claim_.hold_log();
+  } else {
+    disconnect();
   }
   return ready;
+}
+
+void SqliteCommitter::disconnect() {
+  statements_.reset();
+  database_.reset();
+  claim_.release_log();  // the last connection removes it
 }
 
 Result<void> SqliteCommitter::check_order() {
@@ -150,14 +167,14 @@ Result<std::vector<Position>> SqliteCommitter::load_positions() {
 Result<void> SqliteCommitter::commit(std::span<const Partition> partitions) {
   CHECK(database_ && partitions.size() == 1);
   const auto& [id, fold, positions, unit] = partitions[0];
+  if (auto checked = claim_.check(); !checked) return checked;
   if (!unit) return {};
   StoreCounts counts = counts_;
   auto committed = write(*unit, fold, counts);
   if (committed) {
     counts_ = counts;
   } else if (committed.error().kind == ErrorKind::unknown_outcome) {
-    statements_.reset();
-    database_.reset();
+    disconnect();
   }
   return committed;
 }
@@ -236,20 +253,22 @@ Result<void> SqliteCommitter::write_rejects(const Unit& unit, StoreCounts& count
     if (auto written = statement.run(); !written) return written;
     counts.reject_bytes += cost_of(record.bytes.size());
   }
-  return trim_rejects(unit.records.back().now, counts);
+  return trim_rejects(unit.records.back().now, kDroppedByAge * unit.rejected.size(), counts);
 }
 
-Result<void> SqliteCommitter::trim_rejects(Timestamp now, StoreCounts& counts) {
-  const std::int64_t oldest_kept = to_ms(now - options_.rejects_max_age);
+Result<void> SqliteCommitter::trim_rejects(Timestamp now, std::uint64_t most_by_age,
+                                           StoreCounts& counts) {
   for (;;) {
     auto row = statements_->oldest_reject.step();
     if (!row) return pass(row);
     if (!*row) return {};
     const std::int64_t id = statements_->oldest_reject.integer(0);
-    const std::int64_t received = statements_->oldest_reject.integer(1);
+    const Timestamp received = from_ms(statements_->oldest_reject.integer(1));
     const auto cost = cost_of(static_cast<std::size_t>(statements_->oldest_reject.integer(2)));
     statements_->oldest_reject.reset();
-    if (received >= oldest_kept && counts.reject_bytes <= options_.rejects_max_bytes) return {};
+    const bool is_over = counts.reject_bytes > options_.rejects_max_bytes;
+    const bool is_old = std::chrono::abs(now - received) > options_.rejects_max_age;
+    if (!is_over && !(is_old && most_by_age-- > 0)) return {};
     statements_->delete_reject.bind(1, id);
     if (auto deleted = statements_->delete_reject.run(); !deleted) return deleted;
     counts.reject_bytes -= cost;

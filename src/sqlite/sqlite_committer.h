@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "base/file_lock.h"
 #include "ports/committer.h"
 #include "sqlite/database.h"
+#include "sqlite/database_claim.h"
 #include "sqlite/stored_totals.h"
 
 namespace dwell {
@@ -21,21 +21,25 @@ struct SqliteCommitterOptions {
 // Commits the units of partition 0 to one SQLite file: rows, states, totals, rejected records and
 // positions in one transaction, durable when commit() returns.
 //
-// Owns the file for writing: FILE.lock keeps a second process out, and readers are free. After
-// unknown_outcome the connection is closed; restore() opens it again and lets the log decide.
-// Device numbers are row ids less one, so restoring needs no map. Not thread-safe.
+// Owns the file for writing, under all its names (DatabaseClaim); readers are free. A file that no
+// longer stands under its name takes no commit: retry_later. Must outlive every other connection of
+// this process to the file. After unknown_outcome the connection is closed; restore() opens it
+// again and lets the log decide. Device numbers are row ids less one, so restoring needs no map.
+// Not thread-safe.
 class SqliteCommitter final : public Committer {
  public:
   // Creates the file or brings its layout up to date. `order` is stored in a new file and must be
   // the stored one in an old file; without one it is the stored one, or arrival in a new file.
   // Errors: retry_later (locked; says by whom), invalid (not a database of ours, other order, not
-  // writable), fatal (damaged).
+  // writable, last written under another name), fatal (damaged).
   static Result<std::unique_ptr<SqliteCommitter>> open(const std::string& path,
                                                        std::optional<Order> order,
                                                        const SqliteCommitterOptions& options);
   ~SqliteCommitter() override;
 
   Order order() const { return *order_; }
+  // The files that belong to the database, by their real names.
+  std::vector<std::string> files() const { return claim_.files(); }
 
   Result<void> restore(std::span<Partition> partitions) override;
   Result<void> commit(std::span<const Partition> partitions) override;
@@ -44,9 +48,10 @@ class SqliteCommitter final : public Committer {
   struct Statements;
 
   SqliteCommitter(std::string path, std::optional<Order> order,
-                  const SqliteCommitterOptions& options, FileLock lock);
+                  const SqliteCommitterOptions& options, DatabaseClaim claim);
 
   Result<void> connect();
+  void disconnect();
   Result<void> check_order();
   Result<void> write(const Unit& unit, const Fold& after, StoreCounts& counts);
   Result<void> load_devices(Fold& fold);
@@ -55,14 +60,14 @@ class SqliteCommitter final : public Committer {
   Result<void> write_states(const Unit& unit, const Fold& after);
   Result<void> write_rows(const Unit& unit, StoreCounts& counts);
   Result<void> write_rejects(const Unit& unit, StoreCounts& counts);
-  Result<void> trim_rejects(Timestamp now, StoreCounts& counts);
+  Result<void> trim_rejects(Timestamp now, std::uint64_t most_by_age, StoreCounts& counts);
   Result<void> write_totals(const Totals& totals, const StoreCounts& counts);
   Result<void> write_positions(const Unit& unit);
 
   std::string path_;
   std::optional<Order> order_;  // empty: not asked for, and not read from the file yet
   SqliteCommitterOptions options_;
-  FileLock lock_;
+  DatabaseClaim claim_;
   std::unique_ptr<Database> database_;  // empty after unknown_outcome
   std::unique_ptr<Statements> statements_;
   StoreCounts counts_;

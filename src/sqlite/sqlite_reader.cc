@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "core/state_record.h"
 #include "sqlite/migrations.h"
-#include "sqlite/stored_order.h"
+#include "sqlite/stored_facts.h"
 #include "sqlite/stored_totals.h"
 
 namespace dwell {
@@ -56,6 +56,8 @@ Result<std::unique_ptr<SqliteReader>> SqliteReader::open(const std::string& path
   auto database = Database::open(path, options);
   if (!database) return pass(database);
   if (auto checked = check_schema(**database); !checked) return pass(checked);
+  const auto real_path = std::filesystem::canonical(path, error).string();
+  if (auto checked = check_name(**database, real_path); !checked) return pass(checked);
   std::unique_ptr<SqliteReader> reader(new SqliteReader(std::move(*database)));
   if (auto prepared = reader->prepare(); !prepared) return pass(prepared);
   return reader;

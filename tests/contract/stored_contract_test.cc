@@ -57,6 +57,30 @@ TEST_P(StoredContract, RejectedRecordsAreDroppedByAgeFirstComeFirst) {
   EXPECT_EQ(totals().totals[Outcome::malformed], 3u);
 }
 
+// Ten years ahead, and back again: what the wrong time drops is two for each record that came then.
+TEST_P(StoredContract, AClockThatIsWrongForAMomentCostsFewRejectedRecords) {
+  constexpr std::int64_t kToday = 1'751'932'800'000;
+  constexpr std::int64_t kTenYears = 3'650ll * 86'400'000;
+  Script script(20, raw_record("old", kToday));
+  script.push_back(raw_record("wrong", kToday + kTenYears));
+  for (int i = 0; i < 20; ++i) script.push_back(raw_record("new", kToday + 1));
+  write(script, {}, {}, 1);
+  EXPECT_EQ(totals().rejects_dropped, 2u);
+  EXPECT_THAT(rejected({}), SizeIs(39));
+}
+
+// A record from a time that never was is no reason to keep those behind it.
+TEST_P(StoredContract, ARecordFromTheFutureHoldsUpNoRetention) {
+  RejectBounds bounds;
+  bounds.max_age = Milliseconds{100};
+  write({raw_record("wrong", 900'000), raw_record("a", 1000), raw_record("b", 1001),
+         raw_record("c", 1200), raw_record("d", 1201)},
+        {}, bounds, 1);
+  const auto kept = rejected({});
+  ASSERT_THAT(kept, SizeIs(2));
+  EXPECT_EQ(kept[0].bytes, "c");
+}
+
 TEST_P(StoredContract, RejectedRecordsAreDroppedBySizeAcrossRestarts) {
   RejectBounds bounds;
   bounds.max_bytes = 2 * (128 + 10);

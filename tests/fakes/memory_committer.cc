@@ -53,9 +53,12 @@ void keep_rejects(MemoryStore& store, const Unit& unit, const RejectBounds& boun
                               std::string(record.bytes), record.truncated_from});
     store.reject_bytes += cost_of(store.rejected.back());
   }
-  const Timestamp oldest_kept = unit.records.back().now - bounds.max_age;
-  while (!store.rejected.empty() &&
-         (store.rejected.front().received < oldest_kept || store.reject_bytes > bounds.max_bytes)) {
+  const Timestamp now = unit.records.back().now;
+  std::size_t most_by_age = 2 * unit.rejected.size();
+  while (!store.rejected.empty()) {
+    const bool is_over = store.reject_bytes > bounds.max_bytes;
+    const bool is_old = std::chrono::abs(now - store.rejected.front().received) > bounds.max_age;
+    if (!is_over && !(is_old && most_by_age-- > 0)) return;
     store.reject_bytes -= cost_of(store.rejected.front());
     store.rejected.pop_front();
     ++store.rejects_dropped;

@@ -17,12 +17,14 @@ class RecordingObserver final : public Observer {
     retries.push_back(error);
     waits.push_back(wait);
   }
+  void recovered() override { ++recoveries; }
   void restored(const Error& cause) override { restores.push_back(cause); }
 
   std::size_t commits = 0;
   std::size_t committed_records = 0;
   std::vector<Error> retries;
   std::vector<Milliseconds> waits;
+  std::size_t recoveries = 0;
   std::vector<Error> restores;
 };
 

@@ -121,6 +121,7 @@ TEST(GiveUp, APollThatFindsNothingRestoresPatienceToo) {
   ASSERT_TRUE(pipeline.restore());
   RarelyReachableSource source;
   EXPECT_TRUE(pipeline.run(source, {}));
+  EXPECT_EQ(world.observer.recoveries, 10u) << "told without a commit, too";
   EXPECT_GT(world.clock.monotonic(), std::chrono::seconds(150));
 }
 

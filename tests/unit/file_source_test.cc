@@ -4,6 +4,11 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 namespace dwell {
 namespace {
@@ -413,6 +418,59 @@ TEST_F(FileSourceTest, AFolderOrNothingCannotBeRead) {
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().kind, ErrorKind::not_found);
   EXPECT_NE(missing.error().message.find(path_), std::string::npos);
+}
+
+// Whoever polls has others to look after, and no line is so long that they wait for its end.
+TEST_F(FileSourceTest, ALineWithoutEndIsReadInBoundedPieces) {
+  FileLimits limits = kSmall;
+  limits.poll_bytes = 8192;
+  write("one\n" + std::string(100'000, 'x') + "\ntwo\n");
+  const auto source = resume({}, limits);
+  EXPECT_EQ(poll(*source).lines, (std::vector<Line>{{"one", 0}}));
+  std::size_t pieces = 0;
+  for (std::uint64_t before = source->read_to();; before = source->read_to(), ++pieces) {
+    const auto polled = poll(*source);
+    EXPECT_LE(source->read_to() - before, 8192u + 2048u);
+    if (!source->is_within_line()) {
+      EXPECT_EQ(polled.lines,
+                (std::vector<Line>{{std::string(1024, 'x'), 4, 100'000}, {"two", 100'005}}));
+      break;
+    }
+    EXPECT_TRUE(polled.lines.empty());
+    EXPECT_TRUE(polled.positions.empty()) << "the position moves with whole lines alone";
+    EXPECT_FALSE(polled.is_last);
+  }
+  EXPECT_GE(pieces, 10u);
+}
+
+TEST_F(FileSourceTest, WhatCannotBeFollowedIsRefused) {
+  ::mkfifo(path_.c_str(), 0600);
+  EXPECT_TRUE(FileSource::open(path_, kSmall, clock_, Reading::follow)) << "without a writer";
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  const auto socket_path = std::string(folder_ / "socket");
+  socket_path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  ASSERT_EQ(::bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  for (const std::string& path : {socket_path, std::string("/dev/zero"), std::string("/dev/null"),
+                                  std::string("/proc/uptime"), std::string(folder_)}) {
+    const auto source = FileSource::open(path, kSmall, clock_, Reading::follow);
+    ASSERT_FALSE(source) << path;
+    EXPECT_EQ(source.error().kind, ErrorKind::invalid);
+    EXPECT_NE(source.error().message.find(path), std::string::npos);
+  }
+  ::close(socket);
+}
+
+TEST_F(FileSourceTest, TooManyOpenFilesMayPass) {
+  write("one\n");
+  rlimit before{};
+  ::getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none{0, before.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  const auto source = FileSource::open(path_, kSmall, clock_);
+  ::setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_FALSE(source);
+  EXPECT_EQ(source.error().kind, ErrorKind::retry_later);
 }
 
 }  // namespace
