@@ -76,7 +76,7 @@ Result<void> Process::run_tasks(Server& server) {
       if (!outcomes[i]) context_.stop();  // one that cannot go on ends all
     });
   }
-  context_.run();
+  server.run();
   for (std::jthread& thread : threads) thread.request_stop();
   for (std::jthread& thread : threads) thread.join();
   end_connections(context_, server);

@@ -137,7 +137,7 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
     context.stop();
   });
   asio::co_spawn(context, stop_on_signal(context, server), asio::detached);
-  context.run();
+  server.run();
   const Error stopping{ErrorKind::retry_later, "the service is stopping"};
   queue.close(stopping);
   const bool was_asked_to_stop = !has_failed;
