@@ -305,7 +305,8 @@ std::vector<Setting> make_settings() {
       bytes(
           "http.max_receiving", [](Config& c) -> auto& { return c.http_limits.body_bytes_in_all; },
           1 << 10, 64ull << 30,
-          "The most memory for bodies being received at one time; more is answered 503"),
+          "The most bytes of bodies being received at one time, as sent or as held; more is "
+          "answered 503"),
       duration(
           "http.idle_timeout", [](Config& c) -> auto& { return c.http_limits.idle; },
           kShortestTimeout, "How long a connection may be silent between two requests"),

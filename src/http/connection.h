@@ -14,7 +14,7 @@ struct ServerLimits {
   std::size_t header_bytes = 16 * 1024;
   std::size_t framing_bytes = 64 * 1024;  // chunk heads beyond the shortest, extensions, trailers
   std::size_t body_bytes = 16 << 20;
-  std::size_t body_bytes_in_all = 256 << 20;  // held of bodies at one time, read and unread
+  std::size_t body_bytes_in_all = 256 << 20;  // being received at one time, or held of them
   std::size_t connections = 20'000;
   std::chrono::milliseconds idle{75'000};   // between requests of one connection
   std::chrono::milliseconds head{15'000};   // for a whole head, from its first byte

@@ -1,5 +1,6 @@
 #include "http/incoming.h"
 
+#include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -115,8 +116,10 @@ boost::system::error_code Incoming::parse_body() {
                                    "they carry; send fewer extensions and trailers",
                                    limits_.framing_bytes));
   }
-  // What has come of a body counts, not what was announced: silent clients hold nobody up.
-  share_.become((body.sink ? body.sink->memory() : 0) + connection_.unread.capacity());
+  // What has come of a body counts, or what is held of it, which may be more; not what was
+  // announced: silent clients hold nobody up.
+  const auto held = (body.sink ? body.sink->memory() : 0) + connection_.unread.capacity();
+  share_.become(std::max<std::size_t>(body.size, held));
   if (share_.sum() > limits_.body_bytes_in_all) {
     refusal_ = problem(Status::service_unavailable, "too-many-bodies",
                        "too many large requests at one time");

@@ -81,7 +81,7 @@ TEST(PresenceCursor, OthersAreRefused) {
 
 // Ids and types that no store can hold: PostgreSQL refuses them, so nobody is asked.
 TEST(Cursor, WhatNoStoreCanHoldIsNoPlace) {
-  for (const std::string bytes :
+  for (const std::string& bytes :
        {std::string("\xff"), std::string("a\0b", 3), std::string("\xc3")}) {
     EXPECT_FALSE(parse_presence_cursor(presence_cursor({from_ms(1), bytes})));
     EXPECT_FALSE(
