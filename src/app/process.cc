@@ -92,7 +92,7 @@ Result<void> Process::run_tasks(Server& server) {
       stop_because(outcome.error(), context_);
     });
   }
-  context_.run();
+  server.run();
   for (std::jthread& thread : threads) thread.request_stop();
   for (std::jthread& thread : threads) thread.join();
   end_connections(context_, server);

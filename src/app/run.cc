@@ -157,7 +157,7 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
       stop_because(outcome.error(), context);
     }
   });
-  context.run();
+  server.run();
   const Error stopping{ErrorKind::retry_later, "the service is stopping"};
   queue.close(stopping);
   const bool was_asked_to_stop = !has_failed;

@@ -85,6 +85,21 @@ Setting text(std::string key, Place place, std::string help) {
 }
 
 template <typename Place>
+Setting hosts(std::string key, Place place, std::string help) {
+  return {.key = key,
+          .flag = flag_of(key),
+          .help = std::move(help),
+          .expected = "none, or names with commas, such as dwell.example,dwell.internal",
+          .set =
+              [place](std::string_view text, Config& config) {
+                auto names = parse_hosts(text);
+                if (names) place(config) = std::move(*names);
+                return names.has_value();
+              },
+          .show = [place](const Config& c) { return format_hosts(place(const_cast<Config&>(c))); }};
+}
+
+template <typename Place>
 Setting count(std::string key, Place place, std::uint64_t least, std::uint64_t most,
               std::string help) {
   return {.key = key,
@@ -273,6 +288,10 @@ std::vector<Setting> make_settings() {
                     "http.listen", [](Config& c) -> auto& { return c.http_listen; },
                     "The address to serve HTTP on, HOST:PORT; port 0 takes a free one"),
                 "--listen"),
+      hosts(
+          "http.hosts", [](Config& c) -> auto& { return c.http_limits.hosts; },
+          "Names that clients may call the service by, besides addresses, its machine's name and "
+          "names without a dot"),
       bytes(
           "http.max_body", [](Config& c) -> auto& { return c.http_limits.body_bytes; }, 1 << 10,
           1 << 30, "The longest body of a request"),
@@ -286,7 +305,8 @@ std::vector<Setting> make_settings() {
       bytes(
           "http.max_receiving", [](Config& c) -> auto& { return c.http_limits.body_bytes_in_all; },
           1 << 10, 64ull << 30,
-          "The most bytes of bodies being received at one time; more is answered 503"),
+          "The most bytes of bodies being received at one time, as sent or as held; more is "
+          "answered 503"),
       duration(
           "http.idle_timeout", [](Config& c) -> auto& { return c.http_limits.idle; },
           kShortestTimeout, "How long a connection may be silent between two requests"),

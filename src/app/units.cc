@@ -1,6 +1,8 @@
 #include "app/units.h"
 
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <fmt/format.h>
 #include <span>
@@ -93,6 +95,26 @@ std::string format_size(std::uint64_t bytes) {
     }
   }
   return fmt::format("{} bytes", bytes);
+}
+
+std::optional<std::vector<std::string>> parse_hosts(std::string_view text) {
+  const auto is_legal = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_';
+  };
+  std::vector<std::string> hosts;
+  if (text == "none") return hosts;
+  for (;;) {
+    const auto comma = std::min(text.find(','), text.size());
+    const auto host = text.substr(0, comma);
+    if (host.empty() || !std::all_of(host.begin(), host.end(), is_legal)) return std::nullopt;
+    hosts.emplace_back(host);
+    if (comma == text.size()) return hosts;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+std::string format_hosts(const std::vector<std::string>& hosts) {
+  return hosts.empty() ? "none" : fmt::format("{}", fmt::join(hosts, ","));
 }
 
 std::string format_count(std::uint64_t count) {

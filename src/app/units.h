@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/timestamp.h"
 
@@ -20,6 +21,10 @@ std::string format_bytes(std::uint64_t bytes);
 
 // A whole number in decimal digits, nothing else around it.
 std::optional<std::uint64_t> parse_count(std::string_view text);
+
+// Names of hosts with commas between them; "none" for none.
+std::optional<std::vector<std::string>> parse_hosts(std::string_view text);
+std::string format_hosts(const std::vector<std::string>& hosts);
 
 // For people, rounded down to two units: "3 d 4 h", "12 min 5 s", "0 s".
 std::string format_span(Milliseconds duration);

@@ -10,8 +10,10 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <iterator>
 #include <memory>
 
+#include "core/decoder.h"
 #include "http/cursor.h"
 #include "http/events_body.h"
 #include "http/parameters.h"
@@ -45,13 +47,30 @@ asio::awaitable<SubmissionResult> submit(Intake& intake, Submission submission) 
 }
 
 json::array bad_events(const std::vector<BadEvent>& bad) {
-  constexpr std::size_t kMostListed = 100;
   json::array list;
   for (const BadEvent& event : bad) {
-    if (list.size() == kMostListed) break;
-    list.push_back({{"index", event.index}, {"member", event.member}, {"detail", event.detail}});
+    list.push_back({{"index", event.index},
+                    {"member", std::string(event.member)},
+                    {"detail", std::string(event.detail)}});
   }
   return list;
+}
+
+// The beginning of an answer: what became of each event, null for a bad one. As text, since a value
+// for each would take many times the bytes of a small event.
+std::string outcomes_text(const EventsBody& body, const std::vector<Outcome>& outcomes) {
+  std::string text = "{\"outcomes\":[";
+  std::size_t stored = 0;
+  for (std::size_t i = 0; i < body.count; ++i) {
+    if (i > 0) text += ',';
+    const bool is_stored = stored < outcomes.size() && body.good[stored] == i;
+    if (is_stored) {
+      fmt::format_to(std::back_inserter(text), "\"{}\"", name(outcomes[stored++]));
+    } else {
+      text += "null";
+    }
+  }
+  return text += ']';
 }
 
 Reply bad_events_problem(const std::vector<BadEvent>& bad) {
@@ -68,11 +87,14 @@ Reply bad_events_problem(const std::vector<BadEvent>& bad) {
   return reply;
 }
 
-bool is_json(std::string_view content_type) {
+// A missing type is taken for JSON, but not from a browser: what a page sends without a type needs
+// no leave of this service, and what it sends as JSON does.
+bool is_json(const Request& request) {
+  const std::string_view content_type = request.content_type;
   const auto type = content_type.substr(0, content_type.find(';'));
   const auto last = type.find_last_not_of(" \t");
-  return content_type.empty() ||
-         boost::beast::iequals(type.substr(0, last + 1), "application/json");
+  return content_type.empty() ? !request.is_from_browser
+                              : boost::beast::iequals(type.substr(0, last + 1), "application/json");
 }
 
 std::string percent_encoded(std::string_view text) {
@@ -152,16 +174,20 @@ asio::awaitable<Reply> Api::post_timeline(const Request& request, const Target& 
   Parameters parameters(target);
   const bool is_partial = parameters.is_true("partial");
   if (auto wrong = parameters.problem_found()) co_return *wrong;
-  if (!is_json(request.content_type)) {
+  if (!is_json(request)) {
     co_return problem(Status::unsupported_media_type, "unsupported-media-type",
-                      "send the events as application/json");
+                      "send the events as application/json; with curl, add -H 'Content-Type: "
+                      "application/json'");
   }
   const std::string& coding = request.content_encoding;
   if (!coding.empty() && !boost::beast::iequals(coding, "identity")) {
     co_return problem(Status::unsupported_media_type, "unsupported-media-type",
                       "send the body as it is, without Content-Encoding");
   }
-  auto body = parse_events_body(request.body);
+  EventsReader events;
+  const bool is_whole = co_await request.receive_body(events);
+  if (!is_whole) co_return Reply();
+  auto body = events.finish();
   if (!body) co_return problem(Status::bad_request, "invalid-body", body.error().message);
   if (!body->bad.empty() && !is_partial) co_return bad_events_problem(body->bad);
 
@@ -171,21 +197,17 @@ asio::awaitable<Reply> Api::post_timeline(const Request& request, const Target& 
     if (!stored) co_return problem(stored.error());
     submitted = std::move(*stored);
   }
-  json::object answer;
-  std::string position;
+  Reply reply;
+  reply.status = Status::created;
   if (submitted.places.empty()) {
-    json::array names(body->count, nullptr);
-    for (std::size_t i = 0; i < submitted.outcomes.size(); ++i) {
-      names[body->good[i]] = name(submitted.outcomes[i]);
-    }
-    answer["outcomes"] = std::move(names);
+    reply.body = outcomes_text(*body, submitted.outcomes);
   } else {
-    position = format_places(submitted.places);
-    answer["position"] = position;
+    const auto position = format_places(submitted.places);
+    reply.body = fmt::format(R"({{"position":"{}")", position);
+    reply.headers.emplace_back("Dwell-Position", position);
   }
-  if (is_partial) answer["errors"] = bad_events(body->bad);
-  Reply reply = json_reply(answer, Status::created);
-  if (!position.empty()) reply.headers.emplace_back("Dwell-Position", position);
+  if (is_partial) reply.body += ",\"errors\":" + json::serialize(bad_events(body->bad));
+  reply.body += "}\n";
   co_return reply;
 }
 
@@ -221,7 +243,9 @@ asio::awaitable<Reply> Api::get_timeline(const Request& request, const Target& t
   if (auto late = co_await wait_for(after)) co_return *late;
   // One row more than asked for tells whether there is a next page.
   query.limit = limit ? *limit + 1 : kStreamPage;
-  auto rows = co_await parts_.reader.timeline(query);
+  Result<std::vector<Row>> rows;
+  // No store need be able to look for what none can hold.
+  if (is_valid_device_id(query.device)) rows = co_await parts_.reader.timeline(query);
   if (!rows) co_return store_problem(rows.error());
   Reply reply;
   reply.content_type = content_type(*representation);
@@ -301,7 +325,8 @@ asio::awaitable<Reply> Api::get_device(const Request&, const Target& target) {
   if (auto wrong = parameters.problem_found()) co_return *wrong;
   if (auto late = co_await wait_for(after)) co_return *late;
   const std::string& id = target.segments[1];
-  const auto found = co_await parts_.reader.device(id);
+  Result<std::optional<DeviceReport>> found;
+  if (is_valid_device_id(id)) found = co_await parts_.reader.device(id);
   if (!found) co_return store_problem(found.error());
   if (!*found) co_return problem(Status::not_found, "no-such-device", "the device was never seen");
   const DeviceReport& device = **found;

@@ -1,9 +1,11 @@
 #include "http/cursor.h"
 
 #define XXH_INLINE_ALL
+#include <simdjson.h>
 #include <xxhash.h>
 
 #include "base/varint.h"
+#include "core/decoder.h"
 
 namespace dwell {
 namespace {
@@ -63,6 +65,11 @@ std::optional<std::string> fields(std::string_view text, std::string_view filter
   return bytes->substr(expected.size());
 }
 
+// Whether every store can hold a text; one that is in none need not be asked for.
+bool is_storable(std::string_view text) {
+  return text.find('\0') == text.npos && simdjson::validate_utf8(text.data(), text.size());
+}
+
 }  // namespace
 
 std::string row_cursor(const Row& last, std::string_view filter) {
@@ -81,7 +88,7 @@ std::optional<Row> parse_row_cursor(std::string_view text, std::string_view filt
   const auto rank = take_varint(rest);
   const auto type = take_varint(rest);
   if (!type || !rank || !ms || *ms > static_cast<std::uint64_t>(to_ms(kLatest)) ||
-      *type > kOtherType || rest.empty() != (*type < kOtherType)) {
+      *type > kOtherType || rest.empty() != (*type < kOtherType) || !is_storable(rest)) {
     return std::nullopt;
   }
   return Row{from_ms(static_cast<std::int64_t>(*ms)), *rank,
@@ -100,8 +107,7 @@ std::optional<PresencePlace> parse_presence_cursor(std::string_view text) {
   if (!bytes) return std::nullopt;
   std::string_view rest = *bytes;
   const auto ms = take_varint(rest);
-  if (!ms || *ms > static_cast<std::uint64_t>(to_ms(kLatest)) || rest.empty() ||
-      rest.size() > kLongestDeviceId) {
+  if (!ms || *ms > static_cast<std::uint64_t>(to_ms(kLatest)) || !is_valid_device_id(rest)) {
     return std::nullopt;
   }
   return PresencePlace{from_ms(static_cast<std::int64_t>(*ms)), std::string(rest)};

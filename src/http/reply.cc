@@ -1,17 +1,32 @@
 #include "http/reply.h"
 
+#include <algorithm>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <simdjson.h>
 
 namespace dwell {
+namespace {
+
+// The text, or one without what is not ASCII: clients send any bytes, and JSON has none but UTF-8.
+std::string in_utf8(std::string_view text) {
+  std::string out(text);
+  if (!simdjson::validate_utf8(out)) {
+    std::replace_if(
+        out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; }, '?');
+  }
+  return out;
+}
+
+}  // namespace
 
 Reply problem(Status status, std::string_view type, std::string_view detail,
               std::string_view parameter) {
   boost::json::object body{{"type", "urn:dwell:" + std::string(type)},
                            {"title", std::string(boost::beast::http::obsolete_reason(status))},
                            {"status", static_cast<unsigned>(status)},
-                           {"detail", detail}};
-  if (!parameter.empty()) body["parameter"] = parameter;
+                           {"detail", in_utf8(detail)}};
+  if (!parameter.empty()) body["parameter"] = in_utf8(parameter);
   Reply reply;
   reply.status = status;
   reply.content_type = "application/problem+json";

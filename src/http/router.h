@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "http/body_sink.h"
 #include "http/reply.h"
 #include "http/target.h"
 
@@ -20,7 +21,10 @@ struct Request {
   std::string accept;            // the header; empty: anything
   std::string content_type;      // the header
   std::string content_encoding;  // the header
-  std::string body;
+  bool is_from_browser = false;  // of a page, or a browser asks in its own name
+  // Gives the body to a sink, piece by piece; at most once. False: it did not come as a whole, and
+  // whatever the handler replies is not sent.
+  std::function<boost::asio::awaitable<bool>(BodySink&)> receive_body;
 };
 
 // A reply and the route it came from, for metrics; "none" when no route fits.

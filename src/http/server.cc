@@ -4,145 +4,73 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/rfc7230.hpp>
-#include <boost/beast/http/string_body.hpp>
-#include <boost/beast/http/write.hpp>
 #include <cerrno>
 #include <charconv>
 #include <optional>
 #include <sys/socket.h>
-#include <tuple>
+#include <thread>
 
+#include "http/incoming.h"
 #include "http/wire.h"
 
 namespace dwell {
 namespace {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
-namespace http = boost::beast::http;
 using asio::ip::tcp;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
-// A client that leaves a handler that takes longer is noticed.
-constexpr std::chrono::milliseconds kBeforeLookingAtClient{500};
-
 constexpr std::size_t kIdleBuffer = 1'024;  // bytes a connection holds while it waits
+constexpr std::size_t kMostEmptyLines = 8;  // before a request
 
-using Parser = http::request_parser<http::string_body>;
-
-// Whether a head that is too long did not even get to the end of its first line.
-bool is_in_first_line(const Parser& parser, const beast::flat_buffer& unread) {
-  const auto bytes = unread.data();
-  const std::string_view text(static_cast<const char*>(bytes.data()), bytes.size());
-  return parser.get().target().empty() && text.find('\n') == std::string_view::npos;
-}
-
-// Of what is there: nearly always all of it. Errors: need_more, and those of reading one.
-boost::system::error_code parse_head(Parser& parser, beast::flat_buffer& unread) {
-  boost::system::error_code error;
-  parser.eager(false);
-  unread.consume(parser.put(unread.data(), error));
-  return error;
-}
-
-// Why a request could not even be read, as an answer; empty when there is nobody to answer.
-std::optional<Reply> refusal(const boost::system::error_code& error, const ServerLimits& limits) {
-  if (error == http::error::header_limit) {
-    return problem(Status::request_header_fields_too_large, "header-too-large",
-                   fmt::format("the head is longer than {} bytes", limits.header_bytes));
-  }
-  if (error == http::error::body_limit) {
-    return problem(Status::payload_too_large, "body-too-large",
-                   fmt::format("the body is longer than {} bytes; send fewer events at a time",
-                               limits.body_bytes));
-  }
-  if (error == asio::error::operation_aborted) {  // by enforce_deadlines()
-    return problem(Status::request_timeout, "too-slow", "the request took too long to arrive");
-  }
-  const bool is_gone = error == http::error::end_of_stream ||
-                       error == http::error::partial_message ||
-                       error.category() != make_error_code(http::error::bad_method).category();
-  if (is_gone) return std::nullopt;
-  return problem(Status::bad_request, "bad-request", "this is not HTTP: " + error.message());
-}
-
-bool takes_gzip(std::string_view accept_encoding) {
-  for (const auto& [coding, parameters] : http::ext_list(accept_encoding)) {
-    if (!beast::iequals(coding, "gzip")) continue;
-    for (const auto& [name, value] : parameters) {
-      if (beast::iequals(name, "q")) return value.find_first_not_of("0.") != value.npos;
-    }
-    return true;
+// Takes empty lines before a request away (RFC 9112 section 2.2), up to `most` of them. True: there
+// is something else.
+bool skip_empty_lines(boost::beast::flat_buffer& buffer, std::size_t& most) {
+  for (; buffer.size() > 0; --most) {
+    const auto bytes = buffer.data();
+    const std::string_view text(static_cast<const char*>(bytes.data()), bytes.size());
+    if (most == 0 || text[0] != '\r' || (text.size() > 1 && text[1] != '\n')) return true;
+    if (text.size() == 1) return false;
+    buffer.consume(2);
   }
   return false;
 }
 
-// A list may come in several fields of its name (RFC 9110 section 5.3).
-std::string all_of(const Parser::value_type& message, http::field name) {
-  std::string all;
-  const auto [first, last] = message.equal_range(name);
-  for (auto field = first; field != last; ++field) {
-    if (!all.empty()) all += ", ";
-    all += std::string_view(field->value());
-  }
-  return all;
-}
-
-Exchange exchange_of(const Parser::value_type& message, bool is_stopping) {
-  Exchange exchange;
-  exchange.is_head = message.method() == http::verb::head;
-  exchange.keeps_alive = message.keep_alive() && !is_stopping;
-  exchange.takes_gzip = takes_gzip(all_of(message, http::field::accept_encoding));
-  exchange.takes_chunks = message.version() >= 11;
-  return exchange;
-}
-
-// What one request adds to a sum, while it lives. Shares the sum: a request cut off when the
-// service stops is destroyed with the io_context, after the server.
-class Share {
- public:
-  explicit Share(std::shared_ptr<std::size_t> sum) : sum_(std::move(sum)) {}
-  ~Share() { *sum_ -= size_; }
-  Share(const Share&) = delete;
-  Share& operator=(const Share&) = delete;
-
-  void grow_to(std::size_t size) {
-    *sum_ += size - size_;
-    size_ = size;
-  }
-  std::size_t sum() const { return *sum_; }
-
- private:
-  std::shared_ptr<std::size_t> sum_;
-  std::size_t size_ = 0;
-};
-
 }  // namespace
 
-struct Server::Session {
-  enum class Doing { waiting, receiving, handling, answering, leaving };
+struct Server::Session : Connection {
+  Session(tcp::socket socket, std::size_t most_unread, asio::cancellation_signal& cancellation,
+          std::shared_ptr<State> state)
+      : Connection(std::move(socket), most_unread),
+        cancellation(cancellation),
+        state(std::move(state)),
+        place(this->state->sessions.insert(this->state->sessions.end(), this)) {}
+  ~Session() { state->sessions.erase(place); }
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
-  Session(tcp::socket socket, asio::cancellation_signal& cancellation)
-      : socket(std::move(socket)), cancellation(cancellation) {}
-  void start(Doing what, std::chrono::milliseconds time) {
-    doing = what;
-    deadline.start(time);
-  }
-
-  tcp::socket socket;
   asio::cancellation_signal& cancellation;  // of the coroutine that serves it
-  beast::flat_buffer buffer;
-  Doing doing = Doing::waiting;
-  Deadline deadline;
+  const std::shared_ptr<State> state;
+  const std::list<Session*>::iterator place;
+};
+
+// Tells that a loop runs, as long as its coroutine is there.
+class Server::Running {
+ public:
+  Running(std::shared_ptr<State> state, bool State::*flag) : state_(std::move(state)), flag_(flag) {
+    (*state_).*flag_ = true;
+  }
+  ~Running() {
+    if (state_) (*state_).*flag_ = false;
+  }
+  Running(Running&&) = default;
+
+ private:
+  std::shared_ptr<State> state_;
+  bool State::*flag_;
 };
 
 Server::Server(asio::io_context& context, Handle handle, const ServerLimits& limits,
@@ -180,9 +108,37 @@ Result<void> Server::listen(const std::string& address) {
   }
   const auto bound = acceptor_.local_endpoint();
   address_ = fmt::format("{}:{}", ip.is_v6() ? '[' + host + ']' : host, bound.port());
-  asio::co_spawn(context_, accept(), asio::detached);
-  asio::co_spawn(context_, enforce_deadlines(), asio::detached);
+  known_hosts_ = KnownHosts(limits_.hosts, ip.is_loopback());
+  start_loops();
   return {};
+}
+
+// Those that do not run. What ends one leaves the context's run().
+void Server::start_loops() {
+  const auto pass_on = [](std::exception_ptr error) {
+    if (error) std::rethrow_exception(error);
+  };
+  if (is_stopping_ || !acceptor_.is_open()) return;
+  if (!state_->is_accepting) {
+    asio::co_spawn(context_, accept(Running(state_, &State::is_accepting)), pass_on);
+  }
+  if (!state_->is_enforcing) {
+    asio::co_spawn(context_, enforce_deadlines(Running(state_, &State::is_enforcing)), pass_on);
+  }
+}
+
+void Server::run() {
+  for (;;) {
+    try {
+      start_loops();
+      context_.run();
+      return;
+    } catch (const std::bad_alloc&) {
+      // Thrown where an operation begins, beneath any coroutine: the one that began it is gone,
+      // and with it what it held. Others may need a moment to give memory back.
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
 }
 
 void Server::stop() {
@@ -190,14 +146,14 @@ void Server::stop() {
   boost::system::error_code ignored;
   acceptor_.close(ignored);
   sweep_.cancel();
-  for (Session* session : sessions_) {
+  for (Session* session : state_->sessions) {
     if (session->doing == Session::Doing::waiting) close(*session);
   }
 }
 
 void Server::abort() {
   stop();
-  for (auto place = sessions_.begin(); place != sessions_.end();) {
+  for (auto place = state_->sessions.begin(); place != state_->sessions.end();) {
     Session& session = **place++;                            // whose end takes it off the list
     if (session.doing == Session::Doing::waiting) continue;  // was closed
     close(session);
@@ -210,12 +166,12 @@ void Server::close(Session& session) {
   session.socket.close(ignored);
 }
 
-asio::awaitable<void> Server::accept() {
+asio::awaitable<void> Server::accept(Running) {
   asio::steady_timer pause(context_);
   while (!is_stopping_) {
     auto [error, socket] = co_await acceptor_.async_accept(kAwait);
     if (is_stopping_) co_return;
-    if (error || sessions_.size() >= limits_.connections) {
+    if (error || state_->sessions.size() >= limits_.connections) {
       // Out of descriptors or slots: the others are served on, this one finds the door closed.
       pause.expires_after(std::chrono::milliseconds(error ? 50 : 0));
       co_await pause.async_wait(kAwait);
@@ -234,12 +190,12 @@ asio::awaitable<void> Server::accept() {
 
 // Connections have no timers of their own: one look a second at all of them. A request that is late
 // is interrupted, so that it can be answered; whatever else is late is closed.
-asio::awaitable<void> Server::enforce_deadlines() {
+asio::awaitable<void> Server::enforce_deadlines(Running) {
   while (!is_stopping_) {
     sweep_.expires_after(std::chrono::seconds(1));
     co_await sweep_.async_wait(kAwait);
     const auto now = std::chrono::steady_clock::now();
-    for (Session* session : sessions_) {
+    for (Session* session : state_->sessions) {
       if (!session->deadline.is_over(now)) continue;
       if (session->doing == Session::Doing::handling) {
         if (has_left(*session)) session->cancellation.emit(asio::cancellation_type::terminal);
@@ -270,30 +226,32 @@ bool Server::has_left(Session& session) {
 }
 
 asio::awaitable<void> Server::serve(tcp::socket socket, asio::cancellation_signal& cancellation) {
-  Session session(std::move(socket), cancellation);
-  const auto place = sessions_.insert(sessions_.end(), &session);
+  Session session(std::move(socket), limits_.header_bytes + 2 * limits_.framing_bytes, cancellation,
+                  state_);
   try {
     while (co_await serve_one(session)) {
     }
   } catch (const std::exception&) {
     // Out of memory: this connection ends, the others go on.
   }
-  sessions_.erase(place);
   boost::system::error_code ignored;
   session.socket.shutdown(tcp::socket::shutdown_send, ignored);
 }
 
 // Waits for the first bytes of a request, with little memory meanwhile. True: there may be another.
 asio::awaitable<bool> Server::serve_one(Session& session) {
-  if (session.buffer.size() == 0) {
+  auto most_empty_lines = kMostEmptyLines;
+  bool is_idle = false;
+  while (!skip_empty_lines(session.unread, most_empty_lines)) {
     if (is_stopping_) co_return false;
-    if (session.buffer.capacity() > kIdleBuffer) session.buffer.shrink_to_fit();
-    session.start(Session::Doing::waiting, limits_.idle);
+    if (!is_idle) session.start(Session::Doing::waiting, limits_.idle);
+    is_idle = true;
+    if (session.unread.capacity() > kIdleBuffer) session.unread.shrink_to_fit();
     // A read and not a wait: a wait may end with nothing to read, and that is not a slow request.
-    const auto space = session.buffer.prepare(kIdleBuffer);
+    const auto space = session.unread.prepare(kIdleBuffer);
     const auto [error, size] = co_await session.socket.async_read_some(space, kAwait);
     if (error) co_return false;
-    session.buffer.commit(size);
+    session.unread.commit(size);
   }
   co_return co_await receive_and_reply(session);
 }
@@ -323,72 +281,29 @@ asio::awaitable<void> Server::refuse(Session& session, Reply reply) {
 
 asio::awaitable<bool> Server::receive_and_reply(Session& session) {
   const auto start = std::chrono::steady_clock::now();
-  Parser parser;
-  parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
-  parser.body_limit(limits_.body_bytes);
-  session.start(Session::Doing::receiving, limits_.head);
-  auto head_error = parse_head(parser, session.buffer);
-  if (head_error == http::error::need_more) {
-    std::tie(head_error, std::ignore) =
-        co_await http::async_read_header(session.socket, session.buffer, parser, kAwait);
+  Incoming incoming(session, limits_, known_hosts_,
+                    std::shared_ptr<std::size_t>(state_, &state_->body_bytes));
+  Exchange exchange;
+  std::optional<Routed> routed;
+  if (co_await incoming.receive_head()) {
+    exchange = exchange_of(incoming.head(), incoming.keeps_alive());
+    Request request = request_of(incoming.head());
+    request.receive_body = [&incoming](BodySink& sink) { return incoming.receive_body(&sink); };
+    routed = co_await handle_(std::move(request));
+    // What the handler did not want comes all the same, in front of the next request.
+    if (!co_await incoming.receive_body(nullptr)) routed.reset();
   }
-  if (head_error) {
-    auto reply = head_error == http::error::header_limit && is_in_first_line(parser, session.buffer)
-                     ? target_too_long()
-                     : refusal(head_error, limits_);
-    if (reply) co_await refuse(session, std::move(*reply));
+  if (!routed) {
+    if (auto refusal = incoming.take_refusal()) co_await refuse(session, std::move(*refusal));
     co_return false;
   }
-
-  if (parser.get().version() >= 11 && parser.get().count(http::field::host) != 1) {
-    co_await refuse(session, problem(Status::bad_request, "bad-request",
-                                     "an HTTP/1.1 request needs one Host header"));
-    co_return false;
-  }
-  if (http::token_list(parser.get()[http::field::expect]).exists("100-continue")) {
-    http::response<http::empty_body> go_on(Status::continue_, 11);
-    co_await http::async_write(session.socket, go_on, kAwait);
-  }
-  // What has come of a body counts, not what was announced: silent clients hold nobody up.
-  Share share(body_bytes_);
-  session.start(Session::Doing::receiving, limits_.body);
-  parser.eager(true);
-  while (!parser.is_done()) {
-    const auto [body_error, body_size] =
-        co_await http::async_read_some(session.socket, session.buffer, parser, kAwait);
-    if (body_error) {
-      auto reply = refusal(body_error, limits_);
-      if (reply) co_await refuse(session, std::move(*reply));
-      co_return false;
-    }
-    share.grow_to(parser.get().body().size());
-    if (share.sum() > limits_.body_bytes_in_all) {
-      // Given back at once, or the others would be refused for what this one had.
-      parser.get().body() = std::string();
-      share.grow_to(0);
-      co_await refuse(session, problem(Status::service_unavailable, "too-many-bodies",
-                                       "too many large requests at one time"));
-      co_return false;
-    }
-  }
-
-  auto message = parser.release();
-  const auto exchange = exchange_of(message, is_stopping_);
-  Request request;
-  request.method = message.method();
-  request.target = std::string(message.target());
-  request.accept = all_of(message, http::field::accept);
-  request.content_type = std::string(message[http::field::content_type]);
-  request.content_encoding = all_of(message, http::field::content_encoding);
-  request.body = std::move(message.body());
-  session.start(Session::Doing::handling, kBeforeLookingAtClient);
-  Routed routed = co_await handle_(std::move(request));
-  on_reply_(routed.route, routed.reply.status, std::chrono::steady_clock::now() - start);
+  exchange.keeps_alive = exchange.keeps_alive && !is_stopping_;
+  on_reply_(routed->route, routed->reply.status, std::chrono::steady_clock::now() - start);
   // Behind the other requests that are there: replies written in a row wake a client's machine
   // once, and waking it costs as much as the reply.
   co_await asio::post(context_, asio::use_awaitable);
   session.start(Session::Doing::answering, limits_.write);
-  co_return co_await write_reply(session.socket, session.deadline, std::move(routed.reply),
+  co_return co_await write_reply(session.socket, session.deadline, std::move(routed->reply),
                                  exchange);
 }
 

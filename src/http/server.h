@@ -13,21 +13,11 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "http/api.h"
+#include "http/connection.h"
+#include "http/known_hosts.h"
+#include "http/router.h"
 
 namespace dwell {
-
-struct ServerLimits {
-  std::size_t header_bytes = 16 * 1024;
-  std::size_t body_bytes = 16 << 20;
-  std::size_t body_bytes_in_all = 256 << 20;  // being received at one time
-  std::size_t connections = 20'000;
-  std::chrono::milliseconds idle{75'000};   // between requests of one connection
-  std::chrono::milliseconds head{15'000};   // for a whole head, from its first byte
-  std::chrono::milliseconds body{60'000};   // for a whole body
-  std::chrono::milliseconds write{60'000};  // for one piece of a response
-  std::chrono::milliseconds linger{2'000};  // for what a refused client still sends
-};
 
 // Puts handlers (an Api's) on the wire: HTTP/1.1 with keep-alive and pipelining, bounded in every
 // direction.
@@ -53,17 +43,31 @@ class Server {
   Result<void> listen(const std::string& address);
   const std::string& address() const { return address_; }  // HOST:PORT as bound
 
+  // Runs the context until it is stopped. Where memory does not suffice, the connection that asked
+  // for it ends, and the others are served on.
+  void run();
+
   // Stops accepting, closes idle connections, lets requests in flight be answered.
   void stop();
   // Closes every connection and cancels its handler, whatever it is doing.
   void abort();
-  bool is_drained() const { return sessions_.empty(); }
+  bool is_drained() const { return state_->sessions.empty(); }
 
  private:
   struct Session;
 
-  boost::asio::awaitable<void> accept();
-  boost::asio::awaitable<void> enforce_deadlines();
+  // Shared with coroutines: one that is cut off is destroyed with the io_context, after the server.
+  struct State {
+    std::list<Session*> sessions;
+    std::size_t body_bytes = 0;
+    bool is_accepting = false;
+    bool is_enforcing = false;
+  };
+  class Running;
+
+  void start_loops();
+  boost::asio::awaitable<void> accept(Running running);
+  boost::asio::awaitable<void> enforce_deadlines(Running running);
   void start(boost::asio::ip::tcp::socket socket);
   boost::asio::awaitable<void> serve(boost::asio::ip::tcp::socket socket,
                                      boost::asio::cancellation_signal& cancellation);
@@ -81,8 +85,8 @@ class Server {
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer sweep_;
   std::string address_;
-  std::list<Session*> sessions_;
-  std::shared_ptr<std::size_t> body_bytes_ = std::make_shared<std::size_t>(0);
+  KnownHosts known_hosts_;
+  std::shared_ptr<State> state_ = std::make_shared<State>();
   bool is_stopping_ = false;
 };
 

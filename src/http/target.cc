@@ -1,6 +1,7 @@
 #include "http/target.h"
 
 #include <algorithm>
+#include <boost/beast/core/string.hpp>
 
 namespace dwell {
 namespace {
@@ -51,13 +52,15 @@ const std::string* Target::parameter(std::string_view name) const {
 
 Result<Target> parse_target(std::string_view text) {
   // As sent to a proxy: the authority is of no interest.
-  if (text.starts_with("http://") || text.starts_with("https://")) {
-    const auto authority = text.find("//") + 2;
+  for (const std::string_view start : {"http://", "https://"}) {
+    if (!boost::beast::iequals(text.substr(0, start.size()), start)) continue;
+    const auto authority = start.size();
     const auto path = text.find_first_of("/?#", authority);
     if (path == std::string_view::npos || text[path] != '/') {
       return fail(ErrorKind::invalid, "the request target must have a path");
     }
     text.remove_prefix(path);
+    break;
   }
   if (!text.starts_with('/')) {
     return fail(ErrorKind::invalid, "the request target must be an absolute path");

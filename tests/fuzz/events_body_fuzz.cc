@@ -1,5 +1,6 @@
 // Any bytes as the body of a POST: refused, or each of its events either named as bad or a record
-// that the decoder takes.
+// that the decoder takes; and the same in whatever pieces they come.
+#include <algorithm>
 #include <string>
 
 #include "base/check.h"
@@ -11,14 +12,39 @@ namespace {
 
 constexpr Timestamp kNow = from_ms(1'751'932'800'000);
 
+// In pieces of 1 to `longest` bytes. Each stands alone in memory, so that reading past it is seen.
+Result<EventsBody> read_in_pieces(std::string_view bytes, std::size_t longest) {
+  EventsReader reader;
+  for (std::size_t size = 1; !bytes.empty(); size = size % longest + 1) {
+    const std::string piece(bytes.substr(0, size));
+    reader.add({piece.data(), piece.size()});
+    bytes.remove_prefix(piece.size());
+  }
+  return reader.finish();
+}
+
+void check_equal(const Result<EventsBody>& whole, const Result<EventsBody>& pieces) {
+  CHECK(whole.has_value() == pieces.has_value());
+  if (!whole) return;
+  CHECK(whole->count == pieces->count && whole->good == pieces->good);
+  CHECK(whole->submission.bytes == pieces->submission.bytes);
+  CHECK(whole->submission.ends == pieces->submission.ends);
+  CHECK(whole->submission.devices == pieces->submission.devices);
+  CHECK(std::equal(whole->bad.begin(), whole->bad.end(), pieces->bad.begin(), pieces->bad.end(),
+                   [](const BadEvent& a, const BadEvent& b) {
+                     return a.index == b.index && a.member == b.member && a.detail == b.detail;
+                   }));
+}
+
 void fuzz(const std::string& bytes) {
   const auto body = parse_events_body(bytes);
+  for (const std::size_t longest : {1, 7}) check_equal(body, read_in_pieces(bytes, longest));
   if (!body) {
     CHECK(body.error().kind == ErrorKind::invalid);
     return;
   }
   CHECK(body->good.size() == body->submission.ends.size());
-  CHECK(body->good.size() + body->bad.size() == body->count);
+  CHECK(body->bad.size() == std::min(body->count - body->good.size(), kMostBadEvents));
   for (const BadEvent& bad : body->bad) CHECK(bad.index < body->count && !bad.detail.empty());
 
   Decoder decoder(ClockSource::event);

@@ -120,7 +120,10 @@ class ApiTest : public testing::Test {
     request.method = Method::post;
     request.target = "/timeline" + query;
     request.content_type = content_type;
-    request.body = body;
+    request.receive_body = [&body](BodySink& sink) -> asio::awaitable<bool> {
+      sink.add(body);
+      co_return true;
+    };
     return ask(std::move(request)).reply;
   }
 
@@ -525,6 +528,16 @@ TEST_F(ApiTest, TheServiceTellsOfItself) {
   EXPECT_EQ(reply.status, Status::service_unavailable);
   EXPECT_EQ(reply.body, "{\"ready\":false,\"reasons\":[\"the disk is full\"]}\n");
   EXPECT_EQ(get("/livez").status, Status::ok);
+}
+
+// A reader that would fail is not asked: no store has to know what to make of such bytes.
+TEST_F(ApiTest, NoStoreIsAskedForWhatIsNoDeviceId) {
+  reader_.error = Error{ErrorKind::fatal, "asked"};
+  for (const std::string id : {"%FF", "%00", "lobby%00x", "%C3", "a%0Ab", "%ED%A0%80"}) {
+    EXPECT_EQ(get("/timeline/" + id).body, "{\"events\":[]}\n") << id;
+    EXPECT_EQ(get("/timeline/" + id + "?limit=1").body, "{\"events\":[]}\n") << id;
+    EXPECT_EQ(get("/devices/" + id).status, Status::not_found) << id;
+  }
 }
 
 }  // namespace

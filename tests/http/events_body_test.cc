@@ -130,6 +130,88 @@ TEST(EventsBody, ManySmallValuesAreRefusedBeforeTheyFillTheMemory) {
   EXPECT_THAT(read.error().message, HasSubstr("too many values"));
 }
 
+TEST(EventsBody, IsTheSameInAnyPieces) {
+  const std::string bodies[] = {
+      body_of(std::string(kGood) + ", " + kGood),
+      R"({"x":{"events":[{"deviceID":"no"}]},"ev\u0065nts":[{"device_id":"a\u00fc\"","eventType":"\n",)"
+      R"("timestamp":"1970-01-01T00:00:01.5Z","deviceID_":1,"deviceI":2},7,[{"deviceID":"no"}],{}]} )",
+      R"({"events":[],"events":[{"deviceID":"","eventType":"b"}]})",
+      R"({"events":[1.5e3,-2,true]}})",
+      R"({"events":[],"events":null})",
+      body_of("\"\xff\""),
+  };
+  for (const std::string& body : bodies) {
+    const auto whole = parse_events_body(body);
+    for (std::size_t size = 1; size < body.size(); ++size) {
+      EventsReader reader;
+      for (std::size_t at = 0; at < body.size(); at += size) {
+        const std::string piece = body.substr(at, size);
+        reader.add(piece);
+      }
+      const auto pieces = reader.finish();
+      ASSERT_EQ(whole.has_value(), pieces.has_value()) << body << ' ' << size;
+      if (!whole) {
+        EXPECT_EQ(whole.error().message, pieces.error().message) << body << ' ' << size;
+        continue;
+      }
+      EXPECT_EQ(whole->submission.bytes, pieces->submission.bytes) << body << ' ' << size;
+      EXPECT_EQ(whole->good, pieces->good) << body << ' ' << size;
+      EXPECT_EQ(whole->count, pieces->count) << body << ' ' << size;
+      EXPECT_EQ(whole->bad.size(), pieces->bad.size()) << body << ' ' << size;
+    }
+  }
+}
+
+TEST(EventsBody, TheLastOfDuplicateMembersCounts) {
+  const auto body = parsed(
+      R"({"events":[1,2,3],"events":[{"deviceID":"a","deviceID":"b","eventType":7,"eventType":"c",)"
+      R"("timestamp":"1970-01-01T00:00:01Z"}]})");
+  EXPECT_EQ(body.count, 1u);
+  EXPECT_THAT(body.bad, IsEmpty());
+  EXPECT_THAT(records(body.submission),
+              ElementsAre(R"({"device_id":"b","event_type":"c","timestamp":1000})"));
+  EXPECT_FALSE(parse_events_body(R"({"events":[],"events":1})"));
+}
+
+TEST(EventsBody, OnlyItsOwnEventsCount) {
+  const auto body = parsed(
+      R"({"a":{"events":[1]},"b":[{"deviceID":"x"}],"events":[{"x":{"deviceID":"y"},"deviceID":"z",)"
+      R"("eventType":"t","timestamp":"1970-01-01T00:00:01Z","y":[{"deviceID":7}]}],"c":[1,{}]})");
+  EXPECT_EQ(body.count, 1u);
+  EXPECT_THAT(records(body.submission),
+              ElementsAre(R"({"device_id":"z","event_type":"t","timestamp":1000})"));
+}
+
+TEST(EventsBody, OfManyBadEventsTheFirstAreTold) {
+  std::string events = kGood;
+  for (std::size_t i = 0; i < 2 * kMostBadEvents; ++i) events += ",0";
+  const auto body = parsed(body_of(events));
+  EXPECT_EQ(body.count, 2 * kMostBadEvents + 1);
+  EXPECT_EQ(body.bad.size(), kMostBadEvents);
+  EXPECT_THAT(body.good, ElementsAre(0));
+}
+
+// What can become no list of events is not kept, whatever there is of it.
+TEST(EventsBody, HoldsLittleOfWhatIsNoEvent) {
+  const std::string many(100'000, 'x');
+  for (const std::string& start : {std::string("x"), std::string("["), std::string("{\"a\":\"")}) {
+    EventsReader reader;
+    reader.add(start);
+    for (int i = 0; i < 100; ++i) reader.add(many);
+    EXPECT_LT(reader.memory(), 10'000u) << start;
+  }
+  for (const std::string name : {"deviceID", "eventType", "timestamp", "other", "events"}) {
+    EventsReader reader;
+    reader.add(R"({"events":[{")" + name + "\":\"");
+    for (int i = 0; i < 100; ++i) reader.add(many);
+    EXPECT_LT(reader.memory(), 200'000u) << name;
+  }
+  EventsReader reader;
+  reader.add("{\"events\":[0");
+  for (std::size_t i = 1; i < kMostPostedEvents; ++i) reader.add(",0");
+  EXPECT_LT(reader.memory(), 10'000u);
+}
+
 TEST(EventsBody, HasABoundedNumberOfEvents) {
   std::string events = "0";
   for (std::size_t i = 1; i < kMostPostedEvents; ++i) events += ",0";

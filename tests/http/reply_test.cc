@@ -70,5 +70,14 @@ TEST(StoreProblem, IsNeverTheClients) {
   }
 }
 
+TEST(Reply, AProblemIsJsonWhateverItNames) {
+  const Reply reply = problem(Status::bad_request, "a", "no \xff", "\xc3x\xff");
+  const auto body = boost::json::parse(reply.body).as_object();
+  EXPECT_EQ(body.at("detail"), "no ?");
+  EXPECT_EQ(body.at("parameter"), "?x?");
+  const Reply other = problem(Status::bad_request, "a", "b", "T\xc3\xbcr");
+  EXPECT_EQ(boost::json::parse(other.body).as_object().at("parameter"), "T\xc3\xbcr");
+}
+
 }  // namespace
 }  // namespace dwell

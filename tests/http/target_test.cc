@@ -98,5 +98,16 @@ TEST(TimeParameter, OthersAreRefused) {
   }
 }
 
+TEST(Target, ASchemeHasNoCase) {
+  for (const char* start : {"http://a", "HTTP://a", "Https://a:1"}) {
+    const auto target = parse_target(std::string(start) + "/timeline");
+    ASSERT_TRUE(target) << start;
+    EXPECT_EQ(target->segments, std::vector<std::string>{"timeline"}) << start;
+  }
+  for (const char* text : {"http", "HTTP:", "http:/", "HTTP://", "ftp://a/b"}) {
+    EXPECT_FALSE(parse_target(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace dwell

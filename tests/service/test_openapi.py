@@ -160,6 +160,10 @@ def what_any_resource_answers(recorder):
             with service.wire() as wire:
                 wire.send(f"{first} HTTP/1.1\r\nHost: x\r\nX: {'x' * 20_000}\r\n\r\n")
                 recorder.send(wire, route, method, "431")
+            if "421" in recorder.api["paths"][route][method]["responses"]:
+                with service.wire() as wire:
+                    wire.send(f"{first} HTTP/1.1\r\nHost: foreign.example\r\n\r\n")
+                    recorder.send(wire, route, method, "421")
             recorder.check(route, method, "405", service.request("DELETE", TARGETS[route]))
         for wire, (route, method) in zip(slow, operations):
             recorder.send(wire, route, method, "408")
@@ -193,6 +197,7 @@ def test_each_documented_status_of_each_operation_is_reached(serving, tmp_path):
     assert len(ask("/timeline", "post", "400", body=bad).json["errors"]) == 100
     ask("/timeline", "post", "400", "/timeline?partial=1", good)
     ask("/timeline", "post", "400", body="{")
+    ask("/timeline", "post", "403", body=good, Origin="http://foreign.example")
     ask("/timeline", "post", "413", body=b" " * ((16 << 20) + 1))
     ask("/timeline", "post", "415", body=good, **{"Content-Type": "text/plain"})
     ask("/timeline", "post", "415", body=good, **{"Content-Encoding": "gzip"})
