@@ -68,6 +68,43 @@ Reply bad_events_problem(const std::vector<BadEvent>& bad) {
   return reply;
 }
 
+// Takes events out that are longer as a record than any record may be. Device and time have a
+// length that fits, so it is the type.
+void refuse_long_events(EventsBody& body, std::size_t longest) {
+  Submission& all = body.submission;
+  const auto piece = [](const std::string& text, const std::vector<std::size_t>& ends,
+                        std::size_t i) {
+    const std::size_t start = i == 0 ? 0 : ends[i - 1];
+    return std::string_view(text).substr(start, ends[i] - start);
+  };
+  const auto is_long = [&](std::size_t i) {
+    return piece(all.bytes, all.ends, i).size() > longest;
+  };
+  std::size_t first = 0;
+  while (first < all.ends.size() && !is_long(first)) ++first;
+  if (first == all.ends.size()) return;
+
+  Submission kept;
+  std::vector<std::size_t> good;
+  for (std::size_t i = 0; i < all.ends.size(); ++i) {
+    if (is_long(i)) {
+      body.bad.push_back({body.good[i], "eventType",
+                          "the event is longer as a record than input.max_record; send a shorter "
+                          "type"});
+      continue;
+    }
+    kept.bytes += piece(all.bytes, all.ends, i);
+    kept.ends.push_back(kept.bytes.size());
+    kept.devices += piece(all.devices, all.device_ends, i);
+    kept.device_ends.push_back(kept.devices.size());
+    good.push_back(body.good[i]);
+  }
+  all = std::move(kept);
+  body.good = std::move(good);
+  std::sort(body.bad.begin(), body.bad.end(),
+            [](const BadEvent& a, const BadEvent& b) { return a.index < b.index; });
+}
+
 bool is_json(std::string_view content_type) {
   const auto type = content_type.substr(0, content_type.find(';'));
   const auto last = type.find_last_not_of(" \t");
@@ -90,6 +127,12 @@ std::string percent_encoded(std::string_view text) {
     }
   }
   return out;
+}
+
+// What an intake takes from nobody is the client's to mend; all else is the service's.
+Reply refusal(const Error& error) {
+  if (error.kind != ErrorKind::invalid) return problem(error);
+  return problem(Status::bad_request, "invalid-event", error.message);
 }
 
 // The rest of the query that a `next` link repeats.
@@ -160,12 +203,13 @@ asio::awaitable<Reply> Api::post_timeline(const Request& request, const Target& 
   }
   auto body = parse_events_body(request.body);
   if (!body) co_return problem(Status::bad_request, "invalid-body", body.error().message);
+  refuse_long_events(*body, parts_.record_bytes);
   if (!body->bad.empty() && !is_partial) co_return bad_events_problem(body->bad);
 
   Submitted submitted;
   if (!body->good.empty()) {
     auto stored = co_await submit(parts_.intake, std::move(body->submission));
-    if (!stored) co_return problem(stored.error());
+    if (!stored) co_return refusal(stored.error());
     submitted = std::move(*stored);
   }
   json::object answer;
