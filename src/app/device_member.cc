@@ -19,8 +19,8 @@ constexpr std::chrono::milliseconds kPatience{5'000};  // for an answer of the b
 // Outcomes of the devices from one batch of states to the next.
 class DeviceReader {
  public:
-  DeviceReader(KafkaSource& source, std::string cluster)
-      : source_(source), cluster_(std::move(cluster)) {}
+  DeviceReader(KafkaSource& source, std::string cluster, MemberStatus& status)
+      : source_(source), cluster_(std::move(cluster)), status_(status) {}
 
   // Goes on where the store is, or from the start where the topic is another one: the last state of
   // each device is always there.
@@ -55,9 +55,9 @@ class DeviceReader {
         if (outcomes) {
           devices.push_back({record.key, *outcomes});
         } else {
-          spdlog::warn("{} offset {}: {}; passed over",
-                       input_name(source_.options().topic, slice.partition), record.offset,
-                       outcomes.error().message);
+          status_.tell_foreign(fmt::format("{} offset {}: {}; passed over",
+                                           input_name(source_.options().topic, slice.partition),
+                                           record.offset, outcomes.error().message));
         }
       }
       StorePosition& position = positions_.at(slice.partition);
@@ -70,6 +70,7 @@ class DeviceReader {
  private:
   KafkaSource& source_;
   std::string cluster_;
+  MemberStatus& status_;
   std::map<PartitionId, StorePosition> positions_;
   std::map<PartitionId, std::vector<DeviceOutcomes>> devices_;
   std::vector<DeviceSlice> slices_;
@@ -102,7 +103,7 @@ Result<void> DeviceMember::store_once(const std::stop_token& stop) {
   auto cluster = (*source)->client().cluster_id(kPatience);
   if (!cluster) return pass(cluster);
 
-  DeviceReader reader(**source, std::move(*cluster));
+  DeviceReader reader(**source, std::move(*cluster), status_);
   bool is_told = false;  // that nothing keeps it from working
   while (!stop.stop_requested()) {
     const auto batch = (*source)->poll();
