@@ -34,7 +34,7 @@ TEST(Mask, AShortSecretIsAWord) {
 TEST(Mask, PartsOfALongSecretAreTakenOut) {
   const std::vector<std::string> secrets{"principal=admin secretpart=tail"};
   EXPECT_EQ(masked("unrecognized value beginning at: secretpart=tail", secrets),
-            "unrecognized value beginning at: ***");
+            "unrecognized value beginning at:***");
   EXPECT_EQ(masked("... n secretpart ...", secrets), "... *** ...");
   EXPECT_EQ(masked("tail", secrets), "tail");  // too short to tell from a word
 }

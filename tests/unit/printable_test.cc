@@ -52,7 +52,7 @@ TEST(Printable, WhatIsPrintableStaysSo) {
 
 TEST(Printable, BytesAreCutAndTheirBackslashesEscaped) {
   EXPECT_EQ(printable("a\\b", 80), R"(a\x5cb)");
-  EXPECT_EQ(printable("abcdef", 6), "abcdef");
+  EXPECT_EQ(printable("abc", 6), "abc");
   EXPECT_EQ(printable("abcdefg", 6), "abc...");
   EXPECT_EQ(printable("\u00fc\u00fc\u00fc\u00fc\u00fc", 4), "\u00fc...");
   EXPECT_EQ(printable("ab\n\n", 6), "ab...");
