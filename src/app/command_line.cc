@@ -4,13 +4,15 @@
 #include <algorithm>
 #include <exception>
 #include <fmt/format.h>
-#include <limits>
 #include <unistd.h>
 
+#include "app/argument_checks.h"
 #include "app/commands.h"
 #include "app/exit_status.h"
 #include "app/output.h"
 #include "app/units.h"
+#include "app/usage_error.h"
+#include "base/printable.h"
 #include "kafka/redriver.h"
 
 namespace dwell {
@@ -23,12 +25,14 @@ constexpr int kMostSteps = 1'000;
 
 int finish(const Result<void>& result) {
   if (result) return 0;
-  tell(fmt::format("dwell: {}\n", result.error().message));
+  tell(fmt::format("dwell: {}\n", printable(result.error().message)));
   return exit_status(result.error());
 }
 
 int report(const Problems& problems) {
-  for (const std::string& problem : problems) tell(fmt::format("dwell: {}\n", problem));
+  for (const std::string& problem : problems) {
+    tell(fmt::format("dwell: {}\n", printable(problem)));
+  }
   return kUsage;
 }
 
@@ -36,36 +40,6 @@ std::vector<std::string> environment() {
   std::vector<std::string> all;
   for (char** entry = environ; *entry; ++entry) all.emplace_back(*entry);
   return all;
-}
-
-std::string check_time(const std::string& text) {
-  return parse_rfc3339(text) ? "" : "expected an RFC 3339 time such as 2025-07-08T12:00:00Z";
-}
-
-std::string check_duration(const std::string& text) {
-  return parse_duration(text) ? "" : "expected a duration such as 250ms, 90s or 5min";
-}
-
-// The place of a record in a topic, as in 0:42.
-std::optional<std::pair<PartitionId, Offset>> parse_place(std::string_view text) {
-  const auto colon = text.find(':');
-  if (colon == std::string_view::npos) return {};
-  const auto partition = parse_count(text.substr(0, colon));
-  const auto offset = parse_count(text.substr(colon + 1));
-  if (!partition || *partition > std::numeric_limits<PartitionId>::max()) return {};
-  if (!offset || *offset >= std::numeric_limits<Offset>::max()) return {};
-  return std::pair(static_cast<PartitionId>(*partition), static_cast<Offset>(*offset));
-}
-
-std::string check_place(const std::string& text) {
-  return parse_place(text) ? "" : "expected PARTITION:OFFSET such as 0:42";
-}
-
-// The parser takes -5 for a count (and wraps it around) and nan for a number in a range.
-std::string check_number(const std::string& text) {
-  const bool is_number =
-      !text.empty() && (std::isdigit(static_cast<unsigned char>(text[0])) != 0 || text[0] == '.');
-  return is_number ? "" : "expected a number that is not negative";
 }
 
 // The parsed command line: which command, its arguments, and the settings given as flags.
@@ -76,7 +50,9 @@ class CommandLine {
     app_.require_subcommand(1);
     app_.footer(
         "Settings come from a TOML file, then DWELL_* variables, then flags.\n"
-        "`dwell config` shows the effective ones and where each comes from.");
+        "`dwell config` shows the effective ones and where each comes from. Others see the flags "
+        "of a\n"
+        "process (ps): give secrets in the file or in variables.");
     add_run();
     add_clean();
     add_store();
@@ -98,8 +74,12 @@ class CommandLine {
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-      if (app_.exit(error) != 0) return kUsage;
-      return finish(print(""));  // help was asked for
+      if (error.get_exit_code() != 0) {
+        tell(usage_error(app_, error, {argv, static_cast<std::size_t>(argc)}));
+        return kUsage;
+      }
+      app_.exit(error);  // help was asked for
+      return finish(print(""));
     }
     return action_();
   }
@@ -157,10 +137,12 @@ class CommandLine {
             setting.flag,
             [this, &setting](const std::string& value) {
               if (setting.is_family) {
-                // NAME=VALUE; a text without a name is no setting and refused as such.
-                const auto equals = std::min(value.find('='), value.size());
-                flags_.push_back({std::string(setting.family()) + value.substr(0, equals),
-                                  value.substr(std::min(equals + 1, value.size())),
+                // NAME=VALUE; what has no name is refused under the key that stands for any.
+                const auto equals = value.find('=');
+                const bool has_name = equals != std::string::npos && equals > 0;
+                flags_.push_back({has_name ? std::string(setting.family()) + value.substr(0, equals)
+                                           : setting.key,
+                                  has_name ? value.substr(equals + 1) : "",
                                   "flag " + setting.flag});
               } else {
                 flags_.push_back({setting.key, value, "flag " + setting.flag});
@@ -370,8 +352,10 @@ class CommandLine {
     auto* list = add_configured(
         rejects, "ls", "Count the records of the rejected topic and show the newest", of_topics,
         [this](const LoadedConfig& loaded) { return list_rejects(loaded.config, list_); });
+    auto reasons_of_topic = reasons();
+    reasons_of_topic.emplace_back(kNotCleaned);
     list->add_option("--reason", list_.reason, "Only those rejected for this reason")
-        ->check(CLI::IsMember(reasons()));
+        ->check(CLI::IsMember(reasons_of_topic));
     list->add_option("--limit", list_.limit, "Show at most this many")
         ->check(CLI::Validator(check_number, ""))
         ->check(CLI::Range(0, kMostListed))
@@ -452,7 +436,7 @@ class CommandLine {
       const auto assignments = read_config_file(settings(), check_path_, problems);
       apply(settings(), assignments, problems);
       if (!problems.empty()) return report(problems);
-      return finish(print(fmt::format("{}: ok\n", check_path_)));
+      return finish(print(fmt::format("{}: ok\n", printable(check_path_))));
     });
     command->add_option("FILE", check_path_, "The file")->required();
   }

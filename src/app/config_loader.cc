@@ -15,17 +15,54 @@ std::string did_you_mean(std::span<const Setting> all, std::string_view text) {
                          : fmt::format("did you mean {}?", nearest);
 }
 
-std::string value_text(const toml::node& node) {
+// What a value is, where it is not what the setting takes.
+std::string_view kind_of(const toml::node& node) {
+  if (node.is_string()) return "a text";
+  if (node.is_number()) return "a number";
+  if (node.is_boolean()) return "true or false";
+  if (node.is_array()) return "a list";
+  return node.is_table() ? "a table" : "a date or time";
+}
+
+// A list of texts as the text that means the same; none: it is another list.
+std::optional<std::string> joined(const toml::array& list) {
+  if (list.empty()) return std::nullopt;
+  std::string text;
+  for (const toml::node& node : list) {
+    const auto* item = node.as_string();
+    if (!item || item->get().find(',') != std::string::npos) return std::nullopt;
+    text += (text.empty() ? "" : ",") + item->get();
+  }
+  return text;
+}
+
+// The text of a value; none: the setting takes no values of its kind.
+std::optional<std::string> value_text(const toml::node& node, const Setting& setting) {
   if (const auto* text = node.as_string()) return text->get();
+  if (const auto* list = node.as_array()) return setting.is_list ? joined(*list) : std::nullopt;
+  if (setting.is_text) return std::nullopt;
   if (const auto* number = node.as_integer()) return fmt::format("{}", number->get());
-  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
   if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
-  return node.is_array() ? "a list" : "a date or time";
+  if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
+  return std::nullopt;
 }
 
 bool is_table_of_settings(std::span<const Setting> all, const std::string& key) {
   return std::any_of(all.begin(), all.end(),
                      [&](const Setting& s) { return s.key.starts_with(key + "."); });
+}
+
+// How to write it instead.
+std::string_view mend(const toml::node& node, const Setting& setting) {
+  if (setting.is_list) return "; write it as \"A,B\" or as [\"A\", \"B\"]";
+  if (node.is_array() && setting.is_text) return "; it takes one, in quotes";
+  return setting.is_text ? "; write it in quotes" : "";
+}
+
+// What stands where a name belongs may be a value in the wrong place.
+std::string_view shown_key(const Setting& setting, std::string_view key) {
+  if (!setting.is_family || setting.has_legal_name(key)) return key;
+  return setting.family().substr(0, setting.family().size() - 1);
 }
 
 class FileReader {
@@ -48,11 +85,12 @@ class FileReader {
       } else if (!setting) {
         problems_.push_back(
             fmt::format("{}: {}: no such setting; {}", place, key, did_you_mean(all_, key)));
-      } else if (inner) {
-        problems_.push_back(
-            fmt::format("{}: {}: is a table, expected {}", place, key, setting->expected));
+      } else if (auto text = value_text(node, *setting)) {
+        assignments.push_back({key, std::move(*text), place});
       } else {
-        assignments.push_back({key, value_text(node), place});
+        problems_.push_back(fmt::format("{}: {}: is {}, expected {}{}", place,
+                                        shown_key(*setting, key), kind_of(node), setting->expected,
+                                        mend(node, *setting)));
       }
     }
   }
@@ -70,7 +108,7 @@ std::string toml_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
       out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
     } else {
       out += c;
@@ -81,6 +119,12 @@ std::string toml_string(std::string_view text) {
 
 std::string shown_value(const Setting& setting, std::string_view value) {
   return setting.is_secret ? "***" : std::string(value);
+}
+
+// The same of a value that was refused: an address with a password may have been given to the
+// wrong setting.
+std::string shown_refused(const Setting& setting, std::string_view value) {
+  return value.find('@') == value.npos ? shown_value(setting, value) : "***";
 }
 
 // What the setting takes: a family is told which member it is.
@@ -142,14 +186,18 @@ LoadedConfig apply(std::span<const Setting> all, std::span<const Assignment> ass
     if (!setting) {
       problems.push_back(fmt::format("{}: {}: no such setting; {}", assignment.place,
                                      assignment.key, did_you_mean(all, assignment.key)));
+    } else if (setting->is_family && !setting->has_legal_name(assignment.key)) {
+      problems.push_back(fmt::format("{}: {}: expected {}", assignment.place,
+                                     shown_key(*setting, assignment.key), setting->expected));
     } else if (setting->set(value_of(*setting, assignment), loaded.config)) {
       loaded.places[assignment.key] = assignment.place;
     } else {
       problems.push_back(fmt::format("{}: {} = {}: expected {}", assignment.place, assignment.key,
-                                     toml_string(shown_value(*setting, assignment.value)),
+                                     toml_string(shown_refused(*setting, assignment.value)),
                                      setting->expected));
     }
   }
+  for (std::string& found : contradictions(loaded.config)) problems.push_back(std::move(found));
   return loaded;
 }
 

@@ -18,8 +18,8 @@ constexpr std::chrono::milliseconds kPatience{5'000};  // for an answer of the b
 // Outcomes of the devices from one batch of states to the next.
 class DeviceReader {
  public:
-  DeviceReader(KafkaSource& source, std::string cluster, bool from_start)
-      : source_(source), cluster_(std::move(cluster)), from_start_(from_start) {}
+  DeviceReader(KafkaSource& source, std::string cluster, bool from_start, MemberStatus& status)
+      : source_(source), cluster_(std::move(cluster)), from_start_(from_start), status_(status) {}
 
   // Goes on where the store is, or from the start where the topic is another one: the last state of
   // each device is always there.
@@ -54,9 +54,9 @@ class DeviceReader {
         if (outcomes) {
           devices.push_back({record.key, *outcomes});
         } else {
-          spdlog::warn("{} offset {}: {}; passed over",
-                       input_name(source_.options().topic, slice.partition), record.offset,
-                       outcomes.error().message);
+          status_.tell_foreign(fmt::format("{} offset {}: {}; passed over",
+                                           input_name(source_.options().topic, slice.partition),
+                                           record.offset, outcomes.error().message));
         }
       }
       StorePosition& position = positions_.at(slice.partition);
@@ -70,6 +70,7 @@ class DeviceReader {
   KafkaSource& source_;
   std::string cluster_;
   bool from_start_;
+  MemberStatus& status_;
   std::map<PartitionId, StorePosition> positions_;
   std::map<PartitionId, std::vector<DeviceOutcomes>> devices_;
   std::vector<DeviceSlice> slices_;
@@ -113,7 +114,7 @@ Result<void> DeviceMember::store_once(bool from_start, const std::stop_token& en
   auto cluster = (*source)->client().cluster_id(kPatience);
   if (!cluster) return pass(cluster);
 
-  DeviceReader reader(**source, std::move(*cluster), from_start);
+  DeviceReader reader(**source, std::move(*cluster), from_start, status_);
   bool is_told = false;  // that nothing keeps it from working
   while (!ends.stop_requested()) {
     const auto batch = (*source)->poll();

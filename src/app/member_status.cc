@@ -8,7 +8,7 @@
 namespace dwell {
 namespace {
 
-constexpr std::size_t kEvents = 20;  // that are kept
+constexpr std::size_t kEvents = 20;    // that are kept
 constexpr std::uint64_t kNamed = 10;   // records whose key is wrong
 constexpr std::size_t kShownKey = 40;  // columns
 
@@ -49,6 +49,14 @@ void MemberStatus::tell_miskeyed(const Unit& unit) {
   }
 }
 
+void MemberStatus::tell_foreign(const std::string& record) {
+  const std::lock_guard lock(mutex_);
+  ++foreign_;
+  if (first_foreign_.size() == kNamed) return;
+  first_foreign_.push_back(record);
+  spdlog::warn("{}{}", record, first_foreign_.size() == kNamed ? "; not telling of others" : "");
+}
+
 Health MemberStatus::health() const {
   const std::lock_guard lock(mutex_);
   Health health;
@@ -65,6 +73,13 @@ Health MemberStatus::health() const {
                     "input.partitioned_by = none",
                     miskeyed_));
     health.warnings.insert(health.warnings.end(), first_miskeyed_.begin(), first_miskeyed_.end());
+  }
+  if (foreign_ > 0) {
+    health.warnings.push_back(fmt::format(
+        "{} foreign records in the state topic; the first ones follow; see who writes "
+        "there: the next start of `dwell clean` refuses them, until `dwell topics reset`",
+        foreign_));
+    health.warnings.insert(health.warnings.end(), first_foreign_.begin(), first_foreign_.end());
   }
   return health;
 }

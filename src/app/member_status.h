@@ -22,6 +22,9 @@ class MemberStatus {
   // The records of the unit whose key is not their device id. The first ones are told.
   void tell_miskeyed(const Unit& unit);
 
+  // A record that Dwell has not written, in a topic that is its own. The first ones are told.
+  void tell_foreign(const std::string& record);
+
   Health health() const;
 
  private:
@@ -31,6 +34,8 @@ class MemberStatus {
   std::map<std::string, std::string> warnings_;  // by task
   std::uint64_t miskeyed_ = 0;
   std::vector<std::string> first_miskeyed_;
+  std::uint64_t foreign_ = 0;
+  std::vector<std::string> first_foreign_;
 };
 
 }  // namespace dwell

@@ -28,7 +28,7 @@ std::string bar(double share, bool has_unicode) {
 Progress::Progress(const Terminal& terminal, Clock& clock) : terminal_(terminal), clock_(clock) {}
 
 void Progress::begin_file(const std::string& name, std::uint64_t done, std::uint64_t size) {
-  name_ = name;
+  name_ = printable(name);
   size_ = size;
   start_ = done_ = done;
   records_ = 0;
@@ -84,7 +84,7 @@ void Progress::show(bool is_final) {
 }
 
 void Progress::say(const std::string& line) {
-  tell(fmt::format("{}{}\n", terminal_.is_terminal ? kEraseLine : "", line));
+  tell(fmt::format("{}{}\n", terminal_.is_terminal ? kEraseLine : "", printable(line)));
 }
 
 }  // namespace dwell

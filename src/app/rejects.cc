@@ -31,7 +31,7 @@ std::string_view file_name(std::string_view source) {
 
 void add_row(TextTable& table, const RejectedRecord& record, std::size_t columns) {
   table.add({fmt::format("{}", record.id), record.reason,
-             fmt::format("{}:{}", file_name(record.source), record.offset),
+             fmt::format("{}:{}", printable(file_name(record.source)), record.offset),
              format_count(record.truncated_from ? record.truncated_from : record.bytes.size()),
              printable(record.bytes, columns)});
 }

@@ -18,6 +18,7 @@ namespace json = boost::json;
 
 constexpr std::size_t kBeginning = 1'000;      // bytes of a listed record that are held
 constexpr std::size_t kBeginningColumns = 80;  // of them, in JSON
+constexpr std::size_t kDetailColumns = 250;    // what is wrong with a record
 constexpr std::size_t kNameColumns = 250;      // the longest name of a topic
 
 // Says what to do about an error of the brokers.
@@ -34,8 +35,9 @@ Failure explained(Result<T>& failed, const Config& config) {
   return Failure(error);
 }
 
-std::string_view name_of(std::optional<Outcome> reason) {
-  return reason ? name(*reason) : "unknown";
+std::string_view reason_of(const RejectedMessage& message) {
+  if (message.is_not_cleaned) return kNotCleaned;
+  return message.reason ? name(*message.reason) : "unknown";
 }
 
 std::string position_of(const RejectedMessage& message) {
@@ -53,6 +55,7 @@ struct Listed {
   std::string position;
   std::uint64_t size;  // of the record in the input
   std::uint64_t redriven;
+  std::string detail;
   std::string beginning;
 
   bool operator<(const Listed& other) const {
@@ -84,10 +87,15 @@ struct List {
 
 Listed listed(const RejectedMessage& message) {
   const auto size = message.truncated_from ? message.truncated_from : message.value.size();
-  return {message.received,     message.partition,
-          message.offset,       name_of(message.reason),
-          position_of(message), size,
-          message.redriven,     std::string(message.value.substr(0, kBeginning))};
+  return {message.received,
+          message.partition,
+          message.offset,
+          reason_of(message),
+          position_of(message),
+          size,
+          message.redriven,
+          printable(message.detail, kDetailColumns),
+          std::string(message.value.substr(0, kBeginning))};
 }
 
 Result<List> make_list(const Config& config, const RejectsListArguments& arguments) {
@@ -98,7 +106,7 @@ Result<List> make_list(const Config& config, const RejectsListArguments& argumen
   if (!ranges) return Failure(ranges.error());
   List list;
   auto read = (*topic)->read(*ranges, [&](const RejectedMessage& message) {
-    const std::string_view reason = name_of(message.reason);
+    const std::string_view reason = reason_of(message);
     if (arguments.reason && *arguments.reason != reason) return Result<void>();
     list.reasons[reason].add(message);
     list.newest.insert(listed(message));
@@ -127,6 +135,7 @@ json::object document(const List& list, const std::string& topic) {
                                    {"size", record->size},
                                    {"redriven", record->redriven},
                                    {"beginning", printable(record->beginning, kBeginningColumns)}});
+    if (!record->detail.empty()) records.back().as_object()["detail"] = record->detail;
   }
   return {{"topic", topic}, {"reasons", std::move(reasons)}, {"records", std::move(records)}};
 }
@@ -144,13 +153,22 @@ std::string tables(const List& list, const std::string& topic) {
       fmt::format("{} shown of {} in {}; `dwell rejects show ID` prints the raw bytes of one\n",
                   format_count(list.newest.size()), format_count(count), topic);
   if (count == 0) return summary;
-  TextTable records(
-      {{"id", true}, {"reason"}, {"position"}, {"received"}, {"bytes", true}, {"record"}});
+  const bool has_details = std::any_of(list.newest.begin(), list.newest.end(),
+                                       [](const Listed& one) { return !one.detail.empty(); });
+  std::vector<TextTable::Column> columns_of_records{{"id", true}, {"reason"},      {"position"},
+                                                    {"received"}, {"bytes", true}, {"record"}};
+  if (has_details) columns_of_records.push_back({"detail"});
+  TextTable records(columns_of_records);
   const std::size_t columns = std::max<std::size_t>(24, terminal.width / 2);
   for (auto record = list.newest.rbegin(); record != list.newest.rend(); ++record) {
-    records.add({fmt::format("{}:{}", record->partition, record->offset),
-                 std::string(record->reason), record->position, format_rfc3339(record->received),
-                 format_count(record->size), printable(record->beginning, columns)});
+    std::vector<std::string> cells{fmt::format("{}:{}", record->partition, record->offset),
+                                   std::string(record->reason),
+                                   record->position,
+                                   format_rfc3339(record->received),
+                                   format_count(record->size),
+                                   printable(record->beginning, columns)};
+    if (has_details) cells.push_back(record->detail);
+    records.add(std::move(cells));
   }
   const auto shown = list.newest.empty() ? "" : records.render(terminal) + '\n';
   return reasons.render(terminal) + '\n' + shown + summary;
@@ -165,20 +183,22 @@ json::object document(const RejectedMessage& message) {
   const auto bytes_of = [](std::string_view bytes) {
     return bytes.data() ? json::value(base64(bytes)) : json::value(nullptr);
   };
-  return {{"id", fmt::format("{}:{}", message.partition, message.offset)},
-          {"reason", name_of(message.reason)},
-          {"position", position_of(message)},
-          {"received", format_rfc3339(message.received)},
-          {"redriven", message.redriven},
-          {"headers", std::move(headers)},
-          {"key", bytes_of(message.key)},
-          {"bytes", bytes_of(message.value)}};
+  json::object all{{"id", fmt::format("{}:{}", message.partition, message.offset)},
+                   {"reason", reason_of(message)},
+                   {"position", position_of(message)},
+                   {"received", format_rfc3339(message.received)},
+                   {"redriven", message.redriven},
+                   {"headers", std::move(headers)},
+                   {"key", bytes_of(message.key)},
+                   {"bytes", bytes_of(message.value)}};
+  if (!message.detail.empty()) all["detail"] = printable(message.detail, kDetailColumns);
+  return all;
 }
 
 std::vector<Outcome> chosen_reasons(const std::vector<std::string>& names) {
   std::vector<Outcome> chosen;
   for (const std::string_view name : kOutcomeNames) {
-    const auto reason = reason_of(name);
+    const auto reason = dwell::reason_of(name);
     const bool is_chosen =
         names.empty() || std::find(names.begin(), names.end(), name) != names.end();
     if (reason && is_chosen) chosen.push_back(*reason);

@@ -40,7 +40,7 @@ std::string outcome_table(const Totals& run, const StoreTotals& store, const Ter
     const auto outcome = static_cast<Outcome>(i);
     if (outcome == Outcome::ignored) {
       for (const auto& [type, count] : store.totals.ignored_types) {
-        add("ignored", type, count_of(run, type), count);
+        add("ignored", printable(type), count_of(run, type), count);
       }
     } else if (outcome == Outcome::accepted || store.totals[outcome] > 0) {
       const auto reason = outcome == Outcome::accepted ? "" : name(outcome);
@@ -143,7 +143,7 @@ Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments
         boost::json::object{{"run", json_of(run)}, {"database", json_of(*store)}});
   }
   return print(outcome_table(run, *store, Terminal::of(stdout)) + '\n' +
-               account(*store, config.db_path));
+               account(*store, printable(config.db_path)));
 }
 
 }  // namespace dwell

@@ -133,7 +133,7 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   DirectReader questions(**reader, **slow_reader, workers, on_error);
   DirectReader streams(**stream_reader, **slow_reader, workers, on_error);
   Api api({questions, streams, queue, clock, [&readiness] { return readiness.health(); },
-           [&metrics] { return metrics.text(); }});
+           [&metrics] { return metrics.text(); }, nullptr, config.limits.record_bytes});
   Server server(
       context, [&api](Request request) { return api.handle(std::move(request)); },
       config.http_limits,

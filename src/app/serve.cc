@@ -31,7 +31,8 @@ class ServeRole {
         visibility_(process.context(), config_, reader_),
         api_({reader_, reader_, *intake_, process.clock(),
               [&process] { return process.status().health(); },
-              [&process] { return process.metrics().text(); }, &visibility_}) {
+              [&process] { return process.metrics().text(); }, &visibility_,
+              config_.limits.record_bytes}) {
     status_.set(kTask, "looking for the database");
   }
 

@@ -5,36 +5,42 @@
 #include <cctype>
 #include <numeric>
 
-#include "app/units.h"
+#include "app/setting_kinds.h"
+#include "kafka/extra.h"
 
 namespace dwell {
 namespace {
 
 // Settings of librdkafka by its own names.
 Setting kafka_extra() {
-  return {.key = "kafka.extra.NAME",
-          .flag = "--kafka-extra",
-          .help =
-              "Any setting of librdkafka by its own name, such as security.protocol or "
-              "sasl.password; the last word",
-          .expected = "NAME=VALUE, once for each",
-          .is_secret = true,
-          .is_family = true,
-          .set =
-              [](std::string_view text, Config& config) {
-                const auto equals = text.find('=');
-                if (equals == 0 || equals == std::string_view::npos) return false;
-                config.kafka_extra[std::string(text.substr(0, equals))] = text.substr(equals + 1);
-                return true;
-              },
-          .show =
-              [](const Config& config) {
-                std::string lines;
-                for (const auto& [name, value] : config.kafka_extra) {
-                  lines += fmt::format("{}={}\n", name, value);
-                }
-                return lines.empty() ? "none" : lines;
-              }};
+  return {
+      .key = "kafka.extra.NAME",
+      .flag = "--kafka-extra",
+      .help =
+          "Any setting of librdkafka by its own name, such as security.protocol or "
+          "sasl.password; the last word. Flags are seen by others: give secrets in the file or the "
+          "environment",
+      .expected = "NAME=VALUE as librdkafka takes it, once for each",
+      .is_secret = true,
+      .is_family = true,
+      .set =
+          [](std::string_view text, Config& config) {
+            const auto equals = text.find('=');
+            if (equals == 0 || equals == std::string_view::npos) return false;
+            const std::string name(text.substr(0, equals));
+            const std::string value(text.substr(equals + 1));
+            if (!takes_kafka_setting(name, value)) return false;
+            config.kafka_extra[name] = value;
+            return true;
+          },
+      .show =
+          [](const Config& config) {
+            std::string lines;
+            for (const auto& [name, value] : config.kafka_extra) {
+              lines += fmt::format("{}={}\n", name, value);
+            }
+            return lines.empty() ? "none" : lines;
+          }};
 }
 
 constexpr std::array<std::string_view, 3> kPartitionedBy{"auto", "device", "none"};
@@ -60,158 +66,6 @@ Setting partitioned_by() {
               }};
 }
 
-// The makers below turn a place in Config and a kind of value into a Setting. `place` is a function
-// from Config& to a reference.
-
-std::string flag_of(std::string_view key) {
-  std::string flag = "--" + std::string(key);
-  std::replace_if(
-      flag.begin() + 2, flag.end(), [](char c) { return c == '.' || c == '_'; }, '-');
-  return flag;
-}
-
-template <typename Place>
-Setting text(std::string key, Place place, std::string help) {
-  return {.key = key,
-          .flag = flag_of(key),
-          .help = std::move(help),
-          .expected = "a text that is not empty",
-          .set =
-              [place](std::string_view text, Config& config) {
-                if (!text.empty()) place(config) = text;
-                return !text.empty();
-              },
-          .show = [place](const Config& config) { return place(const_cast<Config&>(config)); }};
-}
-
-template <typename Place>
-Setting hosts(std::string key, Place place, std::string help) {
-  return {.key = key,
-          .flag = flag_of(key),
-          .help = std::move(help),
-          .expected = "none, or names with commas, such as dwell.example,dwell.internal",
-          .set =
-              [place](std::string_view text, Config& config) {
-                auto names = parse_hosts(text);
-                if (names) place(config) = std::move(*names);
-                return names.has_value();
-              },
-          .show = [place](const Config& c) { return format_hosts(place(const_cast<Config&>(c))); }};
-}
-
-template <typename Place>
-Setting count(std::string key, Place place, std::uint64_t least, std::uint64_t most,
-              std::string help) {
-  return {.key = key,
-          .flag = flag_of(key),
-          .help = std::move(help),
-          .expected = fmt::format("a whole number from {} to {}", least, most),
-          .set =
-              [=](std::string_view text, Config& config) {
-                const auto value = parse_count(text);
-                if (!value || *value < least || *value > most) return false;
-                place(config) =
-                    static_cast<std::remove_reference_t<decltype(place(config))>>(*value);
-                return true;
-              },
-          .show =
-              [place](const Config& config) {
-                return fmt::format("{}", place(const_cast<Config&>(config)));
-              }};
-}
-
-template <typename Place>
-Setting bytes(std::string key, Place place, std::uint64_t least, std::uint64_t most,
-              std::string help) {
-  return {.key = key,
-          .flag = flag_of(key),
-          .help = std::move(help),
-          .expected = fmt::format("bytes from {} to {}, such as 65536, 64KiB or 1MiB",
-                                  format_bytes(least), format_bytes(most)),
-          .set =
-              [=](std::string_view text, Config& config) {
-                const auto value = parse_bytes(text);
-                if (!value || *value < least || *value > most) return false;
-                place(config) = *value;
-                return true;
-              },
-          .show =
-              [place](const Config& config) {
-                return format_bytes(place(const_cast<Config&>(config)));
-              }};
-}
-
-constexpr Milliseconds kLongestDuration = std::chrono::days(36'500);
-constexpr Milliseconds kShortestTimeout = std::chrono::seconds(1);  // they are kept to a second
-
-template <typename Place>
-Setting duration(std::string key, Place place, Milliseconds least, std::string help) {
-  return {.key = key,
-          .flag = flag_of(key),
-          .help = std::move(help),
-          .expected = fmt::format("a duration from {} to {}, such as 250ms, 90s, 5min, 24h or 30d",
-                                  format_duration(least), format_duration(kLongestDuration)),
-          .set =
-              [=](std::string_view text, Config& config) {
-                const auto value = parse_duration(text);
-                if (!value || *value < least || *value > kLongestDuration) return false;
-                place(config) = *value;
-                return true;
-              },
-          .show =
-              [place](const Config& config) {
-                return format_duration(place(const_cast<Config&>(config)));
-              }};
-}
-
-// A duration that may be switched off; `place` is a std::optional.
-template <typename Place>
-Setting limit(std::string key, Place place, std::string help) {
-  return {.key = key,
-          .flag = flag_of(key),
-          .help = std::move(help),
-          .expected = "off, or a duration such as 90s, 5min or 24h",
-          .set =
-              [=](std::string_view text, Config& config) {
-                const auto value = parse_duration(text);
-                if (text != "off" && (!value || *value > kLongestDuration)) return false;
-                place(config) = value;
-                return true;
-              },
-          .show =
-              [place](const Config& config) {
-                const auto value = place(const_cast<Config&>(config));
-                return value ? format_duration(*value) : std::string("off");
-              }};
-}
-
-template <typename Place, typename Value>
-Setting choice(std::string key, Place place,
-               std::vector<std::pair<std::string_view, Value>> choices, std::string help) {
-  std::string expected;
-  for (const auto& [name, value] : choices) {
-    expected += fmt::format("{}{}", expected.empty() ? "" : " or ", name);
-  }
-  return {.key = key,
-          .flag = flag_of(key),
-          .help = std::move(help),
-          .expected = std::move(expected),
-          .set =
-              [=](std::string_view text, Config& config) {
-                for (const auto& [name, value] : choices) {
-                  if (name == text) return place(config) = value, true;
-                }
-                return false;
-              },
-          .show =
-              [=](const Config& config) {
-                for (const auto& [name, value] : choices) {
-                  if (value == place(const_cast<Config&>(config))) return std::string(name);
-                }
-                return std::string();
-              }};
-}
-
 Setting with_flag(Setting setting, std::string flag) {
   setting.flag = std::move(flag);
   return setting;
@@ -226,7 +80,7 @@ Setting secret(Setting setting) {
 std::vector<Setting> make_settings() {
   return {
       with_flag(text(
-                    "db.path", [](Config& c) -> auto& { return c.db_path; },
+                    "db.path", [](Config& c) -> auto& { return c.db_path; }, kPath,
                     "The SQLite file that holds the timeline"),
                 "--db"),
       bytes(
@@ -285,7 +139,7 @@ std::vector<Setting> make_settings() {
           1ull << 40,
           "How much of rejected records is kept, 128 bytes a record on top; the oldest go first"),
       with_flag(text(
-                    "http.listen", [](Config& c) -> auto& { return c.http_listen; },
+                    "http.listen", [](Config& c) -> auto& { return c.http_listen; }, kAddress,
                     "The address to serve HTTP on, HOST:PORT; port 0 takes a free one"),
                 "--listen"),
       hosts(
@@ -320,36 +174,36 @@ std::vector<Setting> make_settings() {
           "http.write_timeout", [](Config& c) -> auto& { return c.http_limits.write; },
           kShortestTimeout, "How long a client may take to read a piece of an answer"),
       with_flag(text(
-                    "brokers", [](Config& c) -> auto& { return c.brokers; },
+                    "brokers", [](Config& c) -> auto& { return c.brokers; }, kBrokers,
                     "Kafka brokers to begin with, HOST:PORT, several with commas"),
                 "--brokers"),
       kafka_extra(),
       text(
-          "topics.input", [](Config& c) -> auto& { return c.topics.input; },
+          "topics.input", [](Config& c) -> auto& { return c.topics.input; }, kTopic,
           "The topic of events as they come"),
       partitioned_by(),
       text(
-          "topics.keyed", [](Config& c) -> auto& { return c.topics.keyed; },
+          "topics.keyed", [](Config& c) -> auto& { return c.topics.keyed; }, kTopic,
           "The topic of events by device, between an input that is not partitioned by device and "
           "the rule"),
       text(
-          "topics.cleaned", [](Config& c) -> auto& { return c.topics.cleaned; },
+          "topics.cleaned", [](Config& c) -> auto& { return c.topics.cleaned; }, kTopic,
           "The topic of accepted events"),
       text(
-          "topics.state", [](Config& c) -> auto& { return c.topics.state; },
+          "topics.state", [](Config& c) -> auto& { return c.topics.state; }, kTopic,
           "The compacted topic of device states"),
       text(
-          "topics.rejected", [](Config& c) -> auto& { return c.topics.rejected; },
+          "topics.rejected", [](Config& c) -> auto& { return c.topics.rejected; }, kTopic,
           "The topic of unusable records"),
       text(
-          "instance.id", [](Config& c) -> auto& { return c.instance_id; },
+          "instance.id", [](Config& c) -> auto& { return c.instance_id; }, kInstance,
           "What tells this process from others of its group, the same at every start; auto: made "
           "from the names of host and folder"),
       text(
-          "instance.folder", [](Config& c) -> auto& { return c.instance_folder; },
+          "instance.folder", [](Config& c) -> auto& { return c.instance_folder; }, kPath,
           "Where the lock file is that keeps two processes from one instance.id"),
       text(
-          "clean.group", [](Config& c) -> auto& { return c.group; },
+          "clean.group", [](Config& c) -> auto& { return c.group; }, kGroup,
           "The consumer group that shares the input's partitions"),
       count(
           "clean.threads", [](Config& c) -> auto& { return c.clean_threads; }, 1, 64,
@@ -364,9 +218,8 @@ std::vector<Setting> make_settings() {
           [](Config& c) -> auto& { return c.committer.transaction_timeout; }, kShortestTimeout,
           "How long a transaction may take, and readers wait for one whose process is gone"),
       text(
-          "clean.listen", [](Config& c) -> auto& { return c.clean_listen; },
-          "The address to serve /livez, /readyz and /metrics of `clean` on, HOST:PORT; off: "
-          "nowhere"),
+          "clean.listen", [](Config& c) -> auto& { return c.clean_listen; }, kAddressOrOff,
+          "The address to serve /livez, /readyz and /metrics of `clean` on; off: nowhere"),
       count(
           "checkpoint.records", [](Config& c) -> auto& { return c.committer.checkpoints.records; },
           1, 1'000'000'000, "How many records are folded again after a restart at most"),
@@ -381,9 +234,10 @@ std::vector<Setting> make_settings() {
           "checkpoint.idle", [](Config& c) -> auto& { return c.committer.checkpoints.idle; },
           Milliseconds{1}, "How long without records before a checkpoint is made"),
       secret(text(
-          "database.url", [](Config& c) -> auto& { return c.database_url; },
+          "database.url", [](Config& c) -> auto& { return c.database_url; }, kUrl,
           "The PostgreSQL database, postgresql://USER:PASSWORD@HOST:PORT/NAME or what else libpq "
-          "takes; default: what PGHOST, PGUSER and the like say")),
+          "takes; default: what PGHOST, PGUSER and the like say. Flags are seen by others: give it "
+          "in the file or the environment")),
       choice(
           "database.migrate", [](Config& c) -> auto& { return c.database_migrate; },
           std::vector<std::pair<std::string_view, bool>>{{"yes", true}, {"no", false}},
@@ -398,15 +252,14 @@ std::vector<Setting> make_settings() {
           "database.upkeep_every", [](Config& c) -> auto& { return c.upkeep_every; },
           Milliseconds(100), "How often old rows are looked for"),
       text(
-          "store.group", [](Config& c) -> auto& { return c.store_group; },
+          "store.group", [](Config& c) -> auto& { return c.store_group; }, kGroup,
           "The consumer group that shares the cleaned topic's partitions"),
       count(
           "store.threads", [](Config& c) -> auto& { return c.store_threads; }, 1, 64,
           "How many members of the group this process is, each with a connection"),
       text(
-          "store.listen", [](Config& c) -> auto& { return c.store_listen; },
-          "The address to serve /livez, /readyz and /metrics of `store` on, HOST:PORT; off: "
-          "nowhere"),
+          "store.listen", [](Config& c) -> auto& { return c.store_listen; }, kAddressOrOff,
+          "The address to serve /livez, /readyz and /metrics of `store` on; off: nowhere"),
       count(
           "serve.connections", [](Config& c) -> auto& { return c.serve_connections; }, 1, 256,
           "How many connections to PostgreSQL answer questions"),
@@ -447,6 +300,13 @@ std::string Setting::key_of(std::string_view variable) const {
   return std::string(family()) + member;
 }
 
+bool Setting::has_legal_name(std::string_view key) const {
+  const auto name = key.substr(family().size());
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_';
+  });
+}
+
 const std::vector<Setting>& settings() {
   static const std::vector<Setting> all = make_settings();
   return all;
@@ -460,17 +320,44 @@ const Setting* find_setting(std::span<const Setting> all, std::string_view key) 
   return found == all.end() ? nullptr : &*found;
 }
 
-std::string nearest_key(std::span<const Setting> all, std::string_view text) {
+std::string nearest(std::span<const std::string> all, std::string_view text, std::size_t most) {
   std::string nearest;
-  std::size_t least = text.size() / 2 + 1;
-  for (const Setting& setting : all) {
-    const auto distance = edit_distance(setting.key, text.substr(0, 100));
+  std::size_t least = most + 1;
+  for (const std::string& one : all) {
+    const auto distance = edit_distance(one, text.substr(0, 100));
     if (distance < least) {
       least = distance;
-      nearest = setting.key;
+      nearest = one;
     }
   }
   return nearest;
+}
+
+std::string nearest_key(std::span<const Setting> all, std::string_view text) {
+  std::vector<std::string> keys;
+  for (const Setting& setting : all) keys.push_back(setting.key);
+  return nearest(keys, text, text.size() / 2);
+}
+
+std::vector<std::string> contradictions(const Config& config) {
+  const auto& topics = config.topics;
+  std::vector<std::pair<const char*, std::string_view>> names{{"topics.input", topics.input},
+                                                              {"topics.cleaned", topics.cleaned},
+                                                              {"topics.state", topics.state},
+                                                              {"topics.rejected", topics.rejected}};
+  // Where the hop may be left out, its topic may be any.
+  if (config.partitioned_by == Config::PartitionedBy::none) {
+    names.emplace_back("topics.keyed", topics.keyed);
+  }
+  std::vector<std::string> found;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    for (std::size_t k = 0; k < i; ++k) {
+      if (names[i].second != names[k].second) continue;
+      found.push_back(fmt::format("{} and {} are both {}: give each a topic of its own",
+                                  names[k].first, names[i].first, names[i].second));
+    }
+  }
+  return found;
 }
 
 std::string settings_page(std::span<const Setting> all) {

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "app/units.h"
-#include "core/decoder.h"
 
 namespace dwell {
 namespace {
@@ -20,10 +19,6 @@ constexpr std::size_t kWidest = 1'000;
 bool is_set(const char* variable) {
   const char* value = std::getenv(variable);
   return value && *value;
-}
-
-bool starts_code_point(char byte) {
-  return (static_cast<unsigned char>(byte) & 0xc0) != 0x80;
 }
 
 // The part of [begin, end) that the sessions cover.
@@ -56,10 +51,6 @@ Terminal Terminal::of(std::FILE* stream) {
   return terminal;
 }
 
-std::size_t display_width(std::string_view utf8) {
-  return static_cast<std::size_t>(std::count_if(utf8.begin(), utf8.end(), starts_code_point));
-}
-
 std::string TextTable::render(const Terminal& terminal) const {
   std::vector<std::size_t> widths;
   for (const Column& column : columns_) widths.push_back(display_width(column.title));
@@ -84,29 +75,6 @@ std::string TextTable::render(const Terminal& terminal) const {
   std::string out = (terminal.has_color ? "\x1b[1m" + title + "\x1b[0m" : title) + '\n';
   for (const auto& row : rows_) {
     out += line([&](std::size_t i) -> const std::string& { return row[i]; }, row.size()) + '\n';
-  }
-  return out;
-}
-
-std::string printable(std::string_view bytes, std::size_t columns) {
-  std::string out;
-  std::size_t width = 0;
-  for (std::size_t i = 0; i < bytes.size();) {
-    std::size_t length = 1;
-    while (i + length < bytes.size() && !starts_code_point(bytes[i + length]) && length < 4) {
-      ++length;
-    }
-    std::string piece(bytes.substr(i, length));
-    if (bytes[i] == '\\' || !is_plain_text(piece)) {
-      length = 1;
-      piece = fmt::format("\\x{:02x}", static_cast<unsigned char>(bytes[i]));
-    }
-    const std::size_t piece_width = display_width(piece);
-    const bool is_last = i + length >= bytes.size();
-    if (width + piece_width + (is_last ? 0 : 3) > columns) return out + "...";
-    out += piece;
-    width += piece_width;
-    i += length;
   }
   return out;
 }

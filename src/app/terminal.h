@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/printable.h"
 #include "core/timeline.h"
 
 namespace dwell {
@@ -20,7 +21,8 @@ struct Terminal {
   static Terminal of(std::FILE* stream);
 };
 
-// Columns of text, padded to the widest cell; numbers are best right-aligned.
+// Columns of text, padded to the widest cell; numbers are best right-aligned. What others wrote
+// goes in printable.
 class TextTable {
  public:
   struct Column {
@@ -36,13 +38,6 @@ class TextTable {
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
 };
-
-// The columns a text takes, one for each code point.
-std::size_t display_width(std::string_view utf8);
-
-// Bytes as one line of printable text: controls, invalid UTF-8 and backslashes as \xNN; cut to
-// `columns` with an ellipsis.
-std::string printable(std::string_view bytes, std::size_t columns);
 
 // Presence from `begin` to `end` in `columns` cells: full where inside for the whole cell, half
 // where for a part of it. Sessions open at either side reach over the edge.

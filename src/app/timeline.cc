@@ -92,7 +92,7 @@ Result<void> print_table(TimelineReader& reader, const TimelineQuery& query,
     return print(row_line(row, terminal));
   });
   if (!all) return all;
-  if (!first) return print(fmt::format("no events of {} here\n", query.device));
+  if (!first) return print(fmt::format("no events of {} here\n", printable(query.device)));
   return print(
       strip_lines(fold.sessions(), *first, last, arguments, SystemClock().wall(), terminal));
 }

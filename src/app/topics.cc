@@ -15,6 +15,9 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
+// For brokers that elect a controller: only that one makes topics, and its death is noticed by the
+// others when its session with them ends.
+constexpr std::chrono::milliseconds kElection{30'000};
 constexpr Milliseconds kGrace = std::chrono::seconds(2);  // behind the end of a session
 constexpr std::chrono::milliseconds kLookAgain{200};
 
@@ -207,11 +210,12 @@ Result<void> wait_for_no_members(const TopicAdmin& admin, const std::string& gro
 
 Result<void> create_topics(const Config& config, const TopicsArguments& arguments) {
   log_to_stderr();
-  const auto admin = TopicAdmin::open(kafka_options(config));
+  const auto admin = TopicAdmin::open(kafka_options(config), kElection);
   if (!admin) return Failure(admin.error());
   auto plan = TopicPlan::make(config, *admin, arguments.partitions.value_or(1));
   if (!plan) return pass(plan);
   if (auto checked = check_counts(*plan, arguments); !checked) return checked;
+  std::string made_before;
   for (const auto& [wanted, found] : plan->topics) {
     if (found) {
       auto printed = print(fmt::format("topic {} was there, with {}\n", wanted.name,
@@ -224,12 +228,17 @@ Result<void> create_topics(const Config& config, const TopicsArguments& argument
       topic.settings[setting.name] = setting.value;
     }
     const auto made = admin->create(topic);
-    if (!made) return Failure(made.error());
+    if (!made) {
+      return fail(
+          made.error().kind, "{}{}{}", made.error().message,
+          made_before.empty() ? "" : "; run it again for the rest: these were made: ", made_before);
+    }
     auto printed =
         *made ? print(fmt::format("topic {} made, with {}, {}\n", wanted.name,
                                   partitions(topic.partitions), settings_line(wanted.settings)))
               : print(fmt::format("topic {} was made by somebody else meanwhile\n", wanted.name));
     if (!printed) return printed;
+    made_before += (made_before.empty() ? "" : ", ") + wanted.name;
   }
   // As they are now, whoever made them.
   plan = TopicPlan::make(config, *admin, arguments.partitions.value_or(1));

@@ -84,7 +84,7 @@ Result<void> print_table(TimelineReader& reader, const PresenceQuery& query) {
     for (const Presence& presence : page) {
       auto strip = strip_of(reader, presence, query.at, terminal);
       if (!strip) return pass(strip);
-      table.add({presence.device, format_rfc3339(presence.since),
+      table.add({printable(presence.device), format_rfc3339(presence.since),
                  format_span(query.at - presence.since), *strip});
     }
     count += page.size();

@@ -114,6 +114,12 @@ std::string percent_encoded(std::string_view text) {
   return out;
 }
 
+// What an intake takes from nobody is the client's to mend; all else is the service's.
+Reply refusal(const Error& error) {
+  if (error.kind != ErrorKind::invalid) return problem(error);
+  return problem(Status::bad_request, "invalid-event", error.message);
+}
+
 // The rest of the query that a `next` link repeats.
 std::string link_to_next(const Target& target, std::string_view cursor) {
   std::string url;
@@ -184,7 +190,7 @@ asio::awaitable<Reply> Api::post_timeline(const Request& request, const Target& 
     co_return problem(Status::unsupported_media_type, "unsupported-media-type",
                       "send the body as it is, without Content-Encoding");
   }
-  EventsReader events;
+  EventsReader events(parts_.record_bytes);
   const bool is_whole = co_await request.receive_body(events);
   if (!is_whole) co_return Reply();
   auto body = events.finish();
@@ -194,7 +200,7 @@ asio::awaitable<Reply> Api::post_timeline(const Request& request, const Target& 
   Submitted submitted;
   if (!body->good.empty()) {
     auto stored = co_await submit(parts_.intake, std::move(body->submission));
-    if (!stored) co_return problem(stored.error());
+    if (!stored) co_return refusal(stored.error());
     submitted = std::move(*stored);
   }
   Reply reply;

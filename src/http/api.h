@@ -25,6 +25,7 @@ struct ApiParts {
   std::function<Health()> health;
   std::function<std::string()> metrics;  // Prometheus text format
   Visibility* visibility = nullptr;      // none: what was taken in can be read at once
+  std::size_t record_bytes = 1 << 20;    // an event that is longer as a record is refused
 };
 
 // The HTTP API, contract in docs/api.md and web/openapi.json: requests in, replies out, no sockets.

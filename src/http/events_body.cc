@@ -57,6 +57,8 @@ class Collector {
   using Code = json::error_code;
   using Text = json::string_view;
 
+  explicit Collector(std::size_t longest_record) : longest_record_(longest_record) {}
+
   bool on_document_begin(Code&) { return true; }
   bool on_document_end(Code&) { return true; }
   bool on_object_begin(Code& error) { return begin(Kind::object, error); }
@@ -101,6 +103,7 @@ class Collector {
     return values_[member].is_there ? values_[member] : values_[other];
   }
 
+  std::size_t longest_record_;
   EventsBody body_;
   std::string refusal_;
   std::size_t depth_ = 0;     // of what is open: 1 in the object, 2 in its events, 3 in an event
@@ -223,6 +226,7 @@ void Collector::end_event() {
     return note_bad("timestamp", "expected an RFC 3339 time such as 2025-07-08T12:00:00Z");
   }
   Submission& submission = body_.submission;
+  const std::size_t start = submission.bytes.size();
   submission.bytes += R"({"device_id":)";
   append_quoted(submission.bytes, device.text);
   submission.bytes += R"(,"event_type":)";
@@ -231,6 +235,12 @@ void Collector::end_event() {
   const fmt::format_int milliseconds(to_ms(*parsed));
   submission.bytes.append(milliseconds.data(), milliseconds.size());
   submission.bytes += '}';
+  if (submission.bytes.size() - start > longest_record_) {
+    submission.bytes.resize(start);
+    // Device and time have a length that fits, so it is the type.
+    return note_bad("eventType",
+                    "the event is longer as a record than input.max_record; send a shorter type");
+  }
   submission.ends.push_back(submission.bytes.size());
   submission.devices += device.text;
   submission.device_ends.push_back(submission.devices.size());
@@ -257,6 +267,8 @@ json::parse_options options() {
 
 class EventsReader::Parser {
  public:
+  explicit Parser(std::size_t longest_record) : parser_(std::in_place, options(), longest_record) {}
+
   void add(std::string_view piece) {
     if (error_) return;
     const auto read = parser_->write_some(true, piece.data(), piece.size(), error_);
@@ -284,12 +296,13 @@ class EventsReader::Parser {
     parser_.reset();
   }
 
-  std::optional<json::basic_parser<Collector>> parser_{std::in_place, options()};
+  std::optional<json::basic_parser<Collector>> parser_;
   json::error_code error_;
   std::string refusal_;
 };
 
-EventsReader::EventsReader() : parser_(std::make_unique<Parser>()) {}
+EventsReader::EventsReader(std::size_t longest_record)
+    : parser_(std::make_unique<Parser>(longest_record)) {}
 EventsReader::~EventsReader() = default;
 
 void EventsReader::add(std::string_view piece) {
@@ -304,8 +317,8 @@ Result<EventsBody> EventsReader::finish() {
   return parser_->finish();
 }
 
-Result<EventsBody> parse_events_body(std::string_view body) {
-  EventsReader reader;
+Result<EventsBody> parse_events_body(std::string_view body, std::size_t longest_record) {
+  EventsReader reader(longest_record);
   reader.add(body);
   return reader.finish();
 }

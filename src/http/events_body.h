@@ -36,7 +36,8 @@ struct EventsBody {
 // can no longer become a list of events is refused, and all of it let go, as soon as that is seen.
 class EventsReader final : public BodySink {
  public:
-  EventsReader();
+  // `longest_record`: in bytes; an event that is longer as a record is a bad one.
+  explicit EventsReader(std::size_t longest_record);
   ~EventsReader() override;
 
   void add(std::string_view piece) override;
@@ -51,6 +52,6 @@ class EventsReader final : public BodySink {
 };
 
 // A body that is there as a whole.
-Result<EventsBody> parse_events_body(std::string_view body);
+Result<EventsBody> parse_events_body(std::string_view body, std::size_t longest_record = 1 << 20);
 
 }  // namespace dwell

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "base/check.h"
+#include "base/mask.h"
 
 namespace dwell {
 namespace {
@@ -85,6 +86,16 @@ Failure kafka_failure(rd_kafka_error_t* error, std::string_view what) {
   return fail(kind, "{}: {}", what, rd_kafka_error_string(error));
 }
 
+std::string without_secrets(std::string_view text, const KafkaOptions& options) {
+  std::vector<std::string> secrets;
+  for (const auto& [name, value] : options.extra) secrets.push_back(value);
+  return masked(text, secrets);
+}
+
+void KafkaClient::log(int severity, std::string_view text) const {
+  if (options_.on_log) options_.on_log(severity, without_secrets(text, options_));
+}
+
 Result<std::unique_ptr<KafkaClient>> KafkaClient::make(rd_kafka_type_t type,
                                                        const KafkaOptions& options,
                                                        const KafkaSettings& settings, int events) {
@@ -108,7 +119,7 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::make(rd_kafka_type_t type,
   rd_kafka_conf_set_log_cb(
       conf.get(), [](const rd_kafka_t* handle, int severity, const char*, const char* text) {
         const auto* self = static_cast<const KafkaClient*>(rd_kafka_opaque(handle));
-        if (self && self->on_log_) self->on_log_(severity, text);
+        if (self) self->log(severity, text);
       });
   // With a delivery callback, even an empty one, a flush ends when the last report is there and not
   // at the next of its 10 ms steps.
@@ -118,7 +129,8 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::make(rd_kafka_type_t type,
   if (events != 0) rd_kafka_conf_set_events(conf.get(), events);
   client->handle_ = rd_kafka_new(type, conf.get(), reason.data(), reason.size());
   if (!client->handle_) {
-    return fail(ErrorKind::invalid, "brokers {}: {}", options.brokers, reason.data());
+    return fail(ErrorKind::invalid, "brokers {}: {}", options.brokers,
+                without_secrets(reason.data(), options));
   }
   (void)conf.release();  // the client's now
   return client;

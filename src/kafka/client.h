@@ -26,6 +26,9 @@ struct KafkaOptions {
   std::function<void(int severity, std::string_view text)> on_log;
 };
 
+// What librdkafka says, without the values of `extra`: any may be a secret, and it quotes them.
+std::string without_secrets(std::string_view text, const KafkaOptions& options);
+
 using KafkaSettings = std::vector<std::pair<std::string, std::string>>;
 
 // The C handles of librdkafka, freed with their owner.
@@ -92,9 +95,11 @@ class KafkaClient {
       std::chrono::milliseconds timeout) const;
 
  private:
-  explicit KafkaClient(const KafkaOptions& options) : on_log_(options.on_log) {}
+  explicit KafkaClient(const KafkaOptions& options) : options_(options) {}
 
-  std::function<void(int, std::string_view)> on_log_;
+  void log(int severity, std::string_view text) const;
+
+  const KafkaOptions options_;
   rd_kafka_t* handle_ = nullptr;
   std::vector<KafkaQueue> assigned_;  // one a partition that is read
 };

@@ -83,6 +83,11 @@ KafkaIntake::~KafkaIntake() {
 
 void KafkaIntake::submit(Submission submission, std::function<void(SubmissionResult)> done) {
   const std::size_t records = submission.ends.size();
+  // Before any record is sent: sending again would send the others again, and never get on.
+  if (auto fits = check_sizes(submission); !fits) {
+    done(pass(fits));
+    return;
+  }
   auto* const sending = new Sending(records, std::move(done));
   std::optional<Error> error;
   std::size_t sent = 0;
@@ -94,6 +99,27 @@ void KafkaIntake::submit(Submission submission, std::function<void(SubmissionRes
     }
   }
   Sending::end(sending, error, nullptr, records - sent);
+}
+
+Result<void> KafkaIntake::check_sizes(const Submission& submission) const {
+  std::size_t start = 0;
+  for (std::size_t i = 0; i < submission.ends.size(); ++i) {
+    const std::size_t size = submission.ends[i] - start;
+    start = submission.ends[i];
+    if (size <= options_.record_bytes) continue;
+    return fail(ErrorKind::invalid,
+                "record {} has {} bytes, input.max_record is {}; nothing was sent", i, size,
+                options_.record_bytes);
+  }
+  return {};
+}
+
+Failure KafkaIntake::too_large() const {
+  return fail(ErrorKind::invalid,
+              "topic {}: an event is longer than the topic takes, and others of the request may be "
+              "there already; send a shorter one, or raise max.message.bytes of the topic: `dwell "
+              "topics check` says to what",
+              options_.topic);
 }
 
 Result<void> KafkaIntake::send(const Submission& submission, std::size_t index, Sending& sending) {
@@ -111,6 +137,7 @@ Result<void> KafkaIntake::send(const Submission& submission, std::size_t index, 
   if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
     return fail(ErrorKind::retry_later, "too many events are on their way to the brokers");
   }
+  if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) return too_large();
   return fail(ErrorKind::retry_later, "topic {}: {}", options_.topic, rd_kafka_err2str(code));
 }
 
@@ -131,6 +158,10 @@ void KafkaIntake::report(const rd_kafka_message_t& message) {
   if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
     const InputPlace place{message.partition, message.offset};
     Sending::end(sending, std::nullopt, &place);
+    return;
+  }
+  if (message.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
+    Sending::end(sending, too_large().value(), nullptr);
     return;
   }
   const Failure failure = kafka_failure(message.err, "topic " + options_.topic);

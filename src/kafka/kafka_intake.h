@@ -17,7 +17,8 @@ struct KafkaIntakeOptions {
 };
 
 // Sends records to a topic, keyed by their device, and answers with their places once all replicas
-// that are in sync have them. Any thread.
+// that are in sync have them. A submission with a record that can never be there is answered
+// invalid. Any thread.
 class KafkaIntake final : public Intake {
  public:
   // Errors: invalid (a setting is wrong).
@@ -33,6 +34,8 @@ class KafkaIntake final : public Intake {
 
   KafkaIntake(const KafkaIntakeOptions& options, std::unique_ptr<KafkaClient> client);
 
+  Result<void> check_sizes(const Submission& submission) const;
+  Failure too_large() const;
   Result<void> send(const Submission& submission, std::size_t index, Sending& sending);
   void watch(const std::stop_token& stop);
   void report(const rd_kafka_message_t& message);

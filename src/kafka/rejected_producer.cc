@@ -27,8 +27,7 @@ Result<std::unique_ptr<RejectedProducer>> RejectedProducer::open(const KafkaOpti
 
 Result<void> RejectedProducer::add(const rd_kafka_message_t& message,
                                    const std::string& source_topic, std::string_view detail) {
-  const RejectedOutput rejected =
-      make_rejected(message, "not_cleaned", source_topic, record_bytes_);
+  const RejectedOutput rejected = make_rejected(message, kNotCleaned, source_topic, record_bytes_);
   add_header(rejected.headers, "detail", detail);
   is_empty_ = false;
   for (;;) {

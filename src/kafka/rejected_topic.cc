@@ -22,7 +22,11 @@ std::optional<std::uint64_t> number_of(std::string_view text) {
 }
 
 void take_header(std::string_view name, std::string_view value, RejectedMessage& out) {
-  if (name == "reason") out.reason = reason_of(value);
+  if (name == "reason") {
+    out.reason = reason_of(value);
+    out.is_not_cleaned = value == kNotCleaned;
+  }
+  if (name == "detail") out.detail = value;
   if (name == "source.topic") out.source_topic = value;
   if (name == "source.partition") out.source_partition = number_of(value);
   if (name == "source.offset") out.source_offset = number_of(value);

@@ -15,6 +15,9 @@ namespace dwell {
 inline constexpr const char* kTraceHeader = "traceparent";        // of W3C Trace Context
 inline constexpr const char* kRedrivenHeader = "dwell.redriven";  // how often it was sent back
 
+// The reason of what the store found in the cleaned topic and could not use.
+inline constexpr std::string_view kNotCleaned = "not_cleaned";
+
 // A record of the rejected topic; docs/formats.md ("Rejected records"). What a record lacks, as one
 // of another program may, is empty. Views belong to the message it was read from.
 struct RejectedMessage {
@@ -24,7 +27,9 @@ struct RejectedMessage {
   std::string_view value;                                              // without data(): none
   std::vector<std::pair<std::string_view, std::string_view>> headers;  // all, as they came
 
-  std::optional<Outcome> reason;  // empty: none that this binary knows
+  std::optional<Outcome> reason;  // empty: none of the rule's
+  bool is_not_cleaned = false;    // the store could not use it; never redriven
+  std::string_view detail;        // what is wrong with it, where a header says so
   std::string_view source_topic;
   std::optional<std::uint64_t> source_partition;
   std::optional<std::uint64_t> source_offset;

@@ -10,8 +10,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kPatience{10'000};  // for one thing, tried again or not
-constexpr std::chrono::milliseconds kAnswer{5'000};     // for one answer
+constexpr std::chrono::milliseconds kAnswer{5'000};  // for one answer
 constexpr std::chrono::milliseconds kPause{100};
 
 constexpr const char* kPolicy = "cleanup.policy";
@@ -57,13 +56,13 @@ KafkaList list_of(const std::string& topic, int partitions) {
 
 }  // namespace
 
-Result<TopicAdmin> TopicAdmin::open(const KafkaOptions& kafka) {
+Result<TopicAdmin> TopicAdmin::open(const KafkaOptions& kafka, std::chrono::milliseconds patience) {
   // A producer would have brokers make the topics it asks about.
   auto client = KafkaClient::make(
       RD_KAFKA_CONSUMER, kafka,
       {{"allow.auto.create.topics", "false"}, {"isolation.level", "read_uncommitted"}});
   if (!client) return pass(client);
-  return TopicAdmin(std::move(*client), kafka);
+  return TopicAdmin(std::move(*client), kafka, patience);
 }
 
 Failure TopicAdmin::failure(rd_kafka_resp_err_t code, std::string_view what,
@@ -72,7 +71,7 @@ Failure TopicAdmin::failure(rd_kafka_resp_err_t code, std::string_view what,
                     : is_missing(code) ? ErrorKind::not_found
                                        : ErrorKind::fatal;
   return fail(kind, "brokers {}: {}: {}", kafka_.brokers, what,
-              reason && *reason ? reason : rd_kafka_err2str(code));
+              without_secrets(reason && *reason ? reason : rd_kafka_err2str(code), kafka_));
 }
 
 // One request and its answer; `request` gets the options and the queue of the answer.
@@ -86,7 +85,7 @@ Result<KafkaEvent> TopicAdmin::ask(std::string_view what, Request request) const
   CHECK(set == RD_KAFKA_RESP_ERR_NO_ERROR);
   const KafkaQueue queue(rd_kafka_queue_new(handle));
   request(options.get(), queue.get());
-  KafkaEvent event(rd_kafka_queue_poll(queue.get(), static_cast<int>(kPatience.count())));
+  KafkaEvent event(rd_kafka_queue_poll(queue.get(), static_cast<int>(2 * kAnswer.count())));
   if (!event) return failure(RD_KAFKA_RESP_ERR__TIMED_OUT, what);
   const auto code = rd_kafka_event_error(event.get());
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -97,7 +96,7 @@ Result<KafkaEvent> TopicAdmin::ask(std::string_view what, Request request) const
 
 template <typename Try>
 auto TopicAdmin::keep_trying(Try once) const -> decltype(once()) {
-  const auto deadline = SteadyClock::now() + kPatience;
+  const auto deadline = SteadyClock::now() + patience_;
   for (;;) {
     auto done = once();
     if (done || done.error().kind != ErrorKind::retry_later) return done;

@@ -21,12 +21,13 @@ struct NewTopic {
 
 // Makes, describes and empties topics, and looks after the offsets of groups.
 //
-// Each call tries again for 10 s at most. Errors of all of them name the brokers: retry_later (no
-// answer in that time), not_found, fatal (refused; says why). Not thread-safe.
+// Each call tries again for `patience` at most. Errors of all of them name the brokers: retry_later
+// (no answer in that time), not_found, fatal (refused; says why). Not thread-safe.
 class TopicAdmin {
  public:
   // Errors: invalid (a setting of the client is wrong).
-  static Result<TopicAdmin> open(const KafkaOptions& kafka);
+  static Result<TopicAdmin> open(const KafkaOptions& kafka,
+                                 std::chrono::milliseconds patience = std::chrono::seconds(10));
 
   struct Layout {
     int partitions;
@@ -56,8 +57,9 @@ class TopicAdmin {
                                 std::span<const PartitionId> partitions) const;
 
  private:
-  TopicAdmin(std::unique_ptr<KafkaClient> client, KafkaOptions kafka)
-      : client_(std::move(client)), kafka_(std::move(kafka)) {}
+  TopicAdmin(std::unique_ptr<KafkaClient> client, KafkaOptions kafka,
+             std::chrono::milliseconds patience)
+      : client_(std::move(client)), kafka_(std::move(kafka)), patience_(patience) {}
 
   Failure failure(rd_kafka_resp_err_t code, std::string_view what,
                   const char* reason = nullptr) const;
@@ -74,6 +76,7 @@ class TopicAdmin {
 
   std::unique_ptr<KafkaClient> client_;
   KafkaOptions kafka_;
+  std::chrono::milliseconds patience_;
 };
 
 }  // namespace dwell

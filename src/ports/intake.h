@@ -37,8 +37,8 @@ using SubmissionResult = Result<Submitted>;
 // Takes records from clients. Any thread.
 //
 // Law: `done` is called exactly once, on any thread, and with a value only when the records are
-// durable. On an error they may be stored all the same (unknown_outcome) or not (retry_later);
-// sent again, no row is stored twice either way.
+// durable. On an error they may be stored all the same (unknown_outcome) or not (retry_later, and
+// invalid: sent again, they are refused again); sent again, no row is stored twice either way.
 class Intake {
  public:
   virtual ~Intake() = default;

@@ -18,7 +18,8 @@ from presence_model import Model, Rule
 BASE = 1_751_932_800_000  # 2025-07-08T00:00:00Z
 HOUR = 3_600_000
 ODD_IDS = ["a b", " lead", "a/b", "/", "..", "it's", 'say "hi"', "a,b", "日本語", "é", "e\u0301",
-           "-x", "--help", "--", "%2F", "\\n", "x" * 256, "😀", "a;b=c&d", "$(id)", "*"]
+           "-x", "--help", "--", "%2F", "\\n", "x" * 256, "😀", "a;b=c&d", "$(id)", "*",
+           "=1+1", "+1", "-1", "@SUM(A1)", "=cmd|' /C calc'!A0", "'=1"]
 
 
 def at(milliseconds):

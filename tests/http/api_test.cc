@@ -198,6 +198,35 @@ std::string events(const std::string& list) {
   return "{\"events\":[" + list + "]}";
 }
 
+TEST_F(ApiTest, AnEventLongerThanARecordIsNamed) {
+  const std::string type(1 << 20, 'x');
+  const auto long_event =
+      R"({"deviceID":"a","eventType":")" + type + R"(","timestamp":"1970-01-01T00:00:01Z"})";
+  const auto body = events(fmt::format("{},{},{}", kEvent, long_event, kEvent));
+  const auto refused = post(body);
+  EXPECT_EQ(problem_in(refused), "400 invalid-event");
+  const auto errors = json::parse(refused.body).at("errors").as_array();
+  ASSERT_EQ(errors.size(), 1u);
+  EXPECT_EQ(errors[0].at("index"), 1);
+  EXPECT_EQ(errors[0].at("member"), "eventType");
+  EXPECT_LT(refused.body.size(), 1'000u);
+  EXPECT_THAT(intake_.submitted, IsEmpty());
+
+  const auto partial = json::parse(post(body, "?partial=true").body);
+  EXPECT_EQ(json::serialize(partial.at("outcomes")), R"(["accepted",null,"accepted"])");
+  EXPECT_EQ(partial.at("errors").at(0).at("index"), 1);
+  ASSERT_EQ(intake_.submitted.size(), 1u);
+  EXPECT_EQ(count_of(intake_.submitted[0], "device_enter"), 2u);
+  EXPECT_EQ(count_of(intake_.submitted[0], "xxxx"), 0u);
+}
+
+TEST_F(ApiTest, WhatAnIntakeNeverTakesIsTheClientsToMend) {
+  intake_.error = Error{ErrorKind::invalid, "an event is longer than the topic takes"};
+  const auto refused = post(events(kEvent));
+  EXPECT_EQ(problem_in(refused), "400 invalid-event");
+  EXPECT_EQ(header(refused, "Retry-After"), "");
+}
+
 TEST_F(ApiTest, EveryRouteAnswersUnderItsName) {
   store("a/b", 1);
   const std::pair<const char*, const char*> expectations[] = {

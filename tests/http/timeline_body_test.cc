@@ -96,6 +96,10 @@ TEST(TimelineBody, AnOddDeviceIsQuotedAsItsFormWants) {
       {"a,b", R"("a,b")", "\"a,b\""},
       {"T\u00fcr", "\"T\u00fcr\"", "\"T\u00fcr\""},
       {"# end,1", R"("# end,1")", "\"# end,1\""},
+      // What spreadsheets take for formulas stays the id that it is.
+      {"=1+1", R"("=1+1")", "\r\n\"=1+1\","},
+      {"@SUM(A1)", "\"@SUM(A1)\"", "\r\n\"@SUM(A1)\","},
+      {"-1", R"("-1")", "\r\n\"-1\","},
   };
   for (const auto& [device, json, csv] : expectations) {
     EXPECT_NE(written(kJson, device, kRows).find(json), std::string::npos) << device;

@@ -425,6 +425,28 @@ def test_a_position_behind_the_end_is_told(dwell, topics):
     assert f"group {group} stands at offset 50" in answer.err and "made anew" in answer.err
 
 
+def test_what_the_store_could_not_use_is_told_apart(dwell, topics):
+    """It says what is wrong with it, and is for no redrive."""
+    detail = "no JSON\nat 0 \u202e"
+    produce(topics, topics.rejected, [
+        (b"garbage", b"a", [("reason", b"not_cleaned"), ("detail", detail.encode())], 0),
+        (b"other", b"b", [("reason", b"of another release")], 0),
+        (b"{}", b"c", [("reason", b"malformed")], 0)])
+    ls = dwell.run("rejects", "ls", *flags(topics), "--json").json
+    assert [one["reason"] for one in ls["reasons"]] == ["malformed", "not_cleaned", "unknown"]
+    (found,) = dwell.run("rejects", "ls", *flags(topics), "--json", "--reason",
+                         "not_cleaned").json["records"]
+    shown = r"no JSON\x0aat 0 \xe2\x80\xae"
+    assert found["detail"] == shown and found["reason"] == "not_cleaned"
+    assert shown in dwell.run("rejects", "ls", *flags(topics)).out
+    assert "detail" not in dwell.run("rejects", "ls", *flags(topics), "--reason", "malformed").out
+    one = dwell.run("rejects", "show", found["id"], *flags(topics), "--json").json
+    assert one["detail"] == shown and one["reason"] == "not_cleaned"
+    assert sent(redrive(dwell, topics)) == {"malformed": 1}
+    refused = dwell.run("rejects", "redrive", *flags(topics), "--reason", "not_cleaned", status=2)
+    assert "not_cleaned" in refused.err
+
+
 def test_errors_say_what_to_do(dwell, topics):
     import dataclasses
     from kafka_broker import free_ports

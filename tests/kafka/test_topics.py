@@ -138,6 +138,25 @@ def test_no_brokers(tmp_path):
     assert "dwell: brokers 127.0.0.1:1: topic device-events: " in said
 
 
+def test_create_waits_for_a_controller(broker, tmp_path):
+    """For longer than one request waits: brokers that elect one take a while."""
+    from kafka_broker import Broker
+    if not isinstance(broker, Broker):
+        pytest.skip("SKIP: DWELL_TEST_KAFKA names one that is not to be stopped")
+    own, dwell = Broker(tmp_path / "broker"), Dwell(tmp_path)
+    process = dwell.start("topics", "create", "--brokers", own.address)
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(11)  # two requests; what is behind is another try
+        own.start()
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert out.decode().count(" made, with 1 partition,") == 4
+    finally:
+        process.kill()
+        own.stop()
+
+
 def test_what_the_brokers_do_not_allow_is_told(broker, tmp_path):
     import kafka.admin as kafka
     from kafka_broker import Broker
