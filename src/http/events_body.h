@@ -36,8 +36,8 @@ struct EventsBody {
 // can no longer become a list of events is refused, and all of it let go, as soon as that is seen.
 class EventsReader final : public BodySink {
  public:
-  // `longest_record`: in bytes; an event that is longer as a record is a bad one.
-  explicit EventsReader(std::size_t longest_record);
+  // An event that is longer as a record than so many bytes is a bad one.
+  explicit EventsReader(std::size_t longest_record = 1 << 20);
   ~EventsReader() override;
 
   void add(std::string_view piece) override;
