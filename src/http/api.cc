@@ -295,7 +295,8 @@ asio::awaitable<Reply> Api::get_presence(const Request&, const Target& target) {
   // Further pages are about the moment the first one was about, which the cursor carries.
   if (const std::string* cursor = parameters.text("cursor")) {
     auto place = parse_presence_cursor(*cursor);
-    if (!place || (target.parameter("at") && place->at != query.at)) {
+    if (!place || !is_valid_device_id(place->device) ||
+        (target.parameter("at") && place->at != query.at)) {
       parameters.refuse("cursor",
                         "the `next` of a page of the same query, with its other "
                         "parameters unchanged");

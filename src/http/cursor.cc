@@ -5,7 +5,6 @@
 #include <xxhash.h>
 
 #include "base/varint.h"
-#include "core/decoder.h"
 
 namespace dwell {
 namespace {
@@ -107,7 +106,8 @@ std::optional<PresencePlace> parse_presence_cursor(std::string_view text) {
   if (!bytes) return std::nullopt;
   std::string_view rest = *bytes;
   const auto ms = take_varint(rest);
-  if (!ms || *ms > static_cast<std::uint64_t>(to_ms(kLatest)) || !is_valid_device_id(rest)) {
+  if (!ms || *ms > static_cast<std::uint64_t>(to_ms(kLatest)) || rest.empty() ||
+      rest.size() > kLongestDeviceId) {
     return std::nullopt;
   }
   return PresencePlace{from_ms(static_cast<std::int64_t>(*ms)), std::string(rest)};

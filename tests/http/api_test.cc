@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <thread>
 
+#include "http/cursor.h"
 #include "http/direct_reader.h"
 #include "tests/fakes/awaited.h"
 #include "tests/fakes/fake_clock.h"
@@ -566,6 +567,10 @@ TEST_F(ApiTest, NoStoreIsAskedForWhatIsNoDeviceId) {
     EXPECT_EQ(get("/timeline/" + id).body, "{\"events\":[]}\n") << id;
     EXPECT_EQ(get("/timeline/" + id + "?limit=1").body, "{\"events\":[]}\n") << id;
     EXPECT_EQ(get("/devices/" + id).status, Status::not_found) << id;
+  }
+  for (const std::string& id : {std::string("\xff"), std::string("a\0b", 3), std::string("a\n")}) {
+    EXPECT_EQ(get("/presence?cursor=" + presence_cursor({from_ms(1), id})).status,
+              Status::bad_request);
   }
 }
 

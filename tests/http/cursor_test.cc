@@ -79,15 +79,13 @@ TEST(PresenceCursor, OthersAreRefused) {
   EXPECT_FALSE(parse_presence_cursor(""));
 }
 
-// Ids and types that no store can hold: PostgreSQL refuses them, so nobody is asked.
-TEST(Cursor, WhatNoStoreCanHoldIsNoPlace) {
+// Types that no store can hold: PostgreSQL refuses them, so nobody is asked.
+TEST(RowCursor, WhatNoStoreCanHoldIsNoPlace) {
   for (const std::string& bytes :
        {std::string("\xff"), std::string("a\0b", 3), std::string("\xc3")}) {
-    EXPECT_FALSE(parse_presence_cursor(presence_cursor({from_ms(1), bytes})));
     EXPECT_FALSE(
         parse_row_cursor(row_cursor({from_ms(1), 2, EventType::enter, 0, bytes}, "f"), "f"));
   }
-  EXPECT_FALSE(parse_presence_cursor(presence_cursor({from_ms(1), "a\nb"})));
   EXPECT_TRUE(
       parse_row_cursor(row_cursor({from_ms(1), 2, EventType::enter, 0, "T\xc3\xbcr"}, "f"), "f"));
 }
