@@ -62,6 +62,7 @@ class DatabaseClaimTest : public testing::Test {
   std::string path_ = make_folder(folder_.file("data")) / "dwell.db";
   std::string other_ = folder_.file("alias.db");
   Fold fold_{Rule{}, 1};
+  FaultyVfs vfs_;
   std::unique_ptr<SqliteCommitter> committer_;
 };
 
@@ -238,14 +239,13 @@ TEST_F(DatabaseClaimTest, ALockFileThatIsRemovedIsMadeAnew) {
 
 // After a failed flush the connection is closed, and SQLite would make the file it does not find.
 TEST_F(DatabaseClaimTest, GoingBackMakesNoFileInThePlaceOfOneThatIsGone) {
-  FaultyVfs vfs;
   SqliteCommitterOptions options;
-  options.database.vfs = vfs.name();
+  options.database.vfs = vfs_.name();
   auto committer = SqliteCommitter::open(path_, Order::arrival, options);
   ASSERT_TRUE(committer);
   committer_ = std::move(*committer);
   ASSERT_TRUE(restore_one(*committer_, fold_));
-  vfs.arm({SQLITE_IOERR_FSYNC, 1});
+  vfs_.arm({SQLITE_IOERR_FSYNC, 1});
   const auto failed = commit(1);
   ASSERT_FALSE(failed);
   ASSERT_EQ(failed.error().kind, ErrorKind::unknown_outcome);
