@@ -14,7 +14,7 @@ TYPES = {
     "truth": (["true", "false"], "is true or false"),
     "number": (["5", "-1", "0x10", "1.5", "inf", "nan"], "is a number"),
 }
-TEXTS = ("db.path", "http.listen", "brokers", "topics.", "instance.", "clean.group", "clean.listen",
+TEXTS = ("db.path", "http.listen", "http.hosts", "brokers", "topics.", "instance.", "clean.group", "clean.listen",
          "database.url", "store.group", "store.listen")
 LISTS = ("brokers",)
 
@@ -46,6 +46,8 @@ def test_what_is_neither_text_nor_number_is_never_taken_for_one(dwell, keys, kin
         for line, key in enumerate(keys, 1):
             if kind == "texts" and key in LISTS:
                 assert line not in found
+            elif kind == "texts" and key == "http.hosts":  # a list, of names without ports
+                assert 'http.hosts = "127.0.0.1:1,127.0.0.1:2": expected ' in found[line]
             elif kind == "table" and key.endswith(".NAME"):  # names may have dots
                 assert line not in found or "client.id" in found[line]
             else:
@@ -117,6 +119,7 @@ def test_what_would_fail_later_is_found_by_check(dwell, key, value):
 
 
 @pytest.mark.parametrize("key, values", [
+    ("http.hosts", ["none", "a.example", "a.example,b.example"]),
     ("http.listen", ["localhost:80", "[::1]:0", "0.0.0.0:65535"]), ("clean.listen", ["off", "127.0.0.1:1"]),
     ("brokers", ["a", "a:1", "a:1,b:2", "a:1, b:2", "[::1]:9092", "SSL://a.b-c_d:1"]),
     ("topics.input", ["x" * 249, "a.b-c_D9"]), ("clean.group", ["my group", "日本", "x" * 200]),
