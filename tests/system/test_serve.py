@@ -233,7 +233,8 @@ def test_a_topic_that_is_missing_is_named(broker, admin, database, tmp_path):
     from dwell_system import system
     from kafka_topics import Topics
     topics = Topics(broker, f"none-{uuid.uuid4().hex[:8]}")
-    with system(tmp_path, topics, database.url, command="serve") as service:
+    with system(tmp_path, topics, database.url, command="serve").start(is_ready=False) as service:
+        wait_until(lambda: f"topic {topics.input} is missing" in service.get("/readyz").text)
         reply = service.post([post_event("a", "enter", NOW)])
         assert reply.status == 503 and "dwell topics create" in reply.json["detail"], reply
 
