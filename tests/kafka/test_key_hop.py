@@ -93,9 +93,7 @@ def test_keys_that_are_not_the_device_are_told_of(topics, tmp_path):
     assert err.count("its key is empty") == 10 and "not telling of others" in err
 
 
-@pytest.mark.parametrize("complaints", [1, 4])
-def test_a_stop_does_not_wait_for_a_keyed_topic_that_is_missing(topics, admin, tmp_path,
-                                                                complaints):
+def test_a_stop_does_not_wait_for_a_keyed_topic_that_is_missing(topics, admin, tmp_path):
     from kafka_topics import wait_until
     admin.delete_topics([topics.keyed])
     topics.produce([(0, json.dumps({"device_id": "d1", "event_type": "device_enter",
@@ -104,7 +102,7 @@ def test_a_stop_does_not_wait_for_a_keyed_topic_that_is_missing(topics, admin, t
     with open(said, "wb") as log:
         process = Dwell(tmp_path).start("clean", *topics.flags(), stdout=log, stderr=log)
     try:
-        wait_until(lambda: said.read_text().count("trying again") >= complaints, process)
+        wait_until(lambda: "trying again" in said.read_text(), process)
         assert f"topic {topics.keyed}" in said.read_text()
         process.send_signal(signal.SIGTERM)
         assert process.wait(3) == 0, said.read_text()  # by itself: it has nothing to wait for
