@@ -9,10 +9,10 @@
 #include <spdlog/spdlog.h>
 #include <string_view>
 #include <sys/time.h>
-#include <unistd.h>
 
 #include "app/exit_status.h"
 #include "app/signals.h"
+#include "app/stderr_line.h"
 
 namespace dwell {
 namespace {
@@ -29,7 +29,7 @@ static_assert(std::atomic<int>::is_always_lock_free, "a signal handler reads it"
 extern "C" void end_late(int) {
   constexpr std::string_view kText =
       "dwell: the stop took too long and was cut short; what was committed is safe\n";
-  [[maybe_unused]] const auto told = ::write(STDERR_FILENO, kText.data(), kText.size());
+  (void)write_line_to_stderr(kText);
   std::_Exit(status_of_late_end);
 }
 
@@ -70,7 +70,7 @@ void end_within(std::chrono::milliseconds patience, int status) {
   ::setitimer(ITIMER_REAL, &once, nullptr);
 }
 
-StopInTime::~StopInTime() {
+void call_off_end() {
   const itimerval never{};
   ::setitimer(ITIMER_REAL, &never, nullptr);
   status_of_late_end = kNone;

@@ -2,7 +2,7 @@
 
 namespace dwell {
 
-// The log of a service: lines on standard error, UTC with milliseconds.
+// The log of a service: lines on standard error, UTC with milliseconds. It waits for no reader.
 void log_to_stderr();
 
 }  // namespace dwell

@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "app/commands.h"
-#include "app/graceful_stop.h"
 #include "app/log.h"
 
 namespace dwell {
@@ -11,7 +10,6 @@ namespace dwell {
 Result<void> run_process(const Config& config, const std::string& name, const std::string& listen,
                          std::span<const AddRole> roles) {
   log_to_stderr();
-  const StopInTime in_time;
   Process process(config, name);
   for (const AddRole add : roles) {
     if (auto added = add(process); !added) return added;

@@ -96,7 +96,6 @@ Result<void> fold_events(Pipeline& pipeline, Source& source, ServiceObserver& ob
 Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   log_to_stderr();
   raise_descriptor_limit();
-  const StopInTime in_time;
 
   Config config;
   auto committer = open_committer(loaded, config, kBusy);

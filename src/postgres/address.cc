@@ -8,8 +8,6 @@
 namespace dwell {
 namespace {
 
-constexpr std::size_t kShortestSecret = 3;  // a shorter one is in any text by chance
-
 struct Free {
   void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
 };
@@ -42,7 +40,11 @@ bool is_understood(const std::string& address) {
     if (!option->val) continue;
     const std::string_view name = option->keyword;
     const std::string_view value = option->val;
-    if ((name == "host" || name == "hostaddr") && value.find('@') != value.npos) return false;
+    // Of a password that libpq took for a part of something else: messages name these.
+    if ((name == "host" || name == "hostaddr") && value.find_first_of("@=") != value.npos) {
+      return false;
+    }
+    if ((name == "user" || name == "dbname") && value.find("password=") != value.npos) return false;
     if (name == "port" && !is_ports(value)) return false;
   }
   return true;
@@ -56,16 +58,6 @@ Result<void> check_address(const std::string& address) {
               "database.url: not an address that libpq understands; write "
               "postgresql://USER@HOST:PORT/DATABASE, with %40 %25 %3A %2F for @ % : / in names and "
               "passwords, or keep the password in PGPASSWORD or a password file");
-}
-
-std::string masked(std::string text, const std::vector<std::string>& secrets) {
-  for (const std::string& secret : secrets) {
-    if (secret.size() < kShortestSecret) continue;
-    for (auto at = text.find(secret); at != text.npos; at = text.find(secret, at + 3)) {
-      text.replace(at, secret.size(), "***");
-    }
-  }
-  return text;
 }
 
 }  // namespace dwell

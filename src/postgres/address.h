@@ -1,8 +1,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "base/result.h"
 
@@ -12,8 +10,5 @@ namespace dwell {
 // password with an @ or / that is not escaped is read as a host, port or name. Errors: invalid,
 // without any part of the address.
 Result<void> check_address(const std::string& address);
-
-// `text` with *** for each of the secrets.
-std::string masked(std::string text, const std::vector<std::string>& secrets);
 
 }  // namespace dwell

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <vector>
 
+#include "base/mask.h"
 #include "postgres/address.h"
 
 namespace dwell {

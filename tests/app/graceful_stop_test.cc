@@ -31,13 +31,11 @@ TEST(GracefulStop, TheFirstReasonToEndSetsTheStatus) {
       testing::ExitedWithCode(2), "");
 }
 
-TEST(GracefulStop, AnEndInTimeIsNotCutShort) {
+TEST(GracefulStop, WhatIsCalledOffDoesNotCome) {
   EXPECT_EXIT(
       {
-        {
-          const StopInTime in_time;
-          end_within(50ms, 3);
-        }
+        end_within(50ms, 3);
+        call_off_end();
         std::this_thread::sleep_for(200ms);
         std::_Exit(0);
       },

@@ -50,7 +50,6 @@ class ProcessTest : public testing::TestWithParam<Connection> {
 
   // What run() returns when the role ends with `ending` while the client is connected.
   Result<void> run(const std::function<Result<void>()>& ending) {
-    const StopInTime in_time;
     std::promise<void> may_end;
     Config config;
     Process process(config, "dwell test");
@@ -70,7 +69,9 @@ class ProcessTest : public testing::TestWithParam<Connection> {
     tcp::socket socket(client_);
     if (GetParam() != Connection::none) connect(socket, port);
     may_end.set_value();
-    return outcome.get();
+    auto ended = outcome.get();
+    call_off_end();
+    return ended;
   }
 
   void connect(tcp::socket& socket, std::uint16_t port) {

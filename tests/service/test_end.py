@@ -1,5 +1,6 @@
 """A service that ends by itself says why and ends in order, whoever is connected."""
 
+import http.client
 import json
 import os
 import resource
@@ -12,7 +13,7 @@ import threading
 import pytest
 
 from dwell_cli import Dwell
-from dwell_service import post_event
+from dwell_service import post_event, wait_until
 
 BASE = 1_751_932_800_000
 CONNECTIONS = ("none", "idle", "kept alive", "half a head", "half a body", "streaming")
@@ -32,6 +33,24 @@ def connect(service, kind):
         wire.send("GET /timeline/cam HTTP/1.1\r\nHost: x\r\n\r\n")
         assert wire.socket.recv(100).startswith(b"HTTP/1.1 200")
     return wire
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def status_of(port, method, path, body=None):
+    """None while nobody answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+        return connection.getresponse().status
+    except ConnectionError:
+        return None
+    finally:
+        connection.close()
 
 
 @pytest.mark.parametrize("kind", CONNECTIONS)
@@ -69,6 +88,53 @@ def test_a_log_that_nobody_reads_any_more_stops_nothing(tmp_path):
         assert process.wait(5) == 0
     finally:
         process.kill()
+
+
+def fill(pipe):
+    """Until it takes no more."""
+    os.set_blocking(pipe, False)
+    for size in (4096, 1):
+        try:
+            while True:
+                os.write(pipe, b"x" * size)
+        except BlockingIOError:
+            pass
+    os.set_blocking(pipe, True)
+
+
+@pytest.mark.parametrize("is_full_from_the_start", [False, True])
+def test_a_log_that_nobody_empties_holds_up_nothing(tmp_path, is_full_from_the_start):
+    """As after Ctrl-S on a terminal, or behind a log shipper that hangs."""
+    port = free_port()
+    read, write = os.pipe()
+    if is_full_from_the_start:
+        fill(write)
+    process = Dwell(tmp_path).start("run", "--listen", f"127.0.0.1:{port}", "--from", "in",
+                                    stdout=subprocess.DEVNULL, stderr=write)
+    try:
+        wait_until(lambda: status_of(port, "GET", "/readyz") == 200)
+        fill(write)
+        (tmp_path / "in").mkdir()  # which it complains of, again and again
+        wait_until(lambda: status_of(port, "GET", "/readyz") == 503)
+        body = json.dumps({"events": [post_event("cam", "enter", BASE)]})
+        assert status_of(port, "POST", "/timeline", body) == 201
+        (tmp_path / "in").rmdir()
+        wait_until(lambda: status_of(port, "GET", "/readyz") == 200)
+        if is_full_from_the_start:  # somebody reads again
+            os.set_blocking(read, False)
+            while len(os.read(read, 1 << 20)) == 1 << 20:
+                pass
+        process.terminate()
+        assert process.wait(5) == 0
+        os.close(write)
+        os.set_blocking(read, False)
+        told = os.read(read, 1 << 20).decode()
+        if is_full_from_the_start:
+            assert "lines of the log could not be written" in told and "stopping" in told
+    finally:
+        process.kill()
+        process.wait()
+        os.close(read)
 
 
 @pytest.mark.parametrize("threads", range(1, 5))

@@ -21,14 +21,27 @@ TEST(Address, WhatLibpqUnderstandsIsTaken) {
 }
 
 TEST(Address, NothingOfOneThatIsNotUnderstoodIsTold) {
-  for (const char* address :
-       {"postgresql://dwell:pa@SEKRIT@127.0.0.1/d", "postgresql://dwell:SEKRIT@[::1/d",
-        "postgresql://dwell:SEKRIT%zz@h/d", "host=h password=my SEKRIT dbname=d",
-        "postgresql://dwell:pa/SEKRIT@h/d", "postgresql://dwell:SEKRIT", "postgresql://u:SEKRIT/d",
-        "postgresql://u:p@SE:SEKRIT@h/d", "postgresql://u:p@SEKRIT/x@h/d",
-        "postgres:/dwell:SEKRIT@h/d", "dwell:SEKRIT@h/d?sslmode=require", "u:SEKRIT@h",
-        "host=u:SEKRIT@h dbname=d", "hostaddr=SEKRIT@1.2.3.4 dbname=d", "host=h port=SEKRIT",
-        "password='SEKRIT", "passwrod=SEKRIT"}) {
+  for (const char* address : {"postgresql://dwell:pa@SEKRIT@127.0.0.1/d",
+                              "postgresql://dwell:SEKRIT@[::1/d",
+                              "postgresql://dwell:SEKRIT%zz@h/d",
+                              "host=h password=my SEKRIT dbname=d",
+                              "postgresql://dwell:pa/SEKRIT@h/d",
+                              "postgresql://dwell:SEKRIT",
+                              "postgresql://u:SEKRIT/d",
+                              "postgresql://u:p@SE:SEKRIT@h/d",
+                              "postgresql://u:p@SEKRIT/x@h/d",
+                              "postgres:/dwell:SEKRIT@h/d",
+                              "dwell:SEKRIT@h/d?sslmode=require",
+                              "u:SEKRIT@h",
+                              "host=u:SEKRIT@h dbname=d",
+                              "hostaddr=SEKRIT@1.2.3.4 dbname=d",
+                              "host=h port=SEKRIT",
+                              "password='SEKRIT",
+                              "passwrod=SEKRIT",
+                              "host=h,password=SEKRIT",
+                              "user=u;password=SEKRIT",
+                              "host=h;password=SEKRIT dbname=d",
+                              "host=h dbname=d,password=SEKRIT"}) {
     const auto checked = check_address(address);
     ASSERT_FALSE(checked) << address;
     EXPECT_EQ(checked.error().kind, ErrorKind::invalid) << address;
@@ -50,10 +63,6 @@ TEST(Address, AConnectionThatDoesNotOpenTellsNoSecret) {
     EXPECT_THAT(opened.error().message, Not(HasSubstr("SEKRIT"))) << address;
     EXPECT_EQ(opened.error().kind, ErrorKind::retry_later) << address;
   }
-}
-
-TEST(Address, EverySecretIsMasked) {
-  EXPECT_EQ(masked("a word and a word's end", {"word", "", "an"}), "a *** and a ***'s end");
 }
 
 }  // namespace
