@@ -40,7 +40,10 @@ Result<void> TopicGuard::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const auto changes = watch.look(topics_to_watch(watch));
     if (!changes && changes.error().kind == ErrorKind::invalid) return Failure(changes.error());
-    if (changes) take(*changes);  // without an answer, those who use the topics say so
+    if (changes) {  // without an answer, those who use the topics say so
+      take(*changes);
+      metrics_.looked_at_topics();
+    }
     wait(stop, kLookAgain);
   }
   return {};

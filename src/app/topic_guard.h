@@ -10,6 +10,7 @@
 
 #include "app/config.h"
 #include "app/member_status.h"
+#include "app/metrics.h"
 #include "kafka/topic_watch.h"
 #include "ports/clock.h"
 
@@ -21,7 +22,8 @@ namespace dwell {
 // any thread.
 class TopicGuard {
  public:
-  TopicGuard(const Config& config, MemberStatus& status) : config_(config), status_(status) {}
+  TopicGuard(const Config& config, MemberStatus& status, Metrics& metrics)
+      : config_(config), status_(status), metrics_(metrics) {}
 
   // `keeps_all`: nothing may go from its beginning, as from the states.
   void add(const std::string& topic, bool keeps_all = false);
@@ -50,6 +52,7 @@ class TopicGuard {
 
   const Config& config_;
   MemberStatus& status_;
+  Metrics& metrics_;
   std::vector<TopicWatch::Topic> topics_;
   bool has_keyed_ = false;
   std::map<std::string, std::string> missing_;  // what was said of it, by topic

@@ -9,7 +9,8 @@ namespace dwell {
 // A topic as the brokers have it at one moment.
 struct TopicSight {
   int partitions = 0;                         // 0: there is no such topic
-  std::vector<KafkaClient::Offsets> offsets;  // of each partition; empty: not asked for
+  std::vector<KafkaClient::Offsets> offsets;  // of each partition; empty: not told
+  bool is_led = false;                        // by brokers that can be asked for them
 };
 
 enum class TopicChange { none, missing, back, made, made_anew, grown, emptied };
@@ -49,18 +50,15 @@ class TopicWatch {
   };
 
   Result<void> connect(std::span<const Topic> topics);
-  Result<std::map<std::string, int>> partition_counts() const;
-  // None where one of them is not told, which is waited for once a look.
-  std::vector<KafkaClient::Offsets> offsets(const std::string& topic, int partitions);
-  TopicChange see(const Topic& topic, int partitions);
+  Result<std::map<std::string, TopicSight>> look_at_partitions() const;
+  void add_offsets(std::map<std::string, TopicSight>& sights) const;
+  TopicChange see(const Topic& topic, TopicSight now);
   static TopicChange compare_with(Known& known, const TopicSight& now, bool keeps_all);
 
   KafkaOptions kafka_;
   std::unique_ptr<KafkaClient> client_;
   std::map<std::string, KafkaTopic> handles_;  // what the client asks for together
   std::map<std::string, Known> known_;
-  unsigned looks_ = 0;
-  bool looks_at_offsets_ = false;  // for the rest of this look
 };
 
 }  // namespace dwell
