@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -18,8 +19,8 @@ namespace dwell {
 
 // Looks after the topics that the roles of a process use. When one is not what it was, that is said
 // in the log and by /readyz, and whatever uses topics begins anew, with the checks of a start: it
-// waits, goes on or refuses as they say. Roles add their topics before the first task runs; then
-// any thread.
+// waits, goes on or refuses as they say. Brokers that do not answer are told too. Roles add their
+// topics before the first task runs; then any thread.
 class TopicGuard {
  public:
   TopicGuard(const Config& config, MemberStatus& status, Metrics& metrics)
@@ -48,6 +49,7 @@ class TopicGuard {
 
   std::vector<TopicWatch::Topic> topics_to_watch(const TopicWatch& watch) const;
   void take(const std::vector<TopicWatch::Told>& changes);
+  void tell_away(bool are_away);
   std::shared_ptr<Epoch> epoch() const;
 
   const Config& config_;
@@ -55,6 +57,8 @@ class TopicGuard {
   Metrics& metrics_;
   std::vector<TopicWatch::Topic> topics_;
   bool has_keyed_ = false;
+  std::atomic<bool> is_read_ = false;           // by somebody who can do nothing without brokers
+  bool are_away_ = false;                       // the brokers, as it was told
   std::map<std::string, std::string> missing_;  // what was said of it, by topic
   mutable std::mutex mutex_;
   std::shared_ptr<Epoch> epoch_ = std::make_shared<Epoch>();

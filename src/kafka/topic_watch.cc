@@ -51,6 +51,13 @@ TopicChange compare(const TopicSight& before, const TopicSight& now, bool keeps_
   return TopicChange::none;
 }
 
+void forgive_beginnings(TopicSight& before, const TopicSight& now) {
+  const std::size_t both = std::min(before.offsets.size(), now.offsets.size());
+  for (std::size_t i = 0; i < both; ++i) {
+    before.offsets[i].low = std::min(before.offsets[i].low, now.offsets[i].low);
+  }
+}
+
 std::optional<int> TopicWatch::partitions(const std::string& topic) const {
   const auto found = known_.find(topic);
   if (found == known_.end() || !found->second.sight) return {};
@@ -58,6 +65,7 @@ std::optional<int> TopicWatch::partitions(const std::string& topic) const {
 }
 
 Result<std::vector<TopicWatch::Told>> TopicWatch::look(std::span<const Topic> topics) {
+  ++looks_;
   if (auto connected = connect(topics); !connected) return pass(connected);
   auto sights = look_at_partitions();
   if (!sights) return Failure(sights.error());
@@ -82,6 +90,10 @@ TopicChange TopicWatch::see(const Topic& topic, TopicSight now) {
   const bool is_new = !known.sight || known.sight->partitions != now.partitions;
   const bool was_away = known.there && known.sight->partitions == 0;
   if (was_away && is_there && now.offsets.empty()) return TopicChange::none;  // not yet
+  if (!now.offsets.empty() && std::exchange(known.told_at, looks_) + 1 != looks_) {
+    if (known.sight) forgive_beginnings(*known.sight, now);
+    if (known.there) forgive_beginnings(*known.there, now);
+  }
   const auto change = compare_with(known, now, topic.keeps_all);
   if (known.is_suspect && change == TopicChange::none && !now.offsets.empty()) return change;
   // What nobody said now is as it was.

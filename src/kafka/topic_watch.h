@@ -19,6 +19,10 @@ enum class TopicChange { none, missing, back, made, made_anew, grown, emptied };
 // goes from its beginning is lost; other topics give up what is old.
 TopicChange compare(const TopicSight& before, const TopicSight& now, bool keeps_all);
 
+// A broker that was killed may have forgotten how far records were deleted: a beginning that went
+// back tells nothing then.
+void forgive_beginnings(TopicSight& before, const TopicSight& now);
+
 // Looks at topics every now and then and tells what is not as it was. Each look waits for the
 // brokers' answers. Not thread-safe.
 class TopicWatch {
@@ -46,6 +50,7 @@ class TopicWatch {
   struct Known {
     std::optional<TopicSight> sight;
     std::optional<TopicSight> there;  // the last one of a topic that is there
+    unsigned told_at = 0;             // the last look that was told its offsets
     bool is_suspect = false;  // its ends went back, as they may for a moment when leaders change
   };
 
@@ -59,6 +64,7 @@ class TopicWatch {
   std::unique_ptr<KafkaClient> client_;
   std::map<std::string, KafkaTopic> handles_;  // what the client asks for together
   std::map<std::string, Known> known_;
+  unsigned looks_ = 0;
 };
 
 }  // namespace dwell
