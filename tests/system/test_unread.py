@@ -78,13 +78,20 @@ def behind(broker, admin, database, tmp_path):
 
 
 @pytest.mark.parametrize("role", REFUSED)
-def test_a_role_whose_next_record_was_deleted_ends_and_says_so(behind, role):
+def test_a_role_whose_next_record_was_deleted_ends_and_says_so(behind, tmp_path, role):
     one = behind(role)
     one.meddler.delete_records(one.topic)
     one.go_on()
     one.service.wait(1, ENDS_S)
     assert f"{one.topic}/0: " in one.service.log and REFUSED[role] in one.service.log
     assert "reset" in one.service.log  # what goes on with what there is
+    if role == "clean":
+        Dwell(tmp_path).run("topics", "reset", "--yes", *one.topics.names())
+        one.service.start()
+        one.write("later")
+        wait_until(lambda: one.has_read("later"), what=one.service.log)
+        assert not one.has_read("unread-0")
+        one.service.stop()
 
 
 @pytest.mark.parametrize("role", REFUSED)
@@ -95,17 +102,4 @@ def test_a_role_goes_on_where_only_what_it_has_read_was_deleted(behind, role):
     for number in range(3):
         wait_until(lambda: one.has_read(f"unread-{number}"), what=one.service.log)  # noqa: B023
     one.service.wait_ready()
-    one.service.stop()
-
-
-def test_a_reset_goes_on_with_what_there_is(behind, tmp_path):
-    one = behind("clean")
-    one.meddler.delete_records(one.topic)
-    one.go_on()
-    one.service.wait(1, ENDS_S)
-    Dwell(tmp_path).run("topics", "reset", "--yes", *one.topics.names())
-    one.service.start()
-    one.write("later")
-    wait_until(lambda: one.has_read("later"), what=one.service.log)
-    assert not one.has_read("unread-0")
     one.service.stop()
