@@ -38,6 +38,9 @@ Metrics::Metrics()
       miskeyed_(counter(registry_, "dwell_miskeyed_records_total",
                         "Records whose key is not their device id")
                     .Add({})),
+      topic_looks_(counter(registry_, "dwell_topic_looks_total",
+                           "Times that the brokers told how the topics are")
+                       .Add({})),
       partitions_(gauge(registry_, "dwell_partitions", "Partitions held and restored")),
       devices_(gauge(registry_, "dwell_devices", "Devices ever seen, of the partitions held")),
       commit_seconds_(histogram(registry_, "dwell_commit_seconds", "Time to make a batch durable")
@@ -83,6 +86,10 @@ void Metrics::commit_failed() {
 
 void Metrics::gap() {
   gaps_.Increment();
+}
+
+void Metrics::looked_at_topics() {
+  topic_looks_.Increment();
 }
 
 void Metrics::replied(std::string_view route, unsigned status, std::chrono::nanoseconds duration) {

@@ -28,6 +28,8 @@ class Metrics {
   void commit_took(std::chrono::nanoseconds duration);
   void commit_failed();
   void gap();
+  // The brokers have told how the topics are.
+  void looked_at_topics();
   void replied(std::string_view route, unsigned status, std::chrono::nanoseconds duration);
 
   std::string text() const;  // Prometheus text format 0.0.4
@@ -41,6 +43,7 @@ class Metrics {
   Counter& failures_;
   Counter& gaps_;
   Counter& miskeyed_;
+  Counter& topic_looks_;
   prometheus::Gauge& partitions_;
   prometheus::Gauge& devices_;
   prometheus::Histogram& commit_seconds_;

@@ -54,7 +54,7 @@ class Process {
   SystemClock clock_;
   MemberStatus status_;
   Metrics metrics_;
-  TopicGuard topics_{config_, status_};
+  TopicGuard topics_{config_, status_, metrics_};
   boost::asio::io_context context_{1};
   std::vector<FileLock> locks_;
   std::vector<RoleTask> tasks_;

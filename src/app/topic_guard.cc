@@ -11,7 +11,9 @@ namespace dwell {
 namespace {
 
 constexpr const char* kTask = "topics";
+constexpr const char* kBrokers = "brokers";
 constexpr Milliseconds kLookAgain{1'000};
+constexpr Milliseconds kAway{4'000};  // without an answer, until that is told
 
 }  // namespace
 
@@ -37,10 +39,16 @@ std::vector<TopicWatch::Topic> TopicGuard::topics_to_watch(const TopicWatch& wat
 
 Result<void> TopicGuard::run(const std::stop_token& stop) {
   TopicWatch watch(kafka_options(config_));
+  auto answered_at = std::chrono::steady_clock::now();
   while (!stop.stop_requested()) {
     const auto changes = watch.look(topics_to_watch(watch));
     if (!changes && changes.error().kind == ErrorKind::invalid) return Failure(changes.error());
-    if (changes) take(*changes);  // without an answer, those who use the topics say so
+    if (changes) {
+      take(*changes);
+      metrics_.looked_at_topics();
+      answered_at = std::chrono::steady_clock::now();
+    }
+    tell_away(std::chrono::steady_clock::now() - answered_at > kAway);
     wait(stop, kLookAgain);
   }
   return {};
@@ -69,6 +77,19 @@ void TopicGuard::take(const std::vector<TopicWatch::Told>& changes) {
   epoch_ = std::make_shared<Epoch>();
 }
 
+// Those who wait for records do not notice that none can come.
+void TopicGuard::tell_away(bool are_away) {
+  if (are_away == are_away_) return;
+  are_away_ = are_away;
+  const auto what = are_away ? fmt::format("no answer from {}", config_.brokers) : "";
+  if (!is_read_) {
+    status_.warn(kBrokers, what);
+    return;
+  }
+  if (are_away) spdlog::warn("{}: {}", kBrokers, what);
+  status_.set(kBrokers, what);
+}
+
 std::shared_ptr<TopicGuard::Epoch> TopicGuard::epoch() const {
   const std::lock_guard lock(mutex_);
   return epoch_;
@@ -77,6 +98,7 @@ std::shared_ptr<TopicGuard::Epoch> TopicGuard::epoch() const {
 Result<void> TopicGuard::keep_joining(
     const std::string& task, const std::stop_token& stop, Clock& clock,
     const std::function<Result<void>(const std::stop_token&)>& once) {
+  is_read_ = true;
   return dwell::keep_joining(task, stop, clock, status_, [&]() -> Result<void> {
     const auto now = epoch();
     std::stop_source ends;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,6 +11,7 @@
 
 #include "app/config.h"
 #include "app/member_status.h"
+#include "app/metrics.h"
 #include "kafka/topic_watch.h"
 #include "ports/clock.h"
 
@@ -17,11 +19,12 @@ namespace dwell {
 
 // Looks after the topics that the roles of a process use. When one is not what it was, that is said
 // in the log and by /readyz, and whatever uses topics begins anew, with the checks of a start: it
-// waits, goes on or refuses as they say. Roles add their topics before the first task runs; then
-// any thread.
+// waits, goes on or refuses as they say. Brokers that do not answer are told too. Roles add their
+// topics before the first task runs; then any thread.
 class TopicGuard {
  public:
-  TopicGuard(const Config& config, MemberStatus& status) : config_(config), status_(status) {}
+  TopicGuard(const Config& config, MemberStatus& status, Metrics& metrics)
+      : config_(config), status_(status), metrics_(metrics) {}
 
   // `keeps_all`: nothing may go from its beginning, as from the states.
   void add(const std::string& topic, bool keeps_all = false);
@@ -46,12 +49,16 @@ class TopicGuard {
 
   std::vector<TopicWatch::Topic> topics_to_watch(const TopicWatch& watch) const;
   void take(const std::vector<TopicWatch::Told>& changes);
+  void tell_away(bool are_away);
   std::shared_ptr<Epoch> epoch() const;
 
   const Config& config_;
   MemberStatus& status_;
+  Metrics& metrics_;
   std::vector<TopicWatch::Topic> topics_;
   bool has_keyed_ = false;
+  std::atomic<bool> is_read_ = false;           // by somebody who can do nothing without brokers
+  bool are_away_ = false;                       // the brokers, as it was told
   std::map<std::string, std::string> missing_;  // what was said of it, by topic
   mutable std::mutex mutex_;
   std::shared_ptr<Epoch> epoch_ = std::make_shared<Epoch>();

@@ -66,6 +66,13 @@ TEST(Metrics, CommitsAreTimedAndFailuresAndGapsCounted) {
   EXPECT_THAT(text, HasSubstr("\ndwell_input_gaps_total 2\n"));
 }
 
+TEST(Metrics, LooksAtTopicsAreCounted) {
+  Metrics metrics;
+  EXPECT_THAT(metrics.text(), HasSubstr("\ndwell_topic_looks_total 0\n"));
+  metrics.looked_at_topics();
+  EXPECT_THAT(metrics.text(), HasSubstr("\ndwell_topic_looks_total 1\n"));
+}
+
 TEST(Metrics, RequestsAreCountedByRouteAndStatusAlone) {
   Metrics metrics;
   for (int i = 0; i < 100; ++i) {

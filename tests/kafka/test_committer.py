@@ -1,4 +1,4 @@
-"""Runs the C++ tests that need brokers (committer_test.cc) against those of this session."""
+"""Runs the C++ tests that need brokers (kafka_broker_tests) against those of this session."""
 
 import os
 import subprocess

@@ -9,6 +9,7 @@ import uuid
 import pytest
 
 from dwell_cli import Dwell
+from dwell_service import Service
 
 PARTITIONS = 3
 DEVICES = 40
@@ -93,19 +94,16 @@ def test_keys_that_are_not_the_device_are_told_of(topics, tmp_path):
     assert err.count("its key is empty") == 10 and "not telling of others" in err
 
 
-def test_a_stop_does_not_wait_for_a_keyed_topic_that_is_missing(topics, admin, tmp_path):
+@pytest.mark.parametrize("looks", [1, 5])
+def test_a_stop_does_not_wait_for_a_keyed_topic_that_is_missing(topics, admin, tmp_path, looks):
+    """Right after it was told, and later, when the pauses between two tries have grown."""
     from kafka_topics import wait_until
     admin.delete_topics([topics.keyed])
     topics.produce([(0, json.dumps({"device_id": "d1", "event_type": "device_enter",
                                     "timestamp": START}).encode(), START)])
-    said = tmp_path / "said"
-    with open(said, "wb") as log:
-        process = Dwell(tmp_path).start("clean", *topics.flags(), stdout=log, stderr=log)
-    try:
-        wait_until(lambda: "trying again" in said.read_text(), process)
-        assert f"topic {topics.keyed}" in said.read_text()
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(3) == 0, said.read_text()  # by itself: it has nothing to wait for
-    finally:
-        process.kill()
-        process.wait()
+    with Service(tmp_path, *topics.flags(), command="clean").start(is_ready=False) as service:
+        wait_until(lambda: "trying again" in service.log, service.process)
+        wait_until(lambda: service.metrics()["dwell_topic_looks_total"] >= looks, service.process)
+        assert f"topic {topics.keyed}" in service.log
+        service.process.send_signal(signal.SIGTERM)
+        service.wait(0, 3)  # by itself: it has nothing to wait for

@@ -47,5 +47,16 @@ TEST(TopicWatch, OnlyATopicThatKeepsAllIsEmptied) {
   EXPECT_EQ(compare(sight({{0, 5}}), sight({{5, 5}}), false), TopicChange::none);
 }
 
+TEST(TopicWatch, ABeginningThatWentBackIsForgivenAndAnEndIsNot) {
+  const auto back = [](TopicSight before, const TopicSight& now) {
+    forgive_beginnings(before, now);
+    return compare(before, now, true);
+  };
+  EXPECT_EQ(back(sight({{3, 5}}), sight({{0, 5}})), TopicChange::none);
+  EXPECT_EQ(back(sight({{3, 5}, {0, 7}}), sight({{0, 6}, {0, 6}})), TopicChange::made_anew);
+  EXPECT_EQ(back(sight({{3, 5}}), sight({{4, 5}})), TopicChange::emptied);
+  EXPECT_EQ(back(sight({{3, 5}}), {0, {}}), TopicChange::missing);
+}
+
 }  // namespace
 }  // namespace dwell

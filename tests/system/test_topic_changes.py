@@ -72,16 +72,29 @@ class Changed:
         self.count = 0
         self.meddler.write(self.topics.rejected, b"d", b"no event")  # to tell it from another one
         more = ["--input-partitioned-by", "none"] if is_hop else []
+        if self.role in ("clean", "run"):
+            more += ["--checkpoint-idle", "100ms"]
         self.service = system(folder, self.topics, database.url, *more, command=self.role)
         self.beside = []  # what makes cleaned records for a store
         if self.role == "store":
             (folder / "beside").mkdir()
             self.beside.append(system(folder / "beside", self.topics, database.url,
-                                      command="clean").start())
+                                      "--checkpoint-idle", "100ms", command="clean").start())
         self.service.start()
         self.work()
+        if self.role != "serve":
+            wait_until(lambda: self.topics.read(self.topics.state), what=self.service.log)
         for one in self.beside:  # nothing else is to meet the change
             one.stop()
+        self.be_seen()
+
+    def looks(self):
+        return self.service.metrics()["dwell_topic_looks_total"]
+
+    def be_seen(self):
+        """What is filled less than a look before it is made anew is not told from another one."""
+        before = self.looks()
+        wait_until(lambda: self.looks() >= before + 2, what=self.service.log)
 
     def work(self):
         """One event goes all the way that the role has to do with."""
@@ -194,11 +207,11 @@ def test_change(changed, role, name, event):
         one.service.stop()
         return
     if event != "emptied" or (name == "state" and role == "store"):
-        wait_until(lambda: topic in one.readiness()[1], NOTICED_S, one.service.log)
-        assert f"topic {topic} " in one.service.log
+        wait_until(lambda: topic in one.readiness()[1] and f"topic {topic} " in one.service.log,
+                   NOTICED_S, one.service.log)
     wait_until(lambda: one.readiness()[0] == 200, what=one.service.log)
     one.goes_on(name, event)
-    assert one.readiness()[0] == 200, one.service.log
+    wait_until(lambda: one.readiness()[0] == 200, what=one.service.log)
     one.service.stop()
 
 
