@@ -6,6 +6,8 @@
 #define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
 
+#include "app/read_text.h"
+
 namespace dwell {
 namespace {
 
@@ -64,6 +66,8 @@ std::string_view shown_key(const Setting& setting, std::string_view key) {
   if (!setting.is_family || setting.has_legal_name(key)) return key;
   return setting.family().substr(0, setting.family().size() - 1);
 }
+
+constexpr std::size_t kLargestConfig = 16 << 20;
 
 class FileReader {
  public:
@@ -142,7 +146,12 @@ std::vector<Assignment> read_config_file(std::span<const Setting> all, const std
     problems.push_back(fmt::format("{}: is a folder; name a TOML file", path));
     return {};
   }
-  const auto parsed = toml::parse_file(path);
+  const auto text = read_text(path, kLargestConfig);
+  if (!text) {
+    problems.push_back(text.error().message);
+    return {};
+  }
+  const auto parsed = toml::parse(*text, path);
   if (!parsed) {
     const auto& error = parsed.error();
     const auto line = error.source().begin.line;

@@ -1,4 +1,5 @@
 #include <clocale>
+#include <csignal>
 #include <fcntl.h>
 
 #include "app/command_line.h"
@@ -19,6 +20,8 @@ void occupy_standard_streams() {
 
 int main(int argc, char** argv) {
   occupy_standard_streams();
+  // A file that may not grow any more (ulimit -f) is an error of that write, as a full disk is.
+  std::signal(SIGXFSZ, SIG_IGN);
   std::setlocale(LC_CTYPE, "");
   return dwell::run_command_line(argc, argv);
 }

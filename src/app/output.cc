@@ -12,7 +12,9 @@ Result<void> print(std::string_view text) {
   const bool is_written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
                           std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
   if (!is_written) {
-    return fail(ErrorKind::fatal, "standard output cannot be written: {}", std::strerror(errno));
+    const int code = errno;
+    return fail(ErrorKind::fatal, "standard output cannot be written: {}{}", std::strerror(code),
+                code == EFBIG ? "; raise the limit of file sizes (ulimit -f)" : "");
   }
   return {};
 }

@@ -9,12 +9,14 @@
 
 namespace dwell {
 
-Result<std::unique_ptr<SqliteCommitter>> open_committer(const LoadedConfig& loaded, Config& config,
-                                                        Milliseconds busy_timeout) {
+Result<std::unique_ptr<SqliteCommitter>> open_committer(
+    const LoadedConfig& loaded, Config& config, Milliseconds busy_timeout,
+    std::function<bool(const Error&)> tries_again) {
   config = loaded.config;
   SqliteCommitterOptions options;
   options.database.cache_bytes = static_cast<std::int64_t>(config.db_cache_bytes);
   options.database.busy_timeout = busy_timeout;
+  options.tries_again = std::move(tries_again);
   options.rejects_max_age = config.rejects_max_age;
   options.rejects_max_bytes = config.rejects_max_bytes;
   std::optional<Order> order;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,10 +12,12 @@
 namespace dwell {
 
 // Opens the database for writing. An order nobody asked for is the one stored in it; `config` is
-// told which. A commit waits `busy_timeout` for a lock that another program has.
+// told which. A commit waits `busy_timeout` for a lock that another program has; `tries_again` as
+// in SqliteCommitterOptions.
 Result<std::unique_ptr<SqliteCommitter>> open_committer(
     const LoadedConfig& loaded, Config& config,
-    Milliseconds busy_timeout = DatabaseOptions().busy_timeout);
+    Milliseconds busy_timeout = DatabaseOptions().busy_timeout,
+    std::function<bool(const Error&)> tries_again = {});
 
 // What to warn of when the file has further names (hard links), which keep its log from being
 // found; else empty.

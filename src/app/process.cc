@@ -69,6 +69,7 @@ Result<std::string> Process::take_instance(const std::string& group) {
   if (!id) return id;
   const auto path = fmt::format("{}/dwell-{}-{}.lock", config_.instance_folder, legal(group), *id);
   auto lock = FileLock::acquire(path, name_);
+  if (!lock && lock.error().kind == ErrorKind::invalid) return pass(lock);
   if (!lock) {
     return fail(ErrorKind::invalid,
                 "{}: give each process an instance.id or instance.folder of its own",

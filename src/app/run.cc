@@ -15,6 +15,7 @@
 #include "app/metrics.h"
 #include "app/pipeline_setup.h"
 #include "app/service_observer.h"
+#include "app/signals.h"
 #include "app/system_clock.h"
 #include "app/timed_committer.h"
 #include "file/file_tail.h"
@@ -32,6 +33,7 @@ namespace {
 namespace asio = boost::asio;
 
 constexpr Milliseconds kLookForInput{50};  // how often the file is looked at
+constexpr Milliseconds kLookAgain{200};    // at a database that cannot be used for now
 constexpr Milliseconds kBusy{2'000};       // for the file's lock; a stop must not wait for longer
 constexpr std::int64_t kStreamCache = 2 << 20;  // bytes
 constexpr Milliseconds kForEver = std::chrono::days(36'500);
@@ -78,6 +80,45 @@ PipelineOptions service_options(const Config& config) {
   return options;
 }
 
+struct Readers {
+  std::unique_ptr<SqliteReader> quick, slow, stream;
+};
+
+Result<Readers> open_readers(const Config& config) {
+  DatabaseOptions cached;
+  cached.cache_bytes = static_cast<std::int64_t>(config.db_cache_bytes);
+  // A stream comes by every page once: to keep them would only push out what is asked for again.
+  DatabaseOptions passing;
+  passing.cache_bytes = kStreamCache;
+  auto quick = SqliteReader::open(config.db_path, cached);
+  if (!quick) return pass(quick);
+  auto slow = SqliteReader::open(config.db_path, cached);
+  if (!slow) return pass(slow);
+  auto stream = SqliteReader::open(config.db_path, passing);
+  if (!stream) return pass(stream);
+  return Readers{std::move(*quick), std::move(*slow), std::move(*stream)};
+}
+
+// A file that cannot be used for now, such as one that another program has locked, is waited for
+// until a signal comes.
+class StartPatience {
+ public:
+  explicit StartPatience(HeldSignals& signals) : signals_(signals) {}
+
+  bool tries_again(const Error& error) {
+    if (error.message != told_) spdlog::warn("{}; tried again and again", error.message);
+    told_ = error.message;
+    was_stopped_ = signals_.came_within(kLookAgain);
+    return !was_stopped_;
+  }
+  bool was_stopped() const { return was_stopped_; }
+
+ private:
+  HeldSignals& signals_;
+  std::string told_;
+  bool was_stopped_ = false;
+};
+
 // Until `stop` is asked for or nothing can be folded any more.
 Result<void> fold_events(Pipeline& pipeline, Source& source, ServiceObserver& observer,
                          const std::stop_token& stop) try {
@@ -97,22 +138,21 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   log_to_stderr();
   raise_descriptor_limit();
 
+  HeldSignals signals;
+  StartPatience patience(signals);
+  const auto tries_again = [&patience](const Error& error) { return patience.tries_again(error); };
   Config config;
-  auto committer = open_committer(loaded, config, kBusy);
+  auto committer = open_committer(loaded, config, kBusy, tries_again);
+  if (patience.was_stopped()) return {};
   if (!committer) return pass(committer);
   const auto warning = warning_of_names(config.db_path);
   if (!warning.empty()) spdlog::warn("{}", warning);
-  DatabaseOptions cached;
-  cached.cache_bytes = static_cast<std::int64_t>(config.db_cache_bytes);
-  auto reader = SqliteReader::open(config.db_path, cached);
-  if (!reader) return pass(reader);
-  auto slow_reader = SqliteReader::open(config.db_path, cached);
-  if (!slow_reader) return pass(slow_reader);
-  // A stream comes by every page once: to keep them would only push out what is asked for again.
-  DatabaseOptions passing;
-  passing.cache_bytes = kStreamCache;
-  auto stream_reader = SqliteReader::open(config.db_path, passing);
-  if (!stream_reader) return pass(stream_reader);
+  auto readers = open_readers(config);
+  while (!readers && readers.error().kind == ErrorKind::retry_later) {
+    if (!tries_again(readers.error())) return {};
+    readers = open_readers(config);
+  }
+  if (!readers) return pass(readers);
 
   SystemClock clock;
   Metrics metrics;
@@ -129,8 +169,8 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
 
   asio::thread_pool workers(1);
   const auto on_error = [&readiness](const Error& error) { readiness.question_failed(error); };
-  DirectReader questions(**reader, **slow_reader, workers, on_error);
-  DirectReader streams(**stream_reader, **slow_reader, workers, on_error);
+  DirectReader questions(*readers->quick, *readers->slow, workers, on_error);
+  DirectReader streams(*readers->stream, *readers->slow, workers, on_error);
   Api api({questions, streams, queue, clock, [&readiness] { return readiness.health(); },
            [&metrics] { return metrics.text(); }, nullptr, config.limits.record_bytes});
   Server server(
@@ -141,6 +181,7 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
       });
   asio::co_spawn(context, stop_on_signal(context, server), asio::detached);
   context.poll();  // a signal is looked out for before anything else begins
+  signals.let_go();
   if (auto listening = server.listen(config.http_listen); !listening) return listening;
   spdlog::info("serving {} on http://{}", config.db_path, server.address());
 

@@ -14,7 +14,9 @@ class FileLock {
  public:
   // Locks the lock file `path` (created if missing) and writes `purpose`, the process id and the
   // time into it. It stays behind when released, which is harmless.
-  // Errors: retry_later (held; the message says by whom), invalid (cannot be created).
+  // What stands there and is no lock file is left as it is: links are not followed, and only an
+  // empty file or a former lock file is written over.
+  // Errors: retry_later (held; the message says by whom), invalid (cannot be created, no lock file).
   static Result<FileLock> acquire(const std::string& path, std::string_view purpose);
 
   // Locks a file that is there, whatever else it is called, and leaves it as it is. Where the file

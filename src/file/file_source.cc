@@ -305,6 +305,11 @@ Result<void> FileSource::fill() {
       at_end_ = reading_ == Reading::to_end;  // finished with: nobody is waited for
       return {};
     }
+    if (n < 0 && errno == EAGAIN) {  // made not to wait by whoever gave it to us
+      pollfd ready{descriptor_, POLLIN, 0};
+      (void)::poll(&ready, 1, -1);
+      continue;
+    }
     if (n < 0) {
       return fail(ErrorKind::fatal, "{}: cannot be read at byte {}: {}", name_,
                   buffer_offset_ + static_cast<Offset>(filled_), std::strerror(errno));

@@ -28,6 +28,30 @@ Result<Found> look_at(const std::string& path) {
                is_regular && status.st_size == 0};
 }
 
+// Where the links of `path` lead to now, whether or not something is there.
+std::string behind_links(const std::string& path) {
+  constexpr int kMostLinks = 40;  // as the system has it
+  std::error_code error;
+  std::filesystem::path real = path;
+  for (int i = 0; i < kMostLinks && std::filesystem::is_symlink(real, error); ++i) {
+    real = real.parent_path() / std::filesystem::read_symlink(real, error);
+  }
+  real = std::filesystem::weakly_canonical(real, error);
+  return error ? path : real.string();
+}
+
+// The one spelling of a path. Links stay in it, for where they lead to may change; but what `..`
+// means behind a link is settled now.
+std::string whole_path(const std::string& path, std::error_code& error) {
+  std::filesystem::path whole;
+  for (const auto& part : std::filesystem::absolute(path, error)) {
+    if (part == ".") continue;
+    whole /= part;
+    if (part == "..") whole = std::filesystem::weakly_canonical(whole, error);
+  }
+  return whole.string();
+}
+
 bool is_empty(const Batch& batch) {
   const Slice slice = batch.only();
   return slice.records.empty() && slice.positions.empty();
@@ -43,11 +67,13 @@ Result<std::unique_ptr<FileTail>> FileTail::open(const std::string& path, const 
                                                  std::vector<std::string> never_opened,
                                                  OnStandstill on_standstill) {
   std::error_code error;
-  // Of a file that is not there yet, weakly_canonical() alone would keep a relative path, and the
-  // file would have another name at the next start.
-  auto absolute =
-      std::filesystem::weakly_canonical(std::filesystem::absolute(path), error).string();
-  if (error) return fail(ErrorKind::invalid, "{}: cannot be read: {}", path, error.message());
+  auto absolute = whole_path(path, error);
+  if (error) {
+    return fail(ErrorKind::invalid,
+                "{}: cannot be read: this process runs in a folder that is gone ({}); name the "
+                "file by its whole path",
+                path, error.message());
+  }
   std::unique_ptr<FileTail> tail(
       new FileTail(std::move(absolute), limits, clock, std::move(on_gap)));
   tail->never_opened_ = std::move(never_opened);
@@ -68,10 +94,18 @@ Result<std::unique_ptr<FileSource>> FileTail::open_file(const std::string& path)
 }
 
 Result<void> FileTail::seek(PartitionId /*partition*/, std::span<const Position> committed) {
-  const auto known = std::find_if(committed.begin(), committed.end(),
-                                  [&](const Position& p) { return p.source == path_; });
+  const auto find = [&](const std::string& name) {
+    return std::find_if(committed.begin(), committed.end(),
+                        [&](const Position& p) { return p.source == name; });
+  };
+  auto known = find(path_);
+  // What was read before under the name that a link leads to is not read again.
+  if (known == committed.end()) known = find(behind_links(path_));
   last_.reset();
-  if (known != committed.end() && !known->mark.empty()) last_ = *known;
+  if (known != committed.end() && !known->mark.empty()) {
+    last_ = *known;
+    last_->source = path_;
+  }
   if (current_ && !current_->has_position()) {
     const Offset reached = known == committed.end() ? 0 : known->next;
     if (current_->next() != 0 && current_->next() != reached) {
@@ -134,19 +168,27 @@ Result<bool> FileTail::find_moved(const Position& committed) {
   return false;
 }
 
-// The other regular files of the folder, but those that are never opened.
+// The other regular files of the folder, but those that are never opened. Where links lead into
+// another folder, those of both.
 Result<std::vector<std::string>> FileTail::neighbours() const {
   std::vector<std::string> all;
-  std::error_code error;
+  const std::string real_path = behind_links(path_);
   const auto folder = std::filesystem::path(path_).parent_path();
-  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string path = entry->path().string();
-    const auto found = look_at(path);
-    const bool is_other = found && found->is_regular && path != path_;
-    if (is_other && !is_one_of(found->id, never_opened_)) all.push_back(path);
+  const auto real_folder = std::filesystem::path(real_path).parent_path();
+  std::vector<std::filesystem::path> folders = {folder};
+  if (folder != real_folder) folders.push_back(real_folder);
+  for (const auto& one : folders) {
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(one, error), end; !error && entry != end;
+         entry.increment(error)) {
+      const std::string path = entry->path().string();
+      const auto found = look_at(path);
+      const bool is_other = found && found->is_regular && path != path_ && path != real_path;
+      if (is_other && !is_one_of(found->id, never_opened_)) all.push_back(path);
+    }
+    const bool links_to_nothing = error == std::errc::no_such_file_or_directory && one != folder;
+    if (error && !links_to_nothing) return cannot_open(one.string(), error.value());
   }
-  if (error) return cannot_open(folder.string(), error.value());
   return all;
 }
 
@@ -155,11 +197,14 @@ Result<std::vector<std::string>> FileTail::neighbours() const {
 void FileTail::tell_of_skipped(const FileSource& before, const FileSource& now) const {
   const auto all = neighbours();
   if (!all) return;  // told at the next seek
+  const std::string real_path = behind_links(path_);
+  std::vector<FileId> told = {before.id(), now.id()};
   for (const std::string& path : *all) {
     const auto found = look_at(path);
-    if (!found || found->is_empty || !path.starts_with(path_)) continue;
-    if (found->id == before.id() || found->id == now.id()) continue;
-    if (found->written <= before.written()) continue;
+    if (!found || found->is_empty || found->written <= before.written()) continue;
+    if (!path.starts_with(path_) && !path.starts_with(real_path)) continue;
+    if (std::find(told.begin(), told.end(), found->id) != told.end()) continue;
+    told.push_back(found->id);
     on_gap_(
         fmt::format("{}: was written and rotated away before it could be read; stop, `dwell "
                     "replay` it and start again if it holds events",

@@ -13,11 +13,12 @@ namespace dwell {
 // Follows a file that grows and is rotated, as log files are.
 //
 // When another file stands under the path (its inode tells), the open one is read to its end first,
-// then the new one from its start. If that happened while nobody read, the old file is looked for
+// then the new one from its start. Links are looked through each time: one that leads elsewhere now
+// is a rotation too. If that happened while nobody read, the old file is looked for
 // by its identity among its neighbours and finished first. What was not read (the old
 // file is gone, the file was cut in place, or others were rotated through in between) is a gap:
 // told to `on_gap`, never passed over in silence. Positions are those of FileSource, under the
-// path.
+// path as it is given; without one, that of the file which its links lead to at the start.
 //
 // Once it runs, nothing that stands under the path ends it: what cannot be opened or read is told
 // to `on_standstill` and looked at again at each poll, and reading goes on where it was when that
@@ -53,7 +54,7 @@ class FileTail final : public Source {
   Result<std::vector<std::string>> neighbours() const;
   void tell_of_skipped(const FileSource& before, const FileSource& now) const;
 
-  std::string path_;  // absolute
+  std::string path_;  // absolute, with its links
   FileLimits limits_;
   Clock& clock_;
   OnGap on_gap_;

@@ -1,5 +1,6 @@
 #include "sqlite/database.h"
 
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 
@@ -8,7 +9,34 @@
 namespace dwell {
 namespace {
 
-ErrorKind kind_of(int code) {
+bool means_no_room(int system) {
+  return system == EFBIG || system == EDQUOT || system == ENOSPC;
+}
+
+// Whether a write failed because no more may be written there; of a full disk SQLite mostly knows
+// itself. Not what fails at a flush: what was written before it may be there. `system` is the
+// errno.
+bool is_out_of_room(int code, int system) {
+  const bool is_write = code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE;
+  return is_write && means_no_room(system);
+}
+
+// The errno of a failed write. What SQLite keeps for the connection may be that of a later call,
+// with which it cleaned up; the file and its log each keep their own.
+int errno_of_write(sqlite3* handle) {
+  for (const int which : {SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER}) {
+    sqlite3_file* file = nullptr;
+    int system = 0;
+    sqlite3_file_control(handle, "main", which, &file);
+    if (!file || !file->pMethods) continue;
+    file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &system);
+    if (means_no_room(system)) return system;
+  }
+  return sqlite3_system_errno(handle);
+}
+
+ErrorKind kind_of(int code, int system) {
+  if (is_out_of_room(code, system)) return ErrorKind::retry_later;
   switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -27,7 +55,11 @@ ErrorKind kind_of(int code) {
 }
 
 // What the user can do about it.
-std::string_view mend_of(int code) {
+std::string_view mend_of(int code, int system = 0) {
+  if (is_out_of_room(code, system)) {
+    return system == EFBIG ? ": file too large; raise the limit of file sizes (ulimit -f)"
+                           : ": no space is left; free some disk space";
+  }
   switch (code & 0xff) {
     case SQLITE_FULL:
       return "; free some disk space";
@@ -39,6 +71,13 @@ std::string_view mend_of(int code) {
       return "; make the file and its folder writable";
     case SQLITE_CORRUPT:
       return "; restore it from a backup";
+    case SQLITE_IOERR:
+      return "; look for errors of the disk in the system's log (dmesg)";
+    case SQLITE_CONSTRAINT:
+      return "; another program has changed it, stop that program and restore it from a backup";
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      return "; another program has it open, wait for that program or end it";
     default:
       return "";
   }
@@ -48,6 +87,20 @@ std::string_view mend_of(int code) {
 // only be told before its first use in the process; later this has no effect and does no harm.
 void stop_counting_memory() {
   [[maybe_unused]] static const int code = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+// To open a FIFO would wait for ever. That there is nothing yet is for SQLite to tell.
+Result<void> check_is_file(const std::string& path) {
+  std::error_code error;
+  const auto type = std::filesystem::status(path, error).type();
+  if (type == std::filesystem::file_type::directory) {
+    return fail(ErrorKind::invalid, "{}: is a folder; name a file in it", path);
+  }
+  const bool is_there = !error && type != std::filesystem::file_type::not_found;
+  if (is_there && type != std::filesystem::file_type::regular) {
+    return fail(ErrorKind::invalid, "{}: is no regular file; name another one", path);
+  }
+  return {};
 }
 
 }  // namespace
@@ -103,16 +156,15 @@ std::string_view Statement::bytes(int column) const {
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path,
                                                  const DatabaseOptions& options) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
-    return fail(ErrorKind::invalid, "{}: is a folder; name a file in it", path);
-  }
+  if (auto checked = check_is_file(path); !checked) return pass(checked);
   std::unique_ptr<Database> database(new Database(options.name.empty() ? path : options.name));
   const int flags =
       options.is_read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   stop_counting_memory();
   sqlite3* handle = nullptr;
-  const int code = sqlite3_open_v2(path.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX,
+  // To SQLite, names such as ":memory:" and "file:x" are no paths; "./:memory:" is one.
+  const std::string file = path.starts_with('/') ? path : "./" + path;
+  const int code = sqlite3_open_v2(file.c_str(), &handle, flags | SQLITE_OPEN_NOMUTEX,
                                    options.vfs.empty() ? nullptr : options.vfs.c_str());
   database->handle_.reset(handle);
   if (code != SQLITE_OK) return database->failure(code);
@@ -166,7 +218,9 @@ Result<std::int64_t> Database::query_integer(std::string_view sql) {
 
 Failure Database::failure(int code) const {
   const char* text = handle_ ? sqlite3_errmsg(handle_.get()) : sqlite3_errstr(code);
-  return fail(kind_of(code), "{}: {}{}", path_, text, mend_of(code));
+  const bool is_io = handle_ && (code & 0xff) == SQLITE_IOERR;
+  const int system = is_io ? errno_of_write(handle_.get()) : 0;
+  return fail(kind_of(code, system), "{}: {}{}", path_, text, mend_of(code, system));
 }
 
 Result<Transaction> Transaction::begin(Database& database) {

@@ -31,6 +31,11 @@ Result<int> current_step(Database& database) {
     return fail(ErrorKind::invalid, "{}: is a database of another program; name another file",
                 database.path());
   }
+  if (*version < 0) {
+    return fail(ErrorKind::invalid,
+                "{}: has layout {}, which no release writes; restore it from a backup",
+                database.path(), *version);
+  }
   const auto known = static_cast<std::int64_t>(sqlite_migrations().size());
   if (*version > known) {
     return fail(

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/check.h"
+#include "base/printable.h"
 #include "sqlite/migrations.h"
 #include "sqlite/stored_facts.h"
 
@@ -16,6 +17,13 @@ constexpr std::uint64_t kRejectOverheadBytes = 128;
 // For each record that comes, at most so many go by their age. A clock that is wrong for a moment,
 // ahead or behind, costs no more than that; one that is right catches up.
 constexpr std::uint64_t kDroppedByAge = 2;
+
+Failure changed_by_others(const std::string& path, std::string_view device) {
+  return fail(ErrorKind::fatal,
+              "{}: another program has changed it: device {} is not as it was committed; stop that "
+              "program, and restore it from a backup",
+              path, printable(device));
+}
 
 std::uint64_t cost_of(std::size_t bytes) {
   return bytes + kRejectOverheadBytes;
@@ -69,7 +77,12 @@ Result<std::unique_ptr<SqliteCommitter>> SqliteCommitter::open(
   if (!claim) return pass(claim);
   std::unique_ptr<SqliteCommitter> committer(
       new SqliteCommitter(path, order, options, std::move(*claim)));
-  if (auto connected = committer->connect(); !connected) return pass(connected);
+  auto connected = committer->connect();
+  while (!connected && connected.error().kind == ErrorKind::retry_later && options.tries_again &&
+         options.tries_again(connected.error())) {
+    connected = committer->connect();
+  }
+  if (!connected) return pass(connected);
   return committer;
 }
 
@@ -204,7 +217,7 @@ Result<void> SqliteCommitter::write_states(const Unit& unit, const Fold& after) 
     if (is_new) statement.bind_text(2, after.device_id(device));
     statement.bind_blob(is_new ? 3 : 2, state_);
     if (auto written = statement.run(); !written) return written;
-    CHECK(database_->changes() == 1);
+    if (database_->changes() != 1) return changed_by_others(path_, after.device_id(device));
   }
   return {};
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,9 @@ struct SqliteCommitterOptions {
   DatabaseOptions database;
   Milliseconds rejects_max_age = std::chrono::days(30);
   std::uint64_t rejects_max_bytes = 64 << 20;  // of raw bytes, and 128 bytes a record on top
+  // Asked while open() cannot go on for now, the file being claimed already: whether it shall try
+  // again. Empty: it gives up.
+  std::function<bool(const Error&)> tries_again;
 };
 
 // Commits the units of partition 0 to one SQLite file: rows, states, totals, rejected records and

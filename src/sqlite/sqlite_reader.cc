@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/check.h"
+#include "base/printable.h"
 #include "core/state_record.h"
 #include "sqlite/migrations.h"
 #include "sqlite/stored_facts.h"
@@ -206,7 +207,10 @@ Result<std::optional<DeviceReport>> SqliteReader::read_device(const std::string&
   about_device_.bind(1, **number);
   auto row = about_device_.step();
   if (!row) return pass(row);
-  CHECK(*row);
+  if (!*row) {
+    return fail(ErrorKind::fatal, "device {}: another program has changed the table of devices",
+                printable(id));
+  }
   auto outcomes = decode_summary(about_device_.bytes(0));
   const auto first_row = from_ms(about_device_.integer(1));
   about_device_.reset();

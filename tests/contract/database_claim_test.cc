@@ -4,6 +4,7 @@
 #include <fstream>
 #include <functional>
 #include <gmock/gmock.h>
+#include <sys/stat.h>
 
 #include "sqlite/sqlite_committer.h"
 #include "sqlite/sqlite_reader.h"
@@ -228,13 +229,94 @@ TEST_F(DatabaseClaimTest, ALockFileThatIsRemovedIsMadeAnew) {
   start();
   for (const bool is_replaced : {false, true}) {
     fs::remove(path_ + ".lock");
-    if (is_replaced) std::ofstream(path_ + ".lock") << "not ours\n";
+    if (is_replaced) std::ofstream(path_ + ".lock") << "process 1 (dwell, since 1970-01-01)\n";
     const auto told = commit(1);
     ASSERT_FALSE(told) << "told once";
     EXPECT_EQ(told.error().kind, ErrorKind::retry_later);
     EXPECT_TRUE(commit(1));
     expect_refused(path_, ErrorKind::retry_later, "locked by process");
   }
+}
+
+// What is no lock file of Dwell belongs to somebody.
+const Mischief kNoLockFiles[] = {
+    {"a link to the database",
+     [](const std::string& p) { fs::create_symlink(p, p + ".lock"); },
+     {}},
+    {"a link to another file",
+     [](const std::string& p) { fs::create_symlink("theirs", p + ".lock"); },
+     {}},
+    {"a link to nothing",
+     [](const std::string& p) { fs::create_symlink("none", p + ".lock"); },
+     {}},
+    {"the database itself", [](const std::string& p) { fs::create_hard_link(p, p + ".lock"); }, {}},
+    {"another name of a file",
+     [](const std::string& p) {
+       fs::create_hard_link(fs::path(p).parent_path() / "theirs", p + ".lock");
+     },
+     {}},
+    {"another file",
+     [](const std::string& p) { std::ofstream(p + ".lock") << "process of 1\n"; },
+     {}},
+    {"a long file",
+     [](const std::string& p) {
+       std::ofstream(p + ".lock") << "process 1 (x)\n" << std::string(4'000, 'x') << ")\n";
+     },
+     {}},
+    {"a folder", [](const std::string& p) { fs::create_directory(p + ".lock"); }, {}},
+    {"a FIFO",
+     [](const std::string& p) { ASSERT_EQ(::mkfifo((p + ".lock").c_str(), 0600), 0); },
+     {}},
+};
+
+std::string content(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST_F(DatabaseClaimTest, WhatIsNoLockFileIsLeftAsItIs) {
+  const std::string theirs = fs::path(path_).parent_path() / "theirs";
+  for (const Mischief& mischief : kNoLockFiles) {
+    for (const bool is_new : {true, false}) {
+      SCOPED_TRACE(mischief.name + (is_new ? ", a new database" : ""));
+      fs::remove_all(fs::path(path_).parent_path());
+      fs::create_directory(fs::path(path_).parent_path());
+      std::ofstream(path_) << "";
+      if (!is_new) {
+        start();
+        stop();
+        fs::remove(path_ + ".lock");
+      }
+      std::ofstream(theirs) << "theirs\n";
+      mischief.act(path_);
+      const bool is_file = fs::is_regular_file(path_ + ".lock");
+      const auto lock = is_file ? content(path_ + ".lock") : "";
+      const auto database = content(path_);
+      expect_refused(path_, ErrorKind::invalid, path_ + ".lock: ");
+      EXPECT_EQ(content(theirs), "theirs\n");
+      EXPECT_EQ(content(path_), database);
+      if (is_file) {
+        EXPECT_EQ(content(path_ + ".lock"), lock);
+      }
+      EXPECT_FALSE(fs::exists(fs::path(path_).parent_path() / "none"));
+    }
+  }
+}
+
+TEST_F(DatabaseClaimTest, AnotherFileInThePlaceOfTheLockFileIsLeftUntilItIsMovedAway) {
+  start();
+  fs::remove(path_ + ".lock");
+  std::ofstream(path_ + ".lock") << "theirs\n";
+  for (int i = 0; i < 3; ++i) {
+    const auto told = commit(1);
+    ASSERT_FALSE(told);
+    EXPECT_EQ(told.error().kind, ErrorKind::retry_later);
+    EXPECT_THAT(told.error().message, HasSubstr("move it away"));
+  }
+  EXPECT_EQ(content(path_ + ".lock"), "theirs\n");
+  fs::remove(path_ + ".lock");
+  EXPECT_FALSE(commit(1)) << "told once";
+  EXPECT_TRUE(commit(1));
 }
 
 // After a failed flush the connection is closed, and SQLite would make the file it does not find.

@@ -101,6 +101,20 @@ TEST_F(SqliteMigration, ANewerLayoutIsRefused) {
   EXPECT_EQ(reader.error().kind, ErrorKind::invalid);
 }
 
+TEST_F(SqliteMigration, ALayoutThatNoReleaseHasIsRefused) {
+  ASSERT_TRUE(open_committer());
+  for (const std::string version : {"-1", "-2147483648"}) {
+    ASSERT_TRUE(open()->execute("PRAGMA user_version = " + version));
+    const auto writer = open_committer();
+    ASSERT_FALSE(writer);
+    EXPECT_EQ(writer.error().kind, ErrorKind::invalid);
+    EXPECT_THAT(writer.error().message, HasSubstr("layout " + version));
+    const auto reader = SqliteReader::open(path_);
+    ASSERT_FALSE(reader);
+    EXPECT_EQ(reader.error().message, writer.error().message);
+  }
+}
+
 TEST_F(SqliteMigration, AnotherProgramsDatabaseIsRefusedUntouched) {
   {
     auto foreign = open();

@@ -2,6 +2,8 @@
 before anything is answered 201."""
 
 import os
+import signal
+import sqlite3
 
 import pytest
 
@@ -129,3 +131,71 @@ def test_no_file_of_the_database_is_an_input(killed, name, source, command):
         process = killed.start(*command, argument, stdin=file)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 2 and b"belongs to the database" in err
+
+
+LINKS = {
+    "its database": lambda folder: (folder / "dwell.db.lock").symlink_to("dwell.db"),
+    "another file": lambda folder: (folder / "dwell.db.lock").symlink_to("theirs"),
+    "a name of another file": lambda folder: os.link(folder / "theirs", folder / "dwell.db.lock"),
+    "another file itself": lambda folder: (folder / "dwell.db.lock").write_text("theirs"),
+    "a FIFO": lambda folder: os.mkfifo(folder / "dwell.db.lock"),
+    "a folder": lambda folder: (folder / "dwell.db.lock").mkdir(),
+}
+
+
+@pytest.mark.parametrize("kind", LINKS)
+def test_what_is_no_lock_file_is_left_as_it_is(dwell_in, tmp_path, kind):
+    dwell_in.write("in.ndjson", event("cam", "enter", BASE))
+    dwell_in.run("replay", "in.ndjson")
+    (tmp_path / "dwell.db.lock").unlink()
+    (tmp_path / "theirs").write_text("theirs")
+    before = (tmp_path / "dwell.db").read_bytes()
+    LINKS[kind](tmp_path)
+    for command in (("run", "--listen", "127.0.0.1:0"), ("replay", "in.ndjson")):
+        answer = dwell_in.run(*command, status=2)
+        assert "dwell.db.lock: " in answer.err and "; move it away" in answer.err
+    assert (tmp_path / "theirs").read_text() == "theirs"
+    assert (tmp_path / "dwell.db").read_bytes() == before
+
+
+@pytest.fixture
+def locked(dwell_in, tmp_path):
+    """A database on which another program has SQLite's lock."""
+    dwell_in.write("in.ndjson", event("cam", "enter", BASE))
+    dwell_in.run("replay", "in.ndjson")
+    other = sqlite3.connect(tmp_path / "dwell.db", isolation_level=None)
+    other.execute("PRAGMA locking_mode = EXCLUSIVE")
+    other.execute("BEGIN EXCLUSIVE")
+    yield other
+    other.close()
+
+
+def test_a_lock_of_another_program_is_waited_for_at_the_start(locked, tmp_path):
+    service = Service(tmp_path)
+    log = tmp_path / "run-0.log"
+    with open(log, "wb") as out:
+        service.process = service.dwell.start("run", "--listen", "127.0.0.1:0", stderr=out)
+    try:
+        wait_until(lambda: "database is locked" in log.read_text(), 20)
+        locked.execute("ROLLBACK")
+        locked.close()
+        wait_until(lambda: "ready: 1 devices" in log.read_text(), 20)
+        assert log.read_text().count("database is locked") == 1, "told once"
+        service.process.terminate()
+        assert service.process.wait(5) == 0
+    finally:
+        service.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_who_waits_for_a_lock_can_be_stopped(locked, dwell_in, tmp_path, number):
+    log = tmp_path / "log"
+    with open(log, "wb") as out:
+        process = dwell_in.start("run", "--listen", "127.0.0.1:0", stderr=out)
+    try:
+        wait_until(lambda: "database is locked" in log.read_text(), 20)
+        process.send_signal(number)
+        assert process.wait(5) == 0
+        assert f"signal {int(number)}: stopping" in log.read_text()
+    finally:
+        process.kill()

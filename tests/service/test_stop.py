@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from dwell_cli import event
+from dwell_cli import Dwell, event
 from dwell_service import Service, post_event, wait_until
 
 BASE = 1_751_932_800_000
@@ -274,3 +274,18 @@ def test_an_address_that_is_none(dwell_in, address):
     answer = dwell_in.run("run", "--listen", address, status=2)
     assert len(answer.err.splitlines()) <= 2 and answer.err
     assert not list(dwell_in.folder.glob("*.db-wal"))
+
+
+def test_a_stop_at_the_start_is_a_stop(tmp_path):
+    """From the moment on that it has taken the database, whatever it still opens and restores."""
+    for turn in range(5):
+        folder = tmp_path / str(turn)
+        folder.mkdir()
+        process = Dwell(folder).start("run", "--listen", "127.0.0.1:0")
+        try:
+            wait_until((folder / "dwell.db.lock").exists)
+            process.terminate()
+            _, err = process.communicate(timeout=5)
+            assert process.returncode == 0 and b"stopping" in err
+        finally:
+            process.kill()

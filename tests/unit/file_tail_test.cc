@@ -40,9 +40,17 @@ class FileTailTest : public testing::Test {
     std::filesystem::rename(path(), path(name));
   }
 
+  std::string name() const { return followed_.empty() ? path() : followed_; }
+
+  // Has `name` lead to `target`, at one stroke.
+  void link(const std::string& target, const std::string& name = "log") const {
+    std::filesystem::create_symlink(target, path("link"));
+    std::filesystem::rename(path("link"), path(name));
+  }
+
   // A new process: it knows what was committed and nothing else.
   void start() {
-    auto tail = FileTail::open(path(), kLimits, clock_,
+    auto tail = FileTail::open(!spelling_.empty() ? spelling_ : name(), kLimits, clock_,
                                [this](const std::string& what) { gaps_.push_back(what); });
     ASSERT_TRUE(tail) << tail.error().message;
     tail_ = std::move(*tail);
@@ -62,7 +70,7 @@ class FileTailTest : public testing::Test {
       EXPECT_FALSE(batch->is_last);
       for (const Record& record : batch->only().records) lines.emplace_back(record.bytes);
       for (const Position& position : batch->only().positions) {
-        EXPECT_EQ(position.source, path());
+        EXPECT_EQ(position.source, name());
         committed_[position.source] = position;
       }
       empty = batch->only().records.empty() && batch->only().positions.empty() ? empty + 1 : 0;
@@ -74,6 +82,8 @@ class FileTailTest : public testing::Test {
       .record_bytes = 1024, .batch_records = 100, .batch_bytes = 2048};
   NoClock clock_;
   std::filesystem::path folder_;
+  std::string followed_;  // empty: path()
+  std::string spelling_;  // of what is followed; empty: its name
   std::map<std::string, Position> committed_;
   std::vector<std::string> gaps_;
   std::unique_ptr<FileTail> tail_;
@@ -245,6 +255,151 @@ TEST_F(FileTailTest, NoOtherFileIsTakenForOneOfWhichNothingWasRead) {
   EXPECT_THAT(read(), IsEmpty());
   append("c\n");
   EXPECT_THAT(read(), ElementsAre("c"));
+}
+
+TEST_F(FileTailTest, ALinkThatLeadsToAnotherFileIsARotation) {
+  append("a\nb\n", "one");
+  link("one");
+  EXPECT_THAT(read(), ElementsAre("a", "b"));
+  append("c\nlast", "one");
+  append("d\n", "two");
+  link("two");
+  EXPECT_THAT(read(), ElementsAre("c", "last", "d"));
+  append("e\n", "one");  // too late: it was finished
+  append("f\n", "two");
+  start();
+  EXPECT_THAT(read(), ElementsAre("f"));
+  EXPECT_THAT(gaps_, IsEmpty());
+}
+
+TEST_F(FileTailTest, ALinkThatIsThereAtTheStartIsFollowedToo) {
+  append("a\n", "one");
+  link("one");
+  start();
+  EXPECT_THAT(read(), ElementsAre("a"));
+  append("b\n", "one");
+  append("c\n", "two");
+  link("two");
+  EXPECT_THAT(read(), ElementsAre("b", "c"));
+  append("d\n", "two");
+  EXPECT_THAT(read(), ElementsAre("d"));
+  std::filesystem::remove(path());
+  append("e\n", "two");
+  EXPECT_THAT(read(), ElementsAre("e"));
+  append("f\n");  // a file where the link was
+  EXPECT_THAT(read(), ElementsAre("f"));
+  EXPECT_THAT(gaps_, IsEmpty());
+}
+
+TEST_F(FileTailTest, ALinkThatLeadsToNothingYetIsWaitedFor) {
+  link("one");
+  start();
+  EXPECT_THAT(read(), IsEmpty());
+  append("a\n", "one");
+  EXPECT_THAT(read(), ElementsAre("a"));
+  EXPECT_THAT(gaps_, IsEmpty());
+}
+
+TEST_F(FileTailTest, ALinkThatChangedWhileDownIsFinishedFirst) {
+  append("a\n", "one");
+  link("one");
+  start();
+  EXPECT_THAT(read(), ElementsAre("a"));
+  append("b\n", "one");
+  append("c\n", "two");
+  link("two");
+  start();
+  EXPECT_THAT(read(), ElementsAre("b", "c"));
+  EXPECT_THAT(gaps_, IsEmpty());
+}
+
+TEST_F(FileTailTest, AFileBehindALinkIsRotatedInItsFolder) {
+  std::filesystem::create_directory(path("d"));
+  append("a\n", "d/one");
+  link("d/one");
+  start();
+  EXPECT_THAT(read(), ElementsAre("a"));
+  append("b\n", "d/one");
+  std::filesystem::rename(path("d/one"), path("d/one.1"));
+  start();  // the link leads to nothing now
+  EXPECT_THAT(read(), ElementsAre("b"));
+  append("c\n", "d/one");
+  EXPECT_THAT(read(), ElementsAre("c"));
+  EXPECT_THAT(gaps_, IsEmpty());
+}
+
+TEST_F(FileTailTest, WhatALinkLedToWhileDownAndIsOutOfReachIsAGap) {
+  for (const std::string folder : {"d", "e"}) {
+    std::filesystem::create_directory(path(folder));
+    append(folder + "\n", folder + "/one");
+  }
+  link("d/one");
+  start();
+  EXPECT_THAT(read(), ElementsAre("d"));
+  link("e/one");
+  start();
+  EXPECT_THAT(read(), ElementsAre("e"));
+  EXPECT_THAT(gaps_, SizeIs(1));
+}
+
+TEST_F(FileTailTest, AFileThatALinkLedToBetweenTwoLooksIsAGap) {
+  append("a\n", "log-1");
+  link("log-1");
+  start();
+  EXPECT_THAT(read(), ElementsAre("a"));
+  const auto written = std::filesystem::last_write_time(path("log-1"));
+  std::filesystem::last_write_time(path("log-1"), written - std::chrono::hours(1));
+  append("b\n", "log-2");
+  append("c\n", "log-3");
+  link("log-2");
+  link("log-3");
+  EXPECT_THAT(read(), ElementsAre("c"));
+  EXPECT_THAT(gaps_, ElementsAre(testing::HasSubstr("log-2")));
+}
+
+TEST_F(FileTailTest, APathHasOneName) {
+  std::filesystem::create_directory(path("d"));
+  std::filesystem::create_directory(path("d/e"));
+  append("a\n", "d/one");
+  std::filesystem::create_directory_symlink("d/e", path("link"));
+  followed_ = path("d/one");
+  start();
+  EXPECT_THAT(read(), ElementsAre("a"));
+  for (const std::string spelling : {"d/./one", "./d//one", "d/e/../one", "link/../one"}) {
+    append("b\n", "d/one");
+    spelling_ = path(spelling);
+    start();
+    EXPECT_THAT(read(), ElementsAre("b")) << spelling;
+  }
+  EXPECT_THAT(gaps_, IsEmpty());
+}
+
+TEST_F(FileTailTest, AFolderThatALinkLeadsToMayBeAnother) {
+  for (const std::string folder : {"d", "e"}) {
+    std::filesystem::create_directory(path(folder));
+    append(folder + "\n", folder + "/one");
+  }
+  link("d", "current");
+  followed_ = path("current/one");
+  start();
+  EXPECT_THAT(read(), ElementsAre("d"));
+  append("d2\n", "d/one");
+  link("e", "current");
+  EXPECT_THAT(read(), ElementsAre("d2", "e"));
+  EXPECT_THAT(gaps_, IsEmpty());
+}
+
+TEST_F(FileTailTest, ALinkGoesOnWhereItsFileWasReadUnderItsOwnName) {
+  append("a\n", "one");
+  followed_ = path("one");
+  start();
+  EXPECT_THAT(read(), ElementsAre("a"));
+  append("b\n", "one");
+  link("one");
+  followed_.clear();
+  start();
+  EXPECT_THAT(read(), ElementsAre("b"));
+  EXPECT_THAT(gaps_, IsEmpty());
 }
 
 TEST_F(FileTailTest, AFolderIsRefused) {
