@@ -130,8 +130,10 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
 
   asio::thread_pool workers(1);
   const auto on_error = [&readiness](const Error& error) { readiness.question_failed(error); };
-  DirectReader questions(**reader, **slow_reader, workers, on_error);
-  DirectReader streams(**stream_reader, **slow_reader, workers, on_error);
+  DirectReader::Order order;
+  DirectReader questions(**reader, **slow_reader, workers, on_error, order);
+  order.rows_at_once = 0;  // many streams that fill their buffers would hold up all else
+  DirectReader streams(**stream_reader, **slow_reader, workers, on_error, order);
   Api api({questions, streams, queue, clock, [&readiness] { return readiness.health(); },
            [&metrics] { return metrics.text(); }, nullptr, config.limits.record_bytes});
   Server server(
