@@ -1,5 +1,10 @@
 #include "http/direct_reader.h"
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <optional>
+
 #include "base/on_worker.h"
 
 namespace dwell {
@@ -14,6 +19,10 @@ asio::awaitable<Result<std::vector<Row>>> DirectReader::timeline(const TimelineQ
     turn.emplace(std::move(*taken));
   }
   auto answer = reader_.timeline(query);
+  if (turn) {  // it lasts until all others that are ready have gone on
+    const auto executor = co_await asio::this_coro::executor;
+    co_await asio::post(executor, asio::use_awaitable);
+  }
   if (!answer) on_error_(answer.error());
   co_return answer;
 }

@@ -11,8 +11,9 @@
 namespace dwell {
 
 // Lets the coroutines of one thread do something one after the other, in the order of asking.
-// Between two turns all else that is ready on the thread goes on, so that many long works hold up
-// nobody but each other. Copies share the turns.
+// The next turn begins behind all else that is ready on the thread, so that many long works, each
+// of which lets the thread go once within its turn, hold up nobody but each other. Copies share the
+// turns.
 class Turns {
  public:
   struct Bounds {
