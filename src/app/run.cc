@@ -117,7 +117,7 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
 
   SystemClock clock;
   Metrics metrics;
-  Readiness readiness;
+  Readiness readiness(clock, config.db_path);
   auto input = open_input(arguments.from, config, (*committer)->files(), clock, metrics, readiness);
   if (!input) return pass(input);
   // Lives longer than the queue, whose end answers requests that were cut off.
