@@ -1,7 +1,6 @@
 // Many clients that ask for much at one time hold up nobody else.
 #include <atomic>
 #include <boost/asio/post.hpp>
-#include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 #include <future>
 #include <gmock/gmock.h>
@@ -94,21 +93,22 @@ class CrowdTest : public testing::Test {
     asio::write(socket, asio::buffer("GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n"));
     return socket;
   }
-  static std::string head_of_answer(tcp::socket& socket) {
-    std::string answer;
-    boost::system::error_code error;
-    asio::read_until(socket, asio::dynamic_buffer(answer), "\r\n\r\n", error);
-    return answer;
-  }
-  // Within ten seconds.
-  static bool is_ended(tcp::socket& socket) {
+  // What comes up to `end`, or to the end of the connection; within ten seconds, else "".
+  static std::string received(tcp::socket& socket, std::string_view end) {
     const timeval patience{10, 0};
     ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    char bytes[1'024];
-    ssize_t size = 1;
-    while (size > 0) size = ::recv(socket.native_handle(), bytes, sizeof bytes, 0);
-    return size == 0;
+    std::string all;
+    while (end.empty() || all.find(end) == std::string::npos) {
+      char byte = 0;
+      const auto size = ::recv(socket.native_handle(), &byte, 1, 0);
+      if (size < 0) return "";
+      if (size == 0) return all + "(end)";
+      all += byte;
+    }
+    return all;
   }
+  static std::string head_of_answer(tcp::socket& socket) { return received(socket, "\r\n\r\n"); }
+  static bool is_ended(tcp::socket& socket) { return received(socket, "") == "(end)"; }
   // The pages that are read before a client that comes behind a crowd has its answer.
   std::size_t pages_before_an_answer(const std::string& target) {
     std::vector<tcp::socket> crowd;
