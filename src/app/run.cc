@@ -156,7 +156,7 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
 
   SystemClock clock;
   Metrics metrics;
-  Readiness readiness;
+  Readiness readiness(clock, config.db_path);
   auto input = open_input(arguments.from, config, (*committer)->files(), clock, metrics, readiness);
   if (!input) return pass(input);
   // Lives longer than the queue, whose end answers requests that were cut off.
@@ -169,8 +169,10 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
 
   asio::thread_pool workers(1);
   const auto on_error = [&readiness](const Error& error) { readiness.question_failed(error); };
-  DirectReader questions(*readers->quick, *readers->slow, workers, on_error);
-  DirectReader streams(*readers->stream, *readers->slow, workers, on_error);
+  DirectReader::Order order;
+  DirectReader questions(*readers->quick, *readers->slow, workers, on_error, order);
+  order.rows_at_once = 0;  // many streams that fill their buffers would hold up all else
+  DirectReader streams(*readers->stream, *readers->slow, workers, on_error, order);
   Api api({questions, streams, queue, clock, [&readiness] { return readiness.health(); },
            [&metrics] { return metrics.text(); }, nullptr, config.limits.record_bytes});
   Server server(

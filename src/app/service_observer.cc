@@ -7,6 +7,11 @@
 #include "app/units.h"
 
 namespace dwell {
+namespace {
+
+constexpr std::chrono::seconds kHangs{5};  // what neither ends nor fails for so long
+
+}  // namespace
 
 void Readiness::set(std::string reason) {
   const std::lock_guard lock(mutex_);
@@ -26,14 +31,37 @@ void Readiness::question_failed(const Error& error) {
   damage_ = error.message;
 }
 
+void Readiness::goes_on() {
+  const std::lock_guard lock(mutex_);
+  const auto stood = standstill();
+  if (stood >= kHangs) spdlog::warn("{}: going on after {} s", database_, stood.count());
+  went_on_ = clock_.monotonic();
+}
+
+// With the lock.
+std::chrono::seconds Readiness::standstill() const {
+  if (!went_on_) return {};
+  return std::chrono::duration_cast<std::chrono::seconds>(clock_.monotonic() - *went_on_);
+}
+
 Health Readiness::health() const {
   const std::lock_guard lock(mutex_);
   Health health;
   for (const std::string& reason : {reason_, input_reason_}) {
     if (!reason.empty()) health.not_ready_because.push_back(reason);
   }
+  if (const auto stood = standstill(); stood >= kHangs) {
+    health.not_ready_because.push_back(fmt::format(
+        "{}: nothing was committed for {} s, and what is sent has to wait: its disk, or that of "
+        "the input, does not answer; see the disk: it goes on by itself",
+        database_, stood.count()));
+  }
   if (!damage_.empty()) health.not_ready_because.push_back("questions fail: " + damage_);
   return health;
+}
+
+void ServiceObserver::polling() {
+  readiness_.goes_on();
 }
 
 void ServiceObserver::committed(const Unit& unit) {
@@ -48,6 +76,7 @@ void ServiceObserver::recovered() {
 void ServiceObserver::retrying(const Error& error, Milliseconds wait) {
   if (is_well_) spdlog::warn("{}; trying again every {}", error.message, format_duration(wait));
   is_well_ = false;
+  readiness_.goes_on();
   readiness_.set(error.message);
   queue_.close({ErrorKind::retry_later, error.message});
   // These are tried again all the same, and may well be stored after their answer.
@@ -61,6 +90,7 @@ void ServiceObserver::restored(const Error& cause) {
 
 void ServiceObserver::become_well() {
   is_well_ = true;
+  readiness_.goes_on();
   readiness_.set("");
   queue_.open();
 }

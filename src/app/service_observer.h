@@ -1,10 +1,14 @@
 #pragma once
 
+#include <chrono>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "http/process_routes.h"
 #include "live/intake_queue.h"
+#include "ports/clock.h"
 #include "ports/observer.h"
 
 namespace dwell {
@@ -13,18 +17,28 @@ namespace dwell {
 // Any thread.
 class Readiness {
  public:
+  // `database` is the file that is written.
+  Readiness(Clock& clock, std::string database) : clock_(clock), database_(std::move(database)) {}
+
   void set(std::string reason);        // empty: nothing
   void set_input(std::string reason);  // the same of the file that is followed
   // A question failed. What does not pass by itself, such as damage, is told from then on: other
   // questions may be answered all the same.
   void question_failed(const Error& error);
+  // The pipeline goes on. Where it does not for long, it waits for a disk that hangs.
+  void goes_on();
   Health health() const;
 
  private:
+  std::chrono::seconds standstill() const;
+
+  Clock& clock_;
+  const std::string database_;
   mutable std::mutex mutex_;
   std::string reason_ = "restoring the committed state";
   std::string input_reason_;
-  std::string damage_;  // that a question met
+  std::string damage_;                               // that a question met
+  std::optional<std::chrono::nanoseconds> went_on_;  // last; empty: is not meant to go on yet
 };
 
 // Hands what the pipeline did to those who wait for it: posters, readiness, the log. Borrows all.
@@ -33,6 +47,7 @@ class ServiceObserver final : public Observer {
   ServiceObserver(IntakeQueue& queue, Readiness& readiness)
       : queue_(queue), readiness_(readiness) {}
 
+  void polling() override;
   void committed(const Unit& unit) override;
   void retrying(const Error& error, Milliseconds wait) override;
   void recovered() override;

@@ -73,14 +73,18 @@ std::string outcomes_text(const EventsBody& body, const std::vector<Outcome>& ou
   return text += ']';
 }
 
+std::string described(const BadEvent& event) {
+  const std::string_view separator = event.member.empty() ? "" : ": ";  // the event as a whole
+  return fmt::format("event {}: {}{}{}", event.index, event.member, separator, event.detail);
+}
+
 Reply bad_events_problem(const std::vector<BadEvent>& bad) {
   json::object body{
       {"type", "urn:dwell:invalid-event"},
       {"title", "Bad Request"},
       {"status", 400},
-      {"detail", fmt::format("event {}: {}: {}; nothing was stored; mend it or send the request "
-                             "with ?partial=true",
-                             bad.front().index, bad.front().member, bad.front().detail)},
+      {"detail", described(bad.front()) +
+                     "; nothing was stored; mend it or send the request with ?partial=true"},
       {"errors", bad_events(bad)}};
   Reply reply = json_reply(body, Status::bad_request);
   reply.content_type = "application/problem+json";

@@ -3,6 +3,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <functional>
 
+#include "http/turns.h"
 #include "ports/async_timeline_reader.h"
 
 namespace dwell {
@@ -14,14 +15,25 @@ class DirectReader final : public AsyncTimelineReader {
   // Told of every error, on the thread that asks.
   using OnError = std::function<void(const Error& error)>;
 
+  // What has to wait for its turn, so that others get theirs. Copies share it.
+  struct Order {
+    std::size_t rows_at_once = 1'001;  // a page of more rows waits for other such pages
+    Turns pages{Turns::Bounds()};
+    Turns slow_questions{{1'000, std::chrono::seconds(10)}};
+  };
+
   // `slow_reader` is used on `workers` alone, which has one thread.
   DirectReader(
       TimelineReader& reader, TimelineReader& slow_reader, boost::asio::thread_pool& workers,
       OnError on_error = [](const Error&) {})
+      : DirectReader(reader, slow_reader, workers, std::move(on_error), Order()) {}
+  DirectReader(TimelineReader& reader, TimelineReader& slow_reader,
+               boost::asio::thread_pool& workers, OnError on_error, const Order& order)
       : reader_(reader),
         slow_reader_(slow_reader),
         workers_(workers),
-        on_error_(std::move(on_error)) {}
+        on_error_(std::move(on_error)),
+        order_(order) {}
 
   boost::asio::awaitable<Result<std::vector<Row>>> timeline(const TimelineQuery& query) override;
   boost::asio::awaitable<Result<PresencePage>> presence(const PresenceQuery& query) override;
@@ -33,6 +45,7 @@ class DirectReader final : public AsyncTimelineReader {
   TimelineReader& slow_reader_;
   boost::asio::thread_pool& workers_;
   OnError on_error_;
+  Order order_;
 };
 
 }  // namespace dwell

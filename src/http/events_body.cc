@@ -273,6 +273,7 @@ class EventsReader::Parser {
     if (error_) return;
     const auto read = parser_->write_some(true, piece.data(), piece.size(), error_);
     if (!error_ && read < piece.size()) error_ = json::error::extra_data;
+    offset_ += read;
     if (error_) refuse();
   }
   Result<EventsBody> finish() {
@@ -292,12 +293,15 @@ class EventsReader::Parser {
     if (refusal_.empty() && error_ == json::error::exception) {
       refusal_ = R"(the body must be {"events":[{"deviceID","eventType","timestamp"}]})";
     }
-    if (refusal_.empty()) refusal_ = "the body is not JSON: " + error_.message();
+    if (refusal_.empty()) {
+      refusal_ = fmt::format("the body is not JSON at byte {}: {}", offset_, error_.message());
+    }
     parser_.reset();
   }
 
   std::optional<json::basic_parser<Collector>> parser_;
   json::error_code error_;
+  std::size_t offset_ = 0;  // in the body, of what was not read yet
   std::string refusal_;
 };
 

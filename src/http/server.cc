@@ -23,8 +23,9 @@ using asio::ip::tcp;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
-constexpr std::size_t kIdleBuffer = 1'024;  // bytes a connection holds while it waits
-constexpr std::size_t kMostEmptyLines = 8;  // before a request
+constexpr std::size_t kIdleBuffer = 1'024;   // bytes a connection holds while it waits
+constexpr std::size_t kMostEmptyLines = 8;   // before a request
+constexpr std::size_t kAcceptedAtOnce = 32;  // connections
 
 // Takes empty lines before a request away (RFC 9112 section 2.2), up to `most` of them. True: there
 // is something else.
@@ -102,6 +103,7 @@ Result<void> Server::listen(const std::string& address) {
   if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error) acceptor_.bind(endpoint, error);
   if (!error) acceptor_.listen(4'096, error);
+  if (!error) acceptor_.non_blocking(true, error);  // for those that wait behind one
   if (error) {
     return fail(ErrorKind::invalid, "{}: cannot listen: {}; free the port or choose another",
                 address, error.message());
@@ -170,21 +172,18 @@ asio::awaitable<void> Server::accept(Running) {
   asio::steady_timer pause(context_);
   while (!is_stopping_) {
     auto [error, socket] = co_await acceptor_.async_accept(kAwait);
-    if (is_stopping_) co_return;
-    if (error || state_->sessions.size() >= limits_.connections) {
-      // Out of descriptors or slots: the others are served on, this one finds the door closed.
-      pause.expires_after(std::chrono::milliseconds(error ? 50 : 0));
-      co_await pause.async_wait(kAwait);
-      continue;
+    // Those that wait behind it as well: what others do on this thread would pass between them.
+    for (std::size_t accepted = 0; !error; ++accepted) {
+      // Over the limit, a connection finds the door closed.
+      const bool is_full = state_->sessions.size() + accepted >= limits_.connections;
+      if (!is_full) start(std::move(socket));
+      if (is_full || is_stopping_ || accepted + 1 == kAcceptedAtOnce) break;
+      socket = acceptor_.accept(error);
     }
-    boost::system::error_code ignored;
-    socket.set_option(tcp::no_delay(true), ignored);
-    socket.non_blocking(true, ignored);  // for write_reply()
-    try {
-      start(std::move(socket));
-    } catch (const std::bad_alloc&) {
-      // This connection ends; the next one may find room.
-    }
+    if (!error || error == asio::error::would_block || is_stopping_) continue;
+    // Out of descriptors, most likely: the others are served on.
+    pause.expires_after(std::chrono::milliseconds(50));
+    co_await pause.async_wait(kAwait);
   }
 }
 
@@ -211,11 +210,16 @@ asio::awaitable<void> Server::enforce_deadlines(Running) {
   }
 }
 
-void Server::start(tcp::socket socket) {
+void Server::start(tcp::socket socket) try {
+  boost::system::error_code ignored;
+  socket.set_option(tcp::no_delay(true), ignored);
+  socket.non_blocking(true, ignored);  // for write_reply()
   const auto cancellation = std::make_shared<asio::cancellation_signal>();
   asio::co_spawn(
       context_, serve(std::move(socket), *cancellation),
       asio::bind_cancellation_slot(cancellation->slot(), [cancellation](std::exception_ptr) {}));
+} catch (const std::bad_alloc&) {
+  // This connection ends; the next one may find room.
 }
 
 // Whether the client has ended its side of the connection, with nothing more to be read from it.

@@ -80,6 +80,7 @@ Result<void> Pipeline::release() {
 }
 
 Result<void> Pipeline::step(Source& source, const std::stop_token& stop, bool& is_done) {
+  observer_.polling();
   auto batch = source.poll();
   while (!batch && batch.error().kind == ErrorKind::retry_later &&
          wait_to_retry(stop, batch.error())) {

@@ -12,6 +12,7 @@ class Observer {
  public:
   virtual ~Observer() = default;
 
+  virtual void polling() {}                      // what was read before is committed
   virtual void committed(const Unit& unit) = 0;  // `unit` is durable
   virtual void retrying(const Error& error, Milliseconds wait) = 0;
   virtual void recovered() {}  // what was tried again has worked

@@ -525,6 +525,7 @@ TEST_F(ApiTest, BadEventsAreListedUpToABound) {
 
 TEST_F(ApiTest, OtherPostsAreProblems) {
   EXPECT_EQ(problem_in(post("no json")), "400 invalid-body");
+  EXPECT_THAT(post(R"({"events":[1]})").body, HasSubstr("event 0: an event must be an object; "));
   EXPECT_EQ(problem_in(post("")), "400 invalid-body");
   EXPECT_EQ(problem_in(post(events(kEvent), "", "text/plain")), "415 unsupported-media-type");
   for (const char* type : {"", "application/json", "Application/JSON; charset=utf-8"}) {

@@ -121,6 +121,29 @@ TEST(EventsBody, OtherBodiesAreRefused) {
   }
 }
 
+// The place is that of the whole body, however it is cut.
+TEST(EventsBody, WhatIsNoJsonIsToldWithItsPlace) {
+  const std::string head = R"({"events":[)";
+  const std::string good = std::string(kGood) + ",";
+  for (const auto& [body, place] :
+       {std::pair(head + "1,}", head.size() + 2), std::pair(head + "]}x", head.size() + 2),
+        std::pair(std::string("{} {"), std::size_t{3}), std::pair(std::string(), std::size_t{0}),
+        std::pair(head + "[", head.size() + 1),
+        std::pair(head + good + good + "?", head.size() + 2 * good.size())}) {
+    for (const std::size_t size : {std::size_t{1}, std::size_t{7}, std::size_t{10'000}}) {
+      EventsReader reader;
+      for (std::size_t at = 0; at < body.size(); at += size) {
+        reader.add(std::string_view(body).substr(at, size));
+      }
+      const auto read = reader.finish();
+      ASSERT_FALSE(read) << body;
+      EXPECT_THAT(read.error().message,
+                  HasSubstr(fmt::format("the body is not JSON at byte {}: ", place)))
+          << body << " in pieces of " << size;
+    }
+  }
+}
+
 TEST(EventsBody, ManySmallValuesAreRefusedBeforeTheyFillTheMemory) {
   std::string numbers = "1";
   for (std::size_t i = 1; i < 8'000'000; ++i) numbers += ",1";
