@@ -11,7 +11,8 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::chrono::milliseconds kPatienceOfCheck{2'500};
+constexpr std::chrono::milliseconds kPatienceOfCheck{5'000};  // a connection may have to be opened
+constexpr std::chrono::milliseconds kPatienceWithLocks{2'500};
 
 enum StatementNumber : std::size_t {
   kUp,
@@ -252,12 +253,12 @@ asio::awaitable<Result<void>> PostgresReader::check() {
     if (state.silence.empty()) co_return Result<void>();
     co_return fail(ErrorKind::retry_later, "{}", state.silence);
   }
-  const auto answer = co_await pool_.run(kFault, PgParameters());
+  const auto answer = co_await pool_.run(kFault, PgParameters(), kPatienceOfCheck);
   if (!answer) co_return Failure(answer.error());
   is_hypertable_.reset();  // it may have become one
   if (auto checked = check_layout(*answer); !checked) co_return checked;
   // The catalog answers while a lock keeps everybody from the rows.
-  const auto touched = co_await pool_.run(kTouch, PgParameters(), kPatienceOfCheck);
+  const auto touched = co_await pool_.run(kTouch, PgParameters(), kPatienceWithLocks);
   if (!touched) co_return Failure(touched.error());
   co_return Result<void>();
 }
