@@ -18,8 +18,13 @@ constexpr std::chrono::milliseconds kPatience{5'000};  // for an answer of the b
 // Outcomes of the devices from one batch of states to the next.
 class DeviceReader {
  public:
-  DeviceReader(KafkaSource& source, std::string cluster, bool from_start, MemberStatus& status)
-      : source_(source), cluster_(std::move(cluster)), from_start_(from_start), status_(status) {}
+  DeviceReader(KafkaSource& source, std::string cluster, bool from_start, MemberStatus& status,
+               StoreWatch& watch)
+      : source_(source),
+        cluster_(std::move(cluster)),
+        from_start_(from_start),
+        status_(status),
+        watch_(watch) {}
 
   // Goes on where the store is, or from the start where the topic is another one: the last state of
   // each device is always there.
@@ -29,9 +34,14 @@ class DeviceReader {
       const auto offsets = source_.client().offsets(topic, partition, kPatience);
       if (!offsets) return Failure(offsets.error());
       const StorePosition start{partition, cluster_, topic, offsets->low};
-      const auto stored = store.positions({&start, 1});
-      if (!stored) return may_pass(stored.error());
-      StorePosition position = stored->front();
+      StorePosition position;
+      auto asked = watch_.ask([&]() -> Result<void> {
+        const auto stored = store.positions({&start, 1});
+        if (!stored) return may_pass(stored.error());
+        position = stored->front();
+        return {};
+      });
+      if (!asked) return asked;
       const bool fits = !from_start_ && position.cluster == cluster_ &&
                         position.next >= offsets->low && position.next <= offsets->high;
       if (!fits) position = start;
@@ -71,6 +81,7 @@ class DeviceReader {
   std::string cluster_;
   bool from_start_;
   MemberStatus& status_;
+  StoreWatch& watch_;
   std::map<PartitionId, StorePosition> positions_;
   std::map<PartitionId, std::vector<DeviceOutcomes>> devices_;
   std::vector<DeviceSlice> slices_;
@@ -85,7 +96,8 @@ DeviceMember::DeviceMember(const Config& config, std::string instance, Clock& cl
       member_(std::move(instance)),
       clock_(clock),
       status_(status),
-      topics_(topics) {
+      topics_(topics),
+      watch_(kTask, status) {
   status_.set(kTask, kJoining);
 }
 
@@ -101,6 +113,7 @@ Result<void> DeviceMember::run(const std::stop_token& stop) {
 
 // One membership of the group, with one connection to the database.
 Result<void> DeviceMember::store_once(bool from_start, const std::stop_token& ends) {
+  watch_.left();
   auto database = door_.open();
   if (!database) return pass(database);
   auto store = DeviceStore::open(std::move(*database));
@@ -108,30 +121,28 @@ Result<void> DeviceMember::store_once(bool from_start, const std::stop_token& en
   KafkaSourceOptions options = source_options(config_, member_);
   options.topic = config_.topics.state;
   options.group = config_.store_group + "-devices";
+  options.tells_ends = true;
   options.record_bytes = std::numeric_limits<std::size_t>::max();
   auto source = KafkaSource::open(kafka_options(config_), options);
   if (!source) return pass(source);
   auto cluster = (*source)->client().cluster_id(kPatience);
   if (!cluster) return pass(cluster);
 
-  DeviceReader reader(**source, std::move(*cluster), from_start, status_);
-  bool is_told = false;  // that nothing keeps it from working
+  DeviceReader reader(**source, std::move(*cluster), from_start, status_, watch_);
   while (!ends.stop_requested()) {
     const auto batch = (*source)->poll();
     if (!batch) return Failure(batch.error());
     if (!batch->gained.empty()) {
       if (auto restored = reader.restore(**store, batch->gained); !restored) return restored;
     }
-    if (auto stored = (*store)->commit(reader.decode(*batch)); !stored) {
-      return may_pass(stored.error());
+    if (const auto slices = reader.decode(*batch); !slices.empty()) {
+      auto stored = watch_.commit([&] { return (*store)->commit(slices); });
+      if (!stored) return may_pass(stored.error());
+      for (const std::string& what : (*store)->refused()) {
+        spdlog::warn("topic {}: {}; the device is left out", config_.topics.state, what);
+      }
     }
-    for (const std::string& what : (*store)->refused()) {
-      spdlog::warn("topic {}: {}; the device is left out", config_.topics.state, what);
-    }
-    if (!is_told && (*source)->has_joined()) {
-      status_.set(kTask, "");
-      is_told = true;
-    }
+    if ((*source)->has_joined()) watch_.joined((*source)->is_at_end());
   }
   return {};
 }

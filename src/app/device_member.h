@@ -6,6 +6,7 @@
 #include "app/config.h"
 #include "app/member_status.h"
 #include "app/postgres_options.h"
+#include "app/store_watch.h"
 #include "app/topic_guard.h"
 #include "ports/clock.h"
 
@@ -33,6 +34,7 @@ class DeviceMember {
   Clock& clock_;
   MemberStatus& status_;
   TopicGuard& topics_;
+  StoreWatch watch_;
 };
 
 }  // namespace dwell

@@ -15,7 +15,8 @@ Result<void> migrate_up(const Config& config) {
   const auto missing = missing_for_hypertable(**database);
   if (!missing) return Failure(missing.error());
   if (!missing->empty()) tell(*missing + "\n");
-  return show_migrations(config);
+  if (auto shown = show_migrations(config); !shown) return shown;
+  return check_schema(**database);
 }
 
 Result<void> migrate_down(const Config& config, int steps) {
@@ -38,7 +39,9 @@ Result<void> migrate_to_hypertable(const Config& config) {
 }
 
 Result<void> show_migrations(const Config& config) {
-  auto database = PgConnection::open(postgres_options(config));
+  PgOptions options = postgres_options(config);
+  options.session = "SET lock_timeout = '5s'";  // somebody waits for the answer
+  auto database = PgConnection::open(options);
   if (!database) return pass(database);
   const auto status = migration_status(**database);
   if (!status) return Failure(status.error());

@@ -17,6 +17,13 @@ void tell_of_hypertable(PgConnection& database) {
   if (missing && !missing->empty()) spdlog::warn("{}", *missing);
 }
 
+Result<std::unique_ptr<PgConnection>> open_as_it_is(const PgOptions& options) {
+  auto database = PgConnection::open(options);
+  if (!database) return database;
+  if (auto checked = check_schema(**database); !checked) return pass(checked);
+  return database;
+}
+
 }  // namespace
 
 PgOptions postgres_options(const Config& config) {
@@ -52,7 +59,8 @@ Result<std::unique_ptr<PgConnection>> DatabaseDoor::open() {
 }
 
 Result<std::unique_ptr<PgConnection>> DatabaseDoor::open(const PgOptions& options) {
-  auto database = open_database(config_, options);
+  // A schema that has become another one since is not to be filled with tables.
+  auto database = was_open_ ? open_as_it_is(options) : open_database(config_, options);
   if (!database) return was_open_ ? may_pass(std::move(database.error())) : pass(database);
   was_open_ = true;
   tell_of_hypertable(**database);

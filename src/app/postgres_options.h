@@ -19,7 +19,8 @@ Result<std::unique_ptr<PgConnection>> open_database(const Config& config, const 
 Failure may_pass(Error error);
 
 // Opens the database of one task, again and again. What only the operator can mend (invalid) is an
-// end before it was open for the first time alone; whatever fails later is retry_later.
+// end before it was open for the first time alone; whatever fails later is retry_later. The layout
+// is brought up to date that first time alone, too.
 class DatabaseDoor {
  public:
   explicit DatabaseDoor(const Config& config) : config_(config) {}

@@ -13,16 +13,23 @@ namespace {
 constexpr int kCarefulBatches = 100;
 
 // Each partition that came goes on where the database has it. `store` has positions().
-Result<void> restore(CleanedSource& source, auto& store, std::span<const PartitionId> partitions) {
+Result<void> restore(CleanedSource& source, auto& store, StoreWatch& watch,
+                     std::span<const PartitionId> partitions) {
   std::vector<StorePosition> starts;
   for (const PartitionId partition : partitions) {
     auto start = source.start(partition);
     if (!start) return pass(start);
     starts.push_back(std::move(*start));
   }
-  auto positions = store.positions(starts);
-  if (!positions) return may_pass(positions.error());
-  for (const StorePosition& position : *positions) {
+  std::vector<StorePosition> positions;
+  auto asked = watch.ask([&]() -> Result<void> {
+    auto found = store.positions(starts);
+    if (!found) return may_pass(found.error());
+    positions = std::move(*found);
+    return {};
+  });
+  if (!asked) return asked;
+  for (const StorePosition& position : positions) {
     if (auto sought = source.seek(position); !sought) return sought;
     spdlog::info("partition {}: stored up to offset {}", position.partition, position.next);
   }
@@ -40,7 +47,8 @@ StoreMember::StoreMember(const Config& config, const std::string& instance, std:
       clock_(clock),
       status_(status),
       metrics_(metrics),
-      topics_(topics) {
+      topics_(topics),
+      watch_(task_, status) {
   status_.set(task_, kJoining);
 }
 
@@ -51,6 +59,7 @@ Result<void> StoreMember::run(const std::stop_token& stop) {
 
 // One membership of the group, with one connection to the database.
 Result<void> StoreMember::store_once(const std::stop_token& ends) {
+  watch_.left();
   auto database = door_.open();
   if (!database) return pass(database);
   auto store = PostgresStore::open(std::move(*database));
@@ -61,7 +70,6 @@ Result<void> StoreMember::store_once(const std::stop_token& ends) {
   options.record_bytes = config_.limits.record_bytes;
   auto source = CleanedSource::open(kafka_options(config_), options, config_.topics.rejected);
   if (!source) return pass(source);
-  is_told_ = false;
   if (is_careful_) {
     if (auto stored = store_carefully(**source, **store, ends); !stored) return stored;
     if (ends.stop_requested()) return {};
@@ -72,12 +80,8 @@ Result<void> StoreMember::store_once(const std::stop_token& ends) {
 // One batch is stored while the next is read.
 Result<void> StoreMember::store_ahead(CleanedSource& source, std::unique_ptr<PostgresStore> store,
                                       const std::stop_token& ends) {
-  RowWriter writer(std::move(store), [this](std::chrono::nanoseconds took, bool is_stored) {
-    if (is_stored) {
-      metrics_.commit_took(took);
-    } else {
-      metrics_.commit_failed();
-    }
+  RowWriter writer(std::move(store), [this](const RowWriter::Commit& work) {
+    return watch_.commit([&] { return commit(work); });
   });
   // A row that is refused is found by reading the batch once more.
   const auto failed = [this](Error error) {
@@ -88,24 +92,40 @@ Result<void> StoreMember::store_ahead(CleanedSource& source, std::unique_ptr<Pos
     const auto batch = source.poll();
     if (!batch) return Failure(batch.error());
     if (!batch->gained.empty()) {
-      if (auto restored = restore(source, writer, batch->gained); !restored) return restored;
+      if (auto finished = writer.finish(); !finished) return failed(finished.error());
+      auto restored = restore(source, writer, watch_, batch->gained);
+      if (!restored) return restored;
     }
     if (auto committed = writer.commit(batch->slices); !committed) return failed(committed.error());
-    tell_joined(source);
+    if (source.has_joined()) watch_.joined(source.is_at_end() && writer.is_done());
   }
   if (auto finished = writer.finish(); !finished) return failed(finished.error());
   return {};
 }
 
+Result<void> StoreMember::commit(const StoreWatch::Work& work) {
+  const auto start = std::chrono::steady_clock::now();
+  auto committed = work();
+  if (committed) {
+    metrics_.commit_took(std::chrono::steady_clock::now() - start);
+  } else {
+    metrics_.commit_failed();
+  }
+  return committed;
+}
+
 // Each batch alone, without the rows that the database refuses.
 Result<void> StoreMember::store_carefully(CleanedSource& source, PostgresStore& store,
                                           const std::stop_token& ends) {
-  const auto commit = [&](const RowSlice& slice) { return store.commit({&slice, 1}); };
+  const auto commit = [&](const RowSlice& slice) {
+    return watch_.commit([&] { return store.commit({&slice, 1}); });
+  };
   for (int left = kCarefulBatches; left > 0 && !ends.stop_requested();) {
     const auto batch = source.poll();
     if (!batch) return Failure(batch.error());
     if (!batch->gained.empty()) {
-      if (auto restored = restore(source, store, batch->gained); !restored) return restored;
+      auto restored = restore(source, store, watch_, batch->gained);
+      if (!restored) return restored;
     }
     if (!batch->slices.empty()) {
       const auto refused = source.commit_apart(commit);
@@ -116,17 +136,10 @@ Result<void> StoreMember::store_carefully(CleanedSource& source, PostgresStore& 
                      config_.topics.rejected);
       }
     }
-    tell_joined(source);
+    if (source.has_joined()) watch_.joined(source.is_at_end());
   }
   is_careful_ = ends.stop_requested();
   return {};
-}
-
-// That nothing keeps it from working.
-void StoreMember::tell_joined(const CleanedSource& source) {
-  if (is_told_ || !source.has_joined()) return;
-  status_.set(task_, "");
-  is_told_ = true;
 }
 
 }  // namespace dwell

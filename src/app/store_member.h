@@ -7,6 +7,7 @@
 #include "app/member_status.h"
 #include "app/metrics.h"
 #include "app/postgres_options.h"
+#include "app/store_watch.h"
 #include "app/topic_guard.h"
 #include "kafka/cleaned_source.h"
 #include "ports/clock.h"
@@ -32,7 +33,7 @@ class StoreMember {
                            const std::stop_token& ends);
   Result<void> store_carefully(CleanedSource& source, PostgresStore& store,
                                const std::stop_token& ends);
-  void tell_joined(const CleanedSource& source);
+  Result<void> commit(const StoreWatch::Work& work);
 
   const Config& config_;
   DatabaseDoor door_;
@@ -42,7 +43,7 @@ class StoreMember {
   MemberStatus& status_;
   Metrics& metrics_;
   TopicGuard& topics_;
-  bool is_told_ = false;
+  StoreWatch watch_;
   bool is_careful_ = false;  // the database refused a row: batches are stored one after the other
 };
 

@@ -45,6 +45,8 @@ class CleanedSource {
   Result<void> seek(const StorePosition& position);
 
   bool has_joined() const { return source_->has_joined(); }
+  // Whether every partition is read to its end.
+  bool is_at_end() const { return source_->is_at_end(); }
 
  private:
   CleanedSource(const KafkaOptions& kafka, std::unique_ptr<KafkaSource> source,

@@ -181,6 +181,7 @@ Result<void> KafkaSource::take(KafkaEvent event) {
     input.messages.push_back(message);
     input.has_headers |= rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR;
     input.next = message->offset + 1;
+    input.is_at_end = false;
     ++record_count_;
     byte_count_ += message->len;
   }
@@ -202,9 +203,16 @@ void KafkaSource::end_partition(rd_kafka_event_t* event) {
   const KafkaPlace place(rd_kafka_event_topic_partition(event));
   if (!place) return;
   const auto found = inputs_.find(place->partition);
-  if (found == inputs_.end() || place->offset <= found->second.next) return;
+  if (found == inputs_.end()) return;
+  found->second.is_at_end = place->offset >= found->second.next;
+  if (place->offset <= found->second.next) return;
   found->second.next = place->offset;
   found->second.has_moved = true;
+}
+
+bool KafkaSource::is_at_end() const {
+  return std::all_of(inputs_.begin(), inputs_.end(),
+                     [](const auto& input) { return input.second.is_at_end; });
 }
 
 // Tells what comes and goes. It is done at the next poll, when the pipeline has seen to it.

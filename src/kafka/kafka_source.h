@@ -47,6 +47,8 @@ class KafkaSource final : public Source {
                                                        std::chrono::milliseconds timeout) const;
   // Whether the group has said which partitions are this member's, if any.
   bool has_joined() const { return has_joined_; }
+  // Whether every partition is read to its end, as far as that was told (tells_ends).
+  bool is_at_end() const;
   // What a transaction says whose consumer it belongs to.
   KafkaGroup group() const;
   const KafkaClient& client() const { return *client_; }
@@ -62,6 +64,7 @@ class KafkaSource final : public Source {
   struct Input {  // of one partition
     Offset next = 0;
     bool has_moved = false;  // by more than the records say
+    bool is_at_end = false;
     std::vector<Record> records;
     std::vector<const rd_kafka_message_t*> messages;  // of the records
     bool has_headers = false;                         // one of them

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <poll.h>
 #include <vector>
 
 #include "base/mask.h"
@@ -86,8 +88,16 @@ Result<std::unique_ptr<PgConnection>> PgConnection::open(const PgOptions& option
   }
   PQsetNoticeProcessor(
       handle, [](void*, const char*) {}, nullptr);
+  connection->ask_without_blocking(options);
   if (auto begun = connection->begin_session(options); !begun) return pass(begun);
   return connection;
+}
+
+// libpq's own waiting has no end.
+void PgConnection::ask_without_blocking(const PgOptions& options) {
+  PQsetnonblocking(connection_.get(), 1);
+  const bool has_end = options.statement_timeout.count() > 0;
+  if (has_end) patience_ = options.statement_timeout + options.silence;
 }
 
 // By SET, since poolers refuse `options` as a part of connecting.
@@ -119,7 +129,13 @@ Failure PgConnection::failure(const PGresult* result) {
   state_ = state ? state : "";
   const char* primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : nullptr;
   std::string message = primary ? one_line(primary) : said();
+  if (is_silent_) {
+    message = fmt::format("no answer within {} ms; the connection is given up", patience_.count());
+  }
   if (state_ == "42P01") message += "; `dwell migrate up` makes what is missing";
+  if (state_ == "55P03" || state_ == "57014") {
+    message += "; if it lasts, see who holds a lock: SELECT * FROM pg_stat_activity";
+  }
   return fail(sql_error_kind(state_), "database {}: {}", name_, message);
 }
 
@@ -133,12 +149,64 @@ Result<PgResult> PgConnection::checked(PGresult* result) {
 }
 
 Result<PgResult> PgConnection::execute(const std::string& sql) {
-  return checked(PQexec(connection_.get(), sql.c_str()));
+  return answer(PQsendQuery(connection_.get(), sql.c_str()) == 1);
 }
 
 Result<PgResult> PgConnection::run(const std::string& sql, const PgParameters& parameters) {
-  return checked(PQexecParams(connection_.get(), sql.c_str(), parameters.count(), nullptr,
-                              parameters.values(), parameters.lengths(), parameters.formats(), 1));
+  return answer(PQsendQueryParams(connection_.get(), sql.c_str(), parameters.count(), nullptr,
+                                  parameters.values(), parameters.lengths(), parameters.formats(),
+                                  1) == 1);
+}
+
+Result<PgResult> PgConnection::answer(bool is_asked) {
+  if (!is_asked || is_silent_) return failure(nullptr);
+  if (auto flushed = flush(); !flushed) return pass(flushed);
+  PgResult last(nullptr);
+  bool is_failure = false;
+  for (;;) {
+    if (!has_result()) return is_failure ? checked(last.release()) : failure(nullptr);
+    PgResult next(PQgetResult(connection_.get()));
+    if (!next.get()) return checked(last.release());
+    const auto status = PQresultStatus(next.get());
+    // A connection that breaks behind a failure must not replace it.
+    if (!is_failure) last = std::move(next);
+    is_failure |= status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE;
+    if (status == PGRES_COPY_IN) return checked(last.release());
+  }
+}
+
+// Whether PQgetResult() waits for nothing now; otherwise the connection broke.
+bool PgConnection::has_result() {
+  while (PQisBusy(connection_.get()) == 1) {
+    if (!wait(POLLIN)) return false;
+    if (PQconsumeInput(connection_.get()) != 1) return PQisBusy(connection_.get()) == 0;
+  }
+  return true;
+}
+
+Result<void> PgConnection::flush() {
+  for (int left = PQflush(connection_.get()); left != 0; left = PQflush(connection_.get())) {
+    // A server that waits for us to read would not read itself.
+    const bool may_go_on = left > 0 && wait(POLLIN | POLLOUT);
+    if (!may_go_on || PQconsumeInput(connection_.get()) != 1) return failure(nullptr);
+  }
+  return {};
+}
+
+bool PgConnection::wait(short events) {
+  using std::chrono::steady_clock;
+  const bool has_end = patience_.count() > 0 && !is_long_;
+  const auto end = steady_clock::now() + patience_;
+  pollfd socket{PQsocket(connection_.get()), events, 0};
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - steady_clock::now());
+    const auto longest = has_end ? std::max<std::int64_t>(left.count(), 0) : -1;
+    const int ready = ::poll(&socket, 1, static_cast<int>(longest));
+    if (ready > 0) return true;
+    if (ready < 0 && errno == EINTR) continue;
+    is_silent_ = ready == 0;
+    return false;
+  }
 }
 
 void PgConnection::cancel(PgConnection& connection) {
@@ -150,6 +218,7 @@ void PgConnection::cancel(PgConnection& connection) {
 
 Result<void> PgConnection::commit() {
   auto committed = execute("COMMIT");
+  is_long_ = false;
   if (committed) {
     if (std::string_view(PQcmdStatus(committed->get())) == "COMMIT") return {};
     return fail(ErrorKind::retry_later, "database {}: the transaction was rolled back", name_);
@@ -161,6 +230,19 @@ Result<void> PgConnection::commit() {
   return pass(committed);
 }
 
+Result<void> PgConnection::begin_long() {
+  is_long_ = true;
+  auto begun = execute("BEGIN; SET LOCAL statement_timeout = 0");
+  if (begun) return {};
+  is_long_ = false;
+  return pass(begun);
+}
+
+void PgConnection::roll_back() {
+  is_long_ = false;
+  (void)execute("ROLLBACK");
+}
+
 Result<void> PgConnection::begin_copy(const std::string& sql) {
   auto begun = execute(sql);
   if (!begun) return pass(begun);
@@ -168,20 +250,17 @@ Result<void> PgConnection::begin_copy(const std::string& sql) {
 }
 
 Result<void> PgConnection::put_copy(std::string_view bytes) {
-  if (PQputCopyData(connection_.get(), bytes.data(), static_cast<int>(bytes.size())) == 1)
-    return {};
-  return failure(nullptr);
+  const auto size = static_cast<int>(bytes.size());
+  if (is_silent_ || PQputCopyData(connection_.get(), bytes.data(), size) != 1) {
+    return failure(nullptr);
+  }
+  return flush();  // libpq would collect without bounds
 }
 
-Result<void> PgConnection::end_copy() {
-  if (PQputCopyEnd(connection_.get(), nullptr) != 1) return failure(nullptr);
-  Result<void> outcome;
-  while (PGresult* result = PQgetResult(connection_.get())) {
-    const PgResult owned(result);
-    // The first failure is the cause; a connection that breaks behind it must not replace it.
-    if (outcome && PQresultStatus(result) != PGRES_COMMAND_OK) outcome = failure(result);
-  }
-  return outcome;
+Result<std::int64_t> PgConnection::end_copy() {
+  auto ended = answer(PQputCopyEnd(connection_.get(), nullptr) == 1);
+  if (!ended) return pass(ended);
+  return ended->changed();
 }
 
 }  // namespace dwell

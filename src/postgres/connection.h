@@ -18,7 +18,11 @@ struct PgOptions {
   // is not said comes from PGHOST and the like.
   std::string url;
   std::chrono::seconds connect_timeout{5};
-  std::chrono::milliseconds statement_timeout{30'000};
+  std::chrono::milliseconds statement_timeout{30'000};  // 0: none
+  // What an answer may take beyond statement_timeout; then the server is silent, and the connection
+  // counts as broken. TCP cannot tell: a server that stands still, or a proxy before it, still
+  // confirms what it gets.
+  std::chrono::milliseconds silence{5'000};
   std::string session = {};  // more statements that begin a session: SET NAME = VALUE; ...
 };
 
@@ -37,6 +41,7 @@ class PgResult {
   std::int64_t integer(int row, int column) const { return big_endian(bytes(row, column)); }
   std::int64_t changed() const;
   PGresult* get() const { return result_.get(); }
+  PGresult* release() { return result_.release(); }
 
  private:
   struct Clear {
@@ -55,11 +60,13 @@ class PgConnection {
  public:
   static Result<std::unique_ptr<PgConnection>> open(const PgOptions& options);
 
-  bool is_open() const { return PQstatus(connection_.get()) == CONNECTION_OK; }
+  bool is_open() const { return !is_silent_ && PQstatus(connection_.get()) == CONNECTION_OK; }
   // HOST:PORT/DATABASE, for messages: no secrets.
   const std::string& name() const { return name_; }
   // What the last failure asks for.
   SqlRemedy remedy() const { return sql_remedy(state_); }
+  // SQLSTATE of the last failure; empty where the server did not say it.
+  const std::string& sql_state() const { return state_; }
   // Whether it was an insert of a key that is there.
   bool was_unique_violation() const { return state_ == "23505"; }
 
@@ -76,10 +83,16 @@ class PgConnection {
   // Asks the server to give up what it is doing for `connection`. Waits for that server.
   static void cancel(PgConnection& connection);
 
-  // COPY ... FROM STDIN: begin, bytes in the format that was asked for, end.
+  // Begins a transaction whose statements may take as long as they need, and a silent server is
+  // waited for: until commit() or roll_back().
+  Result<void> begin_long();
+  void roll_back();
+
+  // COPY ... FROM STDIN: begin, bytes in the format that was asked for, end, which gives how many
+  // rows the table has taken.
   Result<void> begin_copy(const std::string& sql);
   Result<void> put_copy(std::string_view bytes);
-  Result<void> end_copy();
+  Result<std::int64_t> end_copy();
 
  private:
   struct Finish {
@@ -90,10 +103,19 @@ class PgConnection {
   Result<void> begin_session(const PgOptions& options);
   std::string said() const;  // by libpq, without secrets
   Failure failure(const PGresult* result);
+  void ask_without_blocking(const PgOptions& options);
+  // The last answer to what was asked, or the first that is a failure.
+  Result<PgResult> answer(bool is_asked);
+  Result<void> flush();
+  bool has_result();
+  bool wait(short events);
 
   std::unique_ptr<PGconn, Finish> connection_;
   std::string name_;
-  std::string state_;  // SQLSTATE of the last failure; empty where the server did not say it
+  std::string state_;
+  std::chrono::milliseconds patience_{0};  // with the server, for an answer; 0: any
+  bool is_long_ = false;                   // the transaction: without patience
+  bool is_silent_ = false;                 // patience has come to its end
 };
 
 }  // namespace dwell

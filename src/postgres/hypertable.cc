@@ -66,11 +66,11 @@ Result<void> make_hypertable(PgConnection& database) {
     const auto was_one = is_hypertable(database);
     if (!was_one) return Failure(was_one.error());
     if (*was_one) return {};
-    auto made = database.execute("BEGIN; SET LOCAL statement_timeout = 0");
-    if (made) made = database.execute(std::string(postgres_migrations()[kStep - 1].up));
+    if (auto begun = database.begin_long(); !begun) return begun;
+    const auto made = database.execute(std::string(postgres_migrations()[kStep - 1].up));
     if (!made) {
-      (void)database.execute("ROLLBACK");
-      return pass(made);
+      database.roll_back();
+      return Failure(made.error());
     }
     if (auto committed = database.commit(); !committed) return committed;
     const auto is_one = is_hypertable(database);

@@ -6,6 +6,26 @@ namespace {
 // Any number that no other program locks: "Dwl1".
 constexpr std::int64_t kLock = 0x44776c31;
 
+constexpr std::string_view kOtherTables =
+    "; the tables are not as Dwell's steps made them: bring back what was changed "
+    "(docs/formats.md), "
+    "restore the database from a copy, or name one without these tables in database.url";
+
+// What to do about the last failure where a step, or what is known of steps, met it.
+std::string_view mend_of(const PgConnection& database) {
+  const std::string& state = database.sql_state();
+  if (state == "23505") {
+    return "; two rows have one device_id, timestamp and event_type; SELECT device_id, timestamp, "
+           "event_type, count(*) FROM device_events_cleaned GROUP BY 1, 2, 3 HAVING count(*) > 1 "
+           "finds them: delete all but one of each";
+  }
+  // Something is missing, there already, or another thing.
+  for (const std::string_view other : {"42P01", "42703", "42P07", "42701", "42710", "42809"}) {
+    if (state == other) return kOtherTables;
+  }
+  return "";
+}
+
 // The steps that were run, 0 in a database without any.
 Result<int> current_step(PgConnection& database) {
   auto known = database.run(
@@ -15,7 +35,9 @@ Result<int> current_step(PgConnection& database) {
   if (!known) return pass(known);
   if (known->integer(0, 0) == 0) return 0;
   auto reached = database.run("SELECT coalesce(max(step), 0)::bigint FROM dwell_migration", {});
-  if (!reached) return pass(reached);
+  if (!reached) {
+    return fail(reached.error().kind, "{}{}", reached.error().message, mend_of(database));
+  }
   const auto step = reached->integer(0, 0);
   const auto all = static_cast<std::int64_t>(postgres_migrations().size());
   if (step > all) {
@@ -31,11 +53,12 @@ Result<int> current_step(PgConnection& database) {
 // One step up to, or down from, `step`. Whatever fails in it undoes all of it.
 Result<void> run_step(PgConnection& database, int step, bool is_up) {
   const Migration& migration = postgres_migrations()[static_cast<std::size_t>(step - 1)];
-  auto begun = database.execute("BEGIN; SET LOCAL statement_timeout = 0");
-  if (!begun) return pass(begun);
+  if (auto begun = database.begin_long(); !begun) return begun;
   const auto undo = [&](Error error) -> Result<void> {
-    (void)database.execute("ROLLBACK");
-    return fail(error.kind, "{} of {}: {}", is_up ? "up" : "down", migration.name, error.message);
+    const auto mend = mend_of(database);
+    database.roll_back();
+    return fail(error.kind, "{} of {}: {}{}", is_up ? "up" : "down", migration.name, error.message,
+                mend);
   };
   if (is_up) {
     auto table = database.execute(
@@ -65,7 +88,7 @@ Result<void> run_step(PgConnection& database, int step, bool is_up) {
 // What of the tables is not as the statements of this release take it: in words, or no row. Looks
 // at the catalog alone, which no lock of a table holds up.
 const char* const kFaultOfLayout =
-    "SELECT CASE WHEN c.oid IS NULL THEN w.relation || ' is missing' "
+    "(SELECT CASE WHEN c.oid IS NULL THEN w.relation || ' is missing' "
     "WHEN a.attnum IS NULL THEN w.relation || '.' || w.name || ' is missing' "
     "WHEN NOT has_column_privilege(c.oid, a.attnum, 'SELECT') "
     "THEN w.relation || ' may not be read by ' || current_user "
@@ -87,7 +110,16 @@ const char* const kFaultOfLayout =
     "AND NOT a.attisdropped "
     "WHERE a.attnum IS NULL OR NOT has_column_privilege(c.oid, a.attnum, 'SELECT') "
     "OR (format_type(a.atttypid, NULL) <> w.type "
-    "AND NOT (w.type = 'text' AND format_type(a.atttypid, NULL) = 'character varying')) LIMIT 1";
+    "AND NOT (w.type = 'text' AND format_type(a.atttypid, NULL) = 'character varying')) LIMIT 1) "
+    "UNION ALL (SELECT CASE relpersistence "
+    "WHEN 'u' THEN format('%1$s is UNLOGGED, a crash of PostgreSQL would empty it "
+    "(ALTER TABLE %1$s SET LOGGED)', oid::regclass) "
+    "ELSE format('%s is TEMPORARY and ends with its session (drop it)', oid::regclass) END "
+    "FROM pg_class WHERE relpersistence <> 'p' AND (oid IN (to_regclass('device_events_cleaned'), "
+    "to_regclass('dwell_position'), to_regclass('dwell_device'), to_regclass('dwell_fact'), "
+    "to_regclass('dwell_device_position'), to_regclass('dwell_migration')) "
+    "OR oid IN (SELECT inhrelid FROM pg_inherits "
+    "WHERE inhparent = to_regclass('device_events_cleaned'))) LIMIT 1)";
 
 Result<void> take_turn(PgConnection& database, const std::function<Result<void>()>& work) {
   // Held until the end of the session, or as long as it takes another process to do the same.
@@ -137,9 +169,13 @@ Result<void> check_schema(PgConnection& database) {
   auto step = current_step(database);
   if (!step) return pass(step);
   if (*step < static_cast<int>(postgres_migrations().size())) {
-    return fail(ErrorKind::invalid,
-                "database {}: has an older layout or none; run `dwell migrate up`",
-                database.name());
+    auto schema = database.run("SELECT coalesce(current_schema(), '')::text", {});
+    if (!schema) return pass(schema);
+    return fail(
+        ErrorKind::invalid,
+        "database {}: its schema {} has an older layout or none; run `dwell migrate up`, or "
+        "see to search_path",
+        database.name(), schema->bytes(0, 0));
   }
   auto fault = database.execute(kFaultOfLayout);
   if (!fault) return pass(fault);

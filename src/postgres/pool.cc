@@ -77,6 +77,12 @@ class Slot {
 }  // namespace
 
 class PgPool::State : public std::enable_shared_from_this<State> {
+  struct Question {
+    std::size_t statement;
+    const PgParameters& parameters;
+    steady_clock::time_point deadline;
+  };
+
  public:
   State(asio::io_context& context, PgPoolOptions options)
       : context_(context), options_(std::move(options)), sweep_(context) {
@@ -88,8 +94,16 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     }
   }
 
-  asio::awaitable<Result<PgResult>> run(std::size_t statement, const PgParameters& parameters) {
-    const Question question{statement, parameters, steady_clock::now() + options_.patience};
+  asio::awaitable<Result<PgResult>> run(std::size_t statement, const PgParameters& parameters,
+                                        std::chrono::milliseconds patience) {
+    const Question question{statement, parameters,
+                            steady_clock::now() + std::min(patience, options_.patience)};
+    auto answer = co_await run(question);
+    silence_ = answer ? "" : answer.error().message;
+    co_return answer;
+  }
+
+  asio::awaitable<Result<PgResult>> run(const Question& question) {
     for (;;) {
       Lease lease(*this, question);
       if (auto got = co_await lease.take(); !got) co_return pass(got);
@@ -110,6 +124,7 @@ class PgPool::State : public std::enable_shared_from_this<State> {
         slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.is_open(); }));
     state.idle = free_.size();
     if (closed_because_) state.shortage = closed_because_->message;
+    state.silence = silence_;
     return state;
   }
 
@@ -137,12 +152,6 @@ class PgPool::State : public std::enable_shared_from_this<State> {
   }
 
  private:
-  struct Question {
-    std::size_t statement;
-    const PgParameters& parameters;
-    steady_clock::time_point deadline;
-  };
-
   // A question's hold on a slot, from its wait for one to its end, however that comes.
   class Lease {
    public:
@@ -360,6 +369,7 @@ class PgPool::State : public std::enable_shared_from_this<State> {
   std::list<Lease*> waiting_;
   asio::steady_timer sweep_;
   bool is_closed_ = false;
+  std::string silence_;  // of the last question that came to an end
 
   bool is_opening_ = false;
   std::optional<Error> closed_because_;  // what kept the last one from opening
@@ -379,7 +389,12 @@ PgPool::~PgPool() {
 
 asio::awaitable<Result<PgResult>> PgPool::run(std::size_t statement,
                                               const PgParameters& parameters) {
-  return state_->run(statement, parameters);
+  return state_->run(statement, parameters, std::chrono::milliseconds::max());
+}
+
+asio::awaitable<Result<PgResult>> PgPool::run(std::size_t statement, const PgParameters& parameters,
+                                              std::chrono::milliseconds patience) {
+  return state_->run(statement, parameters, patience);
 }
 
 PgPoolState PgPool::state() const {

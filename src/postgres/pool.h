@@ -23,6 +23,7 @@ struct PgPoolState {
   std::size_t open = 0;  // connections
   std::size_t idle = 0;  // those of them that nobody asks
   std::string shortage;  // why there is no further one; empty: none was refused lately
+  std::string silence;   // why no question was answered lately; empty: the last one was
 };
 
 // Connections that answer prepared statements for many coroutines of one thread. They are opened
@@ -41,6 +42,10 @@ class PgPool {
   // database is away, too many wait, or the answer took too long.
   boost::asio::awaitable<Result<PgResult>> run(std::size_t statement,
                                                const PgParameters& parameters);
+  // With less patience than the options say.
+  boost::asio::awaitable<Result<PgResult>> run(std::size_t statement,
+                                               const PgParameters& parameters,
+                                               std::chrono::milliseconds patience);
   PgPoolState state() const;
 
  private:

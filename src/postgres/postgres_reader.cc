@@ -11,6 +11,9 @@ namespace {
 
 namespace asio = boost::asio;
 
+constexpr std::chrono::milliseconds kPatienceOfCheck{5'000};  // a connection may have to be opened
+constexpr std::chrono::milliseconds kPatienceWithLocks{2'500};
+
 enum StatementNumber : std::size_t {
   kUp,
   kUpAfter,
@@ -22,7 +25,8 @@ enum StatementNumber : std::size_t {
   kPositions,
   kHypertable,
   kFault,
-  kLastStatement = kFault
+  kTouch,
+  kLastStatement = kTouch
 };
 
 // Rows of one device, $1, from $2 to $3: the first $4 by time, with all others of the last one's
@@ -101,6 +105,7 @@ std::vector<std::string> statements() {
   all[kPositions] = "SELECT partition, next FROM dwell_position WHERE topic = $1";
   all[kHypertable] = kIsHypertable;
   all[kFault] = kFaultOfLayout;
+  all[kTouch] = "SELECT FROM device_events_cleaned LIMIT 1";
   return all;
 }
 
@@ -244,11 +249,18 @@ asio::awaitable<Result<std::optional<DeviceReport>>> PostgresReader::device(cons
 
 asio::awaitable<Result<void>> PostgresReader::check() {
   const PgPoolState state = pool_.state();
-  if (state.open > 0 && state.idle == 0) co_return Result<void>();
-  const auto answer = co_await pool_.run(kFault, PgParameters());
+  if (state.open > 0 && state.idle == 0) {  // all are busy, with what is answered or is not
+    if (state.silence.empty()) co_return Result<void>();
+    co_return fail(ErrorKind::retry_later, "{}", state.silence);
+  }
+  const auto answer = co_await pool_.run(kFault, PgParameters(), kPatienceOfCheck);
   if (!answer) co_return Failure(answer.error());
   is_hypertable_.reset();  // it may have become one
-  co_return check_layout(*answer);
+  if (auto checked = check_layout(*answer); !checked) co_return checked;
+  // The catalog answers while a lock keeps everybody from the rows.
+  const auto touched = co_await pool_.run(kTouch, PgParameters(), kPatienceWithLocks);
+  if (!touched) co_return Failure(touched.error());
+  co_return Result<void>();
 }
 
 asio::awaitable<Result<std::map<PartitionId, Offset>>> PostgresReader::positions(

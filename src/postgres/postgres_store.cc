@@ -16,6 +16,12 @@ constexpr Offset kNoOffset = -1;
 constexpr std::string_view kCopyHead("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
 constexpr std::string_view kCopyTail("\377\377", 2);
 
+// Whether somebody's trigger sees rows before they are inserted. TimescaleDB's own lets them be.
+constexpr std::string_view kHasTrigger =
+    "EXISTS (SELECT FROM pg_trigger WHERE tgrelid = to_regclass('device_events_cleaned') "
+    "AND NOT tgisinternal AND tgname <> 'ts_insert_blocker' AND tgenabled <> 'D' "
+    "AND tgtype & 7 = 7)::int";  // each row, before, insert
+
 EventType type_of(std::string_view name) {
   return name == wire_name(EventType::enter) ? EventType::enter : EventType::exit;
 }
@@ -105,11 +111,13 @@ Result<void> PostgresStore::hold_positions(const RowBatch& batch) {
   const std::string& topic = batch.parts()[0].position.topic;
   std::vector<std::int64_t> partitions;
   for (const RowBatch::Part& part : batch.parts()) partitions.push_back(part.position.partition);
-  auto held = database_->run(
-      "SELECT partition, next FROM dwell_position WHERE topic = $1 AND partition = ANY($2) "
-      "ORDER BY partition FOR UPDATE",
-      PgParameters().text(topic).integers(partitions));
+  auto held =
+      database_->run(fmt::format("SELECT partition, next, {} FROM dwell_position WHERE topic = $1 "
+                                 "AND partition = ANY($2) ORDER BY partition FOR UPDATE",
+                                 kHasTrigger),
+                     PgParameters().text(topic).integers(partitions));
   if (!held) return pass(held);
+  has_trigger_ = held->rows() > 0 && held->integer(0, 2) != 0;
   const auto is_where_it_was = [&](int row) {
     const auto known = next_.find(static_cast<PartitionId>(held->integer(row, 0)));
     return known != next_.end() && known->second == held->integer(row, 1);
@@ -172,7 +180,10 @@ Result<void> PostgresStore::retract(const RowBatch& batch) {
     row.exists = is_insert;
   }
   for (const auto& [identity, row] : rows) {
-    if (row.insert) put_copy_row(late_rows_[row.insert->part], row.insert->change);
+    if (!row.insert) continue;
+    LateRows& late = late_rows_[row.insert->part];
+    put_copy_row(late.copy, row.insert->change);
+    ++late.count;
   }
   return {};
 }
@@ -187,32 +198,45 @@ Result<std::int64_t> PostgresStore::retention_edge() {
 
 Result<void> PostgresStore::insert_rows(const RowBatch& batch) {
   std::vector<std::string_view> pieces{batch.copy()};
-  pieces.insert(pieces.end(), late_rows_.begin(), late_rows_.end());
-  if (std::all_of(pieces.begin(), pieces.end(), [](auto piece) { return piece.empty(); })) {
-    return {};
+  std::int64_t count = 0;
+  for (const RowBatch::Part& part : batch.parts()) count += part.rows;
+  for (const LateRows& late : late_rows_) {
+    pieces.emplace_back(late.copy);
+    count += late.count;
   }
+  if (count == 0) return {};
+  if (has_trigger_) return insert_through_staging(batch);
   auto saved = database_->execute("SAVEPOINT copied");
   if (!saved) return pass(saved);
   auto copied = copy_rows(
       "COPY device_events_cleaned (device_id, event_type, timestamp, rank, seq) "
       "FROM STDIN (FORMAT binary)",
       pieces);
-  if (copied || !database_->was_unique_violation()) return copied;
+  if (copied) return *copied == count ? Result<void>() : not_kept(count - *copied);
+  if (!database_->was_unique_violation()) return pass(copied);
   auto undone = database_->execute("ROLLBACK TO SAVEPOINT copied");
   if (!undone) return pass(undone);
   return insert_through_staging(batch);
 }
 
-Result<void> PostgresStore::copy_rows(const std::string& sql,
-                                      std::span<const std::string_view> pieces) {
-  if (auto begun = database_->begin_copy(sql); !begun) return begun;
-  if (auto put = database_->put_copy(kCopyHead); !put) return put;
+// Counts would not add up any more.
+Failure PostgresStore::not_kept(std::int64_t rows) const {
+  return fail(ErrorKind::fatal,
+              "database {}: {} rows are not in device_events_cleaned as they were inserted: a "
+              "trigger swallows or changes them",
+              database_->name(), rows);
+}
+
+Result<std::int64_t> PostgresStore::copy_rows(const std::string& sql,
+                                              std::span<const std::string_view> pieces) {
+  if (auto begun = database_->begin_copy(sql); !begun) return pass(begun);
+  if (auto put = database_->put_copy(kCopyHead); !put) return pass(put);
   for (std::string_view piece : pieces) {
     for (; !piece.empty(); piece.remove_prefix(std::min(kCopyPiece, piece.size()))) {
-      if (auto put = database_->put_copy(piece.substr(0, kCopyPiece)); !put) return put;
+      if (auto put = database_->put_copy(piece.substr(0, kCopyPiece)); !put) return pass(put);
     }
   }
-  if (auto put = database_->put_copy(kCopyTail); !put) return put;
+  if (auto put = database_->put_copy(kCopyTail); !put) return pass(put);
   return database_->end_copy();
 }
 
@@ -225,25 +249,39 @@ Result<void> PostgresStore::insert_through_staging(const RowBatch& batch) {
   for (std::size_t i = 0; i < batch.parts().size(); ++i) {
     const RowBatch::Part& part = batch.parts()[i];
     const std::string_view pieces[] = {batch.copy().substr(part.begin, part.end - part.begin),
-                                       late_rows_[i]};
+                                       late_rows_[i].copy};
     if (pieces[0].empty() && pieces[1].empty()) continue;
     auto staged = copy_rows(
         "COPY dwell_staging (device_id, event_type, timestamp, rank, seq) "
         "FROM STDIN (FORMAT binary)",
         pieces);
-    if (!staged) return staged;
-    auto inserted = database_->run(
-        "WITH inserted AS (INSERT INTO device_events_cleaned "
-        "(device_id, event_type, timestamp, rank, seq) "
-        "SELECT device_id, event_type, timestamp, rank, seq FROM dwell_staging "
-        "ON CONFLICT DO NOTHING RETURNING 1) "
-        "SELECT (SELECT count(*) FROM dwell_staging) - (SELECT count(*) FROM inserted)",
-        {});
-    if (!inserted) return pass(inserted);
-    counts_[i].absorbed += inserted->integer(0, 0);
+    if (!staged) return pass(staged);
+    if (auto inserted = insert_staged(i); !inserted) return inserted;
     auto emptied = database_->execute("TRUNCATE dwell_staging");
     if (!emptied) return pass(emptied);
   }
+  return {};
+}
+
+Result<void> PostgresStore::insert_staged(std::size_t part) {
+  auto inserted = database_->run(
+      "WITH inserted AS (INSERT INTO device_events_cleaned "
+      "(device_id, event_type, timestamp, rank, seq) "
+      "SELECT device_id, event_type, timestamp, rank, seq FROM dwell_staging "
+      "ON CONFLICT DO NOTHING RETURNING 1) "
+      "SELECT (SELECT count(*) FROM dwell_staging) - (SELECT count(*) FROM inserted)",
+      {});
+  if (!inserted) return pass(inserted);
+  counts_[part].absorbed += inserted->integer(0, 0);
+  if (!has_trigger_ && inserted->integer(0, 0) == 0) return {};
+  // A row that was there and one that a trigger swallowed count alike.
+  auto missing = database_->run(
+      "SELECT count(*) FROM dwell_staging AS s WHERE NOT EXISTS (SELECT "
+      "FROM device_events_cleaned AS e WHERE e.device_id = s.device_id "
+      "AND e.timestamp = s.timestamp AND e.event_type = s.event_type)",
+      {});
+  if (!missing) return pass(missing);
+  if (missing->integer(0, 0) > 0) return not_kept(missing->integer(0, 0));
   return {};
 }
 

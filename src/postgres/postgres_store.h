@@ -15,8 +15,9 @@ namespace dwell {
 // Each commit counts what it did as if its changes were made one by one: an insert of a row that is
 // there is absorbed, a retract that finds no row is a fault, or expired where retention has been.
 // A commit that fails with `fatal` was refused for one of its rows: without that row it succeeds,
-// and the store may be used on. Rows are written by a plain COPY; a batch that meets rows that are
-// there is written once more, through a staging table.
+// and the store may be used on. That is also so where a trigger swallowed the row or made another
+// one of it. Rows are written by a plain COPY; a batch that meets rows that are there, or a
+// trigger, goes through a staging table, which tells what became of each row.
 class PostgresStore final : public RowStore {
  public:
   // Errors: those of PgConnection; invalid (the layout is not that of this release).
@@ -43,14 +44,22 @@ class PostgresStore final : public RowStore {
   Result<void> retract(const RowBatch& batch);
   Result<std::int64_t> retention_edge();
   Result<void> insert_rows(const RowBatch& batch);
-  Result<void> copy_rows(const std::string& sql, std::span<const std::string_view> pieces);
+  Failure not_kept(std::int64_t rows) const;
+  Result<std::int64_t> copy_rows(const std::string& sql, std::span<const std::string_view> pieces);
   Result<void> insert_through_staging(const RowBatch& batch);
+  Result<void> insert_staged(std::size_t part);
   Result<void> count(const RowBatch& batch);
 
   std::unique_ptr<PgConnection> database_;
   std::map<PartitionId, Offset> next_;  // as of the last commit
   std::vector<Counts> counts_;          // by part
-  std::vector<std::string> late_rows_;  // by part: inserted behind a retract of the same row
+  // Rows that are inserted behind a retract of the same row.
+  struct LateRows {
+    std::string copy;
+    std::int64_t count = 0;
+  };
+  std::vector<LateRows> late_rows_;  // by part
+  bool has_trigger_ = false;         // that may swallow or change rows; as of the last commit
 };
 
 // How many partitions of a topic have a position.

@@ -123,6 +123,7 @@ void RowBatch::divide(std::span<const RowSlice> slices) {
     }
     add_rows(free);
     part.end = copy_.size();
+    part.rows = static_cast<std::int64_t>(free.size());
   }
   for (std::size_t i = 0; i < contested_.size(); ++i) {
     contested_[i].change.device = contested_devices_[i];

@@ -20,6 +20,7 @@ class RowBatch {
     // Where in copy() its rows are that no retract is about.
     std::size_t begin = 0;
     std::size_t end = 0;
+    std::int64_t rows = 0;  // that many
   };
   // A change of a row that this batch has a retract of.
   struct Contested {

@@ -1,12 +1,10 @@
 #include "postgres/row_writer.h"
 
-#include <chrono>
-
 namespace dwell {
 
-RowWriter::RowWriter(std::unique_ptr<PostgresStore> store, OnCommit on_commit)
+RowWriter::RowWriter(std::unique_ptr<PostgresStore> store, Around around)
     : store_(std::move(store)),
-      on_commit_(std::move(on_commit)),
+      around_(std::move(around)),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 RowWriter::~RowWriter() {
@@ -41,13 +39,16 @@ Result<void> RowWriter::finish() {
   return outcome_;
 }
 
+bool RowWriter::is_done() {
+  const std::lock_guard lock(mutex_);
+  return !is_busy_ && outcome_;
+}
+
 void RowWriter::run(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (changed_.wait(lock, stop, [&] { return is_busy_; })) {
     lock.unlock();
-    const auto start = std::chrono::steady_clock::now();
-    auto committed = store_->commit(stored_);
-    on_commit_(std::chrono::steady_clock::now() - start, committed.has_value());
+    auto committed = around_([this] { return store_->commit(stored_); });
     lock.lock();
     outcome_ = std::move(committed);
     is_busy_ = false;

@@ -12,10 +12,11 @@ namespace dwell {
 // Stores batches on a thread of its own, one at a time, while the next is read and made ready.
 class RowWriter {
  public:
-  // `on_commit` is told on that thread how long a batch took and whether it is stored.
-  using OnCommit = std::function<void(std::chrono::nanoseconds took, bool is_stored)>;
+  // `around` calls each commit on that thread, and gives its outcome: it sees how long that takes.
+  using Commit = std::function<Result<void>()>;
+  using Around = std::function<Result<void>(const Commit& commit)>;
 
-  RowWriter(std::unique_ptr<PostgresStore> store, OnCommit on_commit);
+  RowWriter(std::unique_ptr<PostgresStore> store, Around around);
   ~RowWriter();
 
   // As of RowStore, with nothing on its way.
@@ -27,12 +28,14 @@ class RowWriter {
   Result<void> commit(std::span<const RowSlice> slices);
   // Waits for what is on its way. Errors: its.
   Result<void> finish();
+  // Whether all that was handed over is stored.
+  bool is_done();
 
  private:
   void run(const std::stop_token& stop);
 
   std::unique_ptr<PostgresStore> store_;
-  OnCommit on_commit_;
+  Around around_;
   RowBatch ready_;  // of the caller
 
   std::mutex mutex_;

@@ -20,6 +20,8 @@ class TcpGate:
         self.is_shut = False
         self.mark = None
         self.cuts = 0
+        self.passes = threading.Event()
+        self.passes.set()
         self.thread = threading.Thread(target=self._accept, daemon=True)
         self.thread.start()
 
@@ -51,6 +53,7 @@ class TcpGate:
                     self.cuts += 1
                     sink.sendall(data.removesuffix(READY_FOR_QUERY))
                     break
+                self.passes.wait()
                 sink.sendall(data)
         for one in (source, sink):
             with contextlib.suppress(OSError):
@@ -59,6 +62,13 @@ class TcpGate:
     def cut_behind(self, mark):
         """Cuts a connection once, behind the answer of PostgreSQL that holds these bytes."""
         self.mark = mark
+
+    def hold(self):
+        """Keeps what comes from now on, without a word to either side, until let_go()."""
+        self.passes.clear()
+
+    def let_go(self):
+        self.passes.set()
 
     def cut(self):
         """Ends every connection, wherever it is; new ones are taken."""
@@ -82,4 +92,5 @@ class TcpGate:
 
     def close(self):
         self.listener.close()
+        self.let_go()
         self.cut()

@@ -117,3 +117,44 @@ def test_a_step_that_ends_the_connection_leaves_nothing_and_is_told(database, tm
     assert database.query("SELECT max(step) FROM dwell_migration") == [(3,)]
     database.query("DROP EVENT TRIGGER cut")
     dwell.run("migrate", "up")
+
+
+@pytest.mark.parametrize("table", ["device_events_cleaned", "dwell_position", "dwell_fact",
+                                   "dwell_device_position", "dwell_migration"])
+def test_a_table_that_a_crash_would_empty_is_refused(database, tmp_path, table):  # noqa: F811
+    dwell = Dwell(tmp_path, DWELL_DATABASE_URL=database.url)
+    dwell.run("migrate", "up")
+    database.query(f"ALTER TABLE {table} SET UNLOGGED")
+    for command in (["migrate", "up"], ["store", "--brokers", "127.0.0.1:1"]):
+        answer = dwell.run(*command, status=2)
+        assert f"ALTER TABLE {table} SET LOGGED" in answer.err, command
+    database.query(f"ALTER TABLE {table} SET LOGGED")
+    dwell.run("migrate", "up")
+
+
+def test_a_lock_on_the_steps_does_not_hold_up_their_status(database, tmp_path):  # noqa: F811
+    import psycopg2
+    dwell = Dwell(tmp_path, DWELL_DATABASE_URL=database.url)
+    dwell.run("migrate", "up")
+    holder = psycopg2.connect(database.url)
+    holder.cursor().execute("LOCK TABLE dwell_migration")
+    answer = dwell.run("migrate", "status", status=1)
+    assert "lock timeout" in answer.err and "pg_stat_activity" in answer.err
+    holder.close()
+    dwell.run("migrate", "status")
+
+
+ODD_LAYOUTS = [
+    ("CREATE TABLE device_events_cleaned (device_id text, event_type text, timestamp bigint); "
+     "INSERT INTO device_events_cleaned VALUES ('a', 'device_enter', 1), ('a', 'device_enter', 1)",
+     "HAVING count(*) > 1"),
+    ("CREATE TABLE dwell_fact (a int)", "not as Dwell's steps made them"),
+    ("CREATE TABLE dwell_migration (a int)", "not as Dwell's steps made them"),
+]
+
+
+@pytest.mark.parametrize("layout, mend", ODD_LAYOUTS)
+def test_a_layout_that_no_step_fits_is_told_with_its_mend(database, tmp_path, layout, mend):  # noqa: F811
+    database.query(layout)
+    answer = Dwell(tmp_path, DWELL_DATABASE_URL=database.url).run("migrate", "up", status=1)
+    assert mend in answer.err

@@ -355,3 +355,29 @@ def test_what_its_administrator_can_mend_does_not_end_a_store(topics, database, 
         process.wait()
     assert topics.read(topics.rejected) == []
     check_sums(database)
+
+
+def test_a_row_that_a_trigger_swallows_or_changes_goes_to_the_rejected_topic(topics, database, tmp_path):  # noqa: F811
+    """Without a word of the database; also where rows are met that are there already."""
+    Dwell(tmp_path).run("migrate", "up", "--database-url", database.url)
+    produce(topics, [(b"d", connect_json("d0", "device_enter", 0), [])])
+    store_to_end(tmp_path, topics, database)
+    database.query("""
+        CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN IF NEW.device_id LIKE 'gone%' THEN RETURN NULL; END IF;
+        IF NEW.device_id LIKE 'other%' THEN NEW.timestamp = NEW.timestamp + 1000000; END IF;
+        NEW.rank = 7; RETURN NEW; END $$;
+        CREATE TRIGGER meddle BEFORE INSERT ON device_events_cleaned
+        FOR EACH ROW EXECUTE FUNCTION meddle()""")
+    bad = {17: "gone1", 18: "other1", 63: "gone2"}
+    produce(topics, [(b"d", connect_json(bad.get(i, f"d{i}"), "device_enter", i), [])
+                     for i in range(64)])
+    said = store_to_end(tmp_path, topics, database)
+    assert "refused" in said
+    rejects = [dict(message.headers()) for message in topics.read(topics.rejected)]
+    assert sorted(int(headers["source.offset"]) - 1 for headers in rejects) == sorted(bad)
+    assert all(b"trigger swallows or changes" in headers["detail"] for headers in rejects)
+    assert database.query(SUMS)[0][:6] == (62, 0, 1, 0, 3, 61)  # d0 came twice
+    check_sums(database)
+    # One that lets rows be is nobody's fault.
+    assert database.query("SELECT count(*) FROM device_events_cleaned WHERE rank = 7") == [(60,)]
