@@ -16,7 +16,8 @@ class FileLock {
   // time into it. It stays behind when released, which is harmless.
   // What stands there and is no lock file is left as it is: links are not followed, and only an
   // empty file or a former lock file is written over.
-  // Errors: retry_later (held; the message says by whom), invalid (cannot be created, no lock file).
+  // Errors: retry_later (held; the message says by whom), invalid (cannot be created, no lock
+  // file).
   static Result<FileLock> acquire(const std::string& path, std::string_view purpose);
 
   // Locks a file that is there, whatever else it is called, and leaves it as it is. Where the file

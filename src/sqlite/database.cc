@@ -69,6 +69,8 @@ std::string_view mend_of(int code, int system = 0) {
       return "; name another file";
     case SQLITE_READONLY:
       return "; make the file and its folder writable";
+    case SQLITE_ERROR:  // ours is always the same SQL: the tables are not
+      return "; its tables are not as Dwell made them, restore it from a backup";
     case SQLITE_CORRUPT:
       return "; restore it from a backup";
     case SQLITE_IOERR:
