@@ -74,11 +74,12 @@ void ServiceObserver::recovered() {
 }
 
 void ServiceObserver::retrying(const Error& error, Milliseconds wait) {
-  if (is_well_) spdlog::warn("{}; trying again every {}", error.message, format_duration(wait));
-  is_well_ = false;
   readiness_.goes_on();
   readiness_.set(error.message);
   queue_.close({ErrorKind::retry_later, error.message});
+  // Told once that is so: who reads the log may ask at once.
+  if (is_well_) spdlog::warn("{}; trying again every {}", error.message, format_duration(wait));
+  is_well_ = false;
   // These are tried again all the same, and may well be stored after their answer.
   queue_.give_up_polled({ErrorKind::unknown_outcome, error.message});
 }

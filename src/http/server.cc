@@ -174,10 +174,15 @@ asio::awaitable<void> Server::accept(Running) {
     auto [error, socket] = co_await acceptor_.async_accept(kAwait);
     // Those that wait behind it as well: what others do on this thread would pass between them.
     for (std::size_t accepted = 0; !error; ++accepted) {
-      // Over the limit, a connection finds the door closed.
-      const bool is_full = state_->sessions.size() + accepted >= limits_.connections;
-      if (!is_full) start(std::move(socket));
-      if (is_full || is_stopping_ || accepted + 1 == kAcceptedAtOnce) break;
+      if (state_->sessions.size() + accepted >= limits_.connections) {
+        // Those that have left already make room first; then the door is closed.
+        pause.expires_after(std::chrono::milliseconds(0));
+        co_await pause.async_wait(kAwait);
+        if (state_->sessions.size() < limits_.connections) start(std::move(socket));
+        break;
+      }
+      start(std::move(socket));
+      if (is_stopping_ || accepted + 1 == kAcceptedAtOnce) break;
       socket = acceptor_.accept(error);
     }
     if (!error || error == asio::error::would_block || is_stopping_) continue;

@@ -103,9 +103,9 @@ def test_a_stop_saves_what_was_in_a_removed_log(service, tmp_path):
 
 def test_a_removed_lock_file_is_made_anew(service, dwell_in, tmp_path):
     (tmp_path / "dwell.db.lock").unlink()
-    wait_until((tmp_path / "dwell.db.lock").exists, 5)
+    wait_until(lambda: "dwell.db.lock: was removed" in service.log, 5)
     wait_until(lambda: service.get("/readyz").status == 200, 5)
-    assert "dwell.db.lock: was removed" in service.log
+    assert (tmp_path / "dwell.db.lock").exists()
     answer = dwell_in.run("run", "--listen", "127.0.0.1:0", status=1)
     assert f"locked by process {service.process.pid}" in answer.err
     service.store(("cam", "enter", BASE))
