@@ -61,7 +61,8 @@ Result<std::unique_ptr<KafkaSource>> KafkaSource::open(const KafkaOptions& kafka
   const KafkaList topics(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(topics.get(), options.topic.c_str(), RD_KAFKA_PARTITION_UA);
   const auto code = rd_kafka_subscribe(source->client_->get(), topics.get());
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_failure(code, "topic " + options.topic);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return source->client_->failure(code, "topic " + options.topic);
   return source;
 }
 
@@ -99,11 +100,18 @@ bool KafkaSource::give_up_at_change() {
 // the same id would be given the same again, for as long as its session lasts.
 void KafkaSource::leave() {
   change_.reset();
-  (void)client_->assign(nullptr);
+  // Taken, without any: only who has answered with a list is let go.
+  const KafkaList none(rd_kafka_topic_partition_list_new(0));
+  (void)client_->assign(none.get());
   (void)rd_kafka_unsubscribe(client_->get());
   const auto deadline = std::chrono::steady_clock::now() + kLongestLeave;
   while (!give_up_at_change() && std::chrono::steady_clock::now() < deadline) {
   }
+}
+
+// What messages about it begin with.
+std::string KafkaSource::membership() const {
+  return fmt::format("group {}, member {}", options_.group, options_.member);
 }
 
 KafkaGroup KafkaSource::group() const {
@@ -165,13 +173,10 @@ Result<void> KafkaSource::take(KafkaEvent event) {
       end_partition(event.get());
       return {};
     }
-    std::array<char, 256> reason{};
-    if (code == RD_KAFKA_RESP_ERR__FATAL) {
-      const auto cause = rd_kafka_fatal_error(client_->get(), reason.data(), reason.size());
-      return kafka_failure(cause, "group " + options_.group);
-    }
     if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) return offset_gone(event.get());
-    auto failure = kafka_failure(code, "topic " + options_.topic);
+    const bool is_of_member =
+        code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+    auto failure = client_->failure(code, is_of_member ? membership() : "topic " + options_.topic);
     // The client goes on by itself from everything else.
     if (failure.value().kind == ErrorKind::retry_later) return {};
     return failure;
@@ -239,7 +244,7 @@ Result<Batch> KafkaSource::changed(rd_kafka_event_t* event) {
     batch.were_taken = rd_kafka_assignment_lost(client_->get()) != 0;
   } else {
     change_.reset();
-    return kafka_failure(code, "group " + options_.group);
+    return client_->failure(code, membership());
   }
   change_was_told_ = true;
   batch.lost = lost_;
@@ -285,7 +290,7 @@ Result<void> KafkaSource::finish_change() {
   }
   const auto code = client_->assign(is_coming ? list : nullptr);
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return kafka_failure(code, "group " + options_.group);
+    return client_->failure(code, membership());
   }
   return {};
 }

@@ -73,7 +73,7 @@ def test_an_instance_that_comes_back_for_another_topic(topics, admin, database, 
     service.kill() if kill else service.stop()
     other.produce([(0, event("d1"), START)])
     service.start("--topics-input", other.input)
-    wait_until(lambda: topics.read(topics.cleaned), seconds=20)
+    wait_until(lambda: topics.read(topics.cleaned), seconds=5)
     service.stop()
 
 
@@ -86,7 +86,7 @@ def test_a_store_that_comes_back_for_another_topic(topics, admin, database, tmp_
     service.stop()
     Meddler(topics).write(other.cleaned, b"d1", b"no event")
     service.start("--topics-cleaned", other.cleaned)
-    wait_until(lambda: topics.read(topics.rejected), seconds=20)
+    wait_until(lambda: topics.read(topics.rejected), seconds=5)
     service.stop()
 
 
