@@ -114,7 +114,8 @@ def test_all_problems_are_listed(dwell):
     ("a", "a-redrive-malformed")])
 def test_groups_that_meet_are_refused(dwell, clean, store):
     groups = ("--clean-group", clean, "--store-group", store)
-    said = dwell.run("check", DWELL_CLEAN_GROUP=clean, DWELL_STORE_GROUP=store, status=2).err
+    dwell.write("d.toml", f'clean.group = "{clean}"\nstore.group = "{store}"')
+    said = dwell.run("check", "d.toml", status=2).err
     assert f"clean.group {clean} and store.group {store} lead to one group" in said
     assert dwell.run("run", "--roles", "clean,store", *groups, status=2).err.count(
         "lead to one group") == 1
