@@ -339,6 +339,27 @@ std::string nearest_key(std::span<const Setting> all, std::string_view text) {
   return nearest(keys, text, text.size() / 2);
 }
 
+namespace {
+
+// Members of one group share the partitions of one topic. Each role derives more groups from its
+// own.
+void find_shared_groups(const Config& config, std::vector<std::string>& found) {
+  const std::string& clean = config.group;
+  const std::string& store = config.store_group;
+  const auto redrive = clean + "-redrive-";
+  const bool is_shared = clean == store || clean + "-key" == store || store + "-devices" == clean ||
+                         clean + "-key" == store + "-devices" || store.starts_with(redrive) ||
+                         (store + "-devices").starts_with(redrive);
+  if (!is_shared) return;
+  found.push_back(
+      fmt::format("clean.group {0} and store.group {1} lead to one group for two topics, since "
+                  "{0}, {0}-key and "
+                  "{0}-redrive-REASON, and {1} and {1}-devices, are used: give each another name",
+                  clean, store));
+}
+
+}  // namespace
+
 std::vector<std::string> contradictions(const Config& config) {
   const auto& topics = config.topics;
   std::vector<std::pair<const char*, std::string_view>> names{{"topics.input", topics.input},
@@ -357,6 +378,7 @@ std::vector<std::string> contradictions(const Config& config) {
                                   names[k].first, names[i].first, names[i].second));
     }
   }
+  find_shared_groups(config, found);
   return found;
 }
 

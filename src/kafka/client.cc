@@ -23,6 +23,9 @@ bool is_fenced(rd_kafka_resp_err_t code) {
     case RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS:
     case RD_KAFKA_RESP_ERR__ASSIGNMENT_LOST:
     case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
+    // A stall of the brokers looks like it as well: requests of a member that has joined again
+    // meanwhile are answered when the brokers go on.
+    case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
       return true;
     default:
       return false;
@@ -44,13 +47,25 @@ ErrorKind kind_of(rd_kafka_resp_err_t code) {
     case RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT:
       return ErrorKind::invalid;
     case RD_KAFKA_RESP_ERR__FATAL:
-    case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:  // a process that is alive has it
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
     case RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE:
       return ErrorKind::fatal;
     default:
       return ErrorKind::retry_later;
+  }
+}
+
+// What to do about it, where an error does not say it.
+std::string_view mend_of(rd_kafka_resp_err_t code) {
+  switch (code) {
+    case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+      return "; if it lasts, another process has this instance.id: give each its own";
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+      return "; `dwell topics check` tells which message.timestamp setting of a topic is too "
+             "narrow";
+    default:
+      return "";
   }
 }
 
@@ -69,21 +84,24 @@ Timestamp received_at(const rd_kafka_message_t& message) {
 }
 
 Failure kafka_failure(rd_kafka_resp_err_t code, std::string_view what) {
-  return fail(kind_of(code), "{}: {}", what, rd_kafka_err2str(code));
+  return fail(kind_of(code), "{}: {}{}", what, rd_kafka_err2str(code), mend_of(code));
 }
 
 Failure kafka_failure(rd_kafka_error_t* error, std::string_view what) {
   const KafkaError owned(error);
   const auto code = rd_kafka_error_code(error);
-  // Said of a commit's offsets, the instance may have joined anew itself; said of the consumer, a
-  // process that is alive has its id.
-  const bool is_over = is_fenced(code) || code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
-  const auto kind = is_over                               ? ErrorKind::lost_ownership
+  const auto kind = is_fenced(code)                       ? ErrorKind::lost_ownership
                     : kind_of(code) == ErrorKind::invalid ? ErrorKind::invalid
                     : rd_kafka_error_is_fatal(error)      ? ErrorKind::fatal
                     : rd_kafka_error_is_retriable(error)  ? ErrorKind::retry_later
                                                           : kind_of(code);
-  return fail(kind, "{}: {}", what, rd_kafka_error_string(error));
+  return fail(kind, "{}: {}{}", what, rd_kafka_error_string(error), mend_of(code));
+}
+
+Failure KafkaClient::failure(rd_kafka_resp_err_t code, std::string_view what) const {
+  if (code != RD_KAFKA_RESP_ERR__FATAL) return kafka_failure(code, what);
+  std::array<char, 512> reason{};
+  return kafka_failure(rd_kafka_fatal_error(handle_, reason.data(), reason.size()), what);
 }
 
 std::string without_secrets(std::string_view text, const KafkaOptions& options) {
@@ -192,11 +210,11 @@ Result<int> KafkaClient::partition_count(const std::string& topic,
   const struct rd_kafka_metadata* metadata = nullptr;
   const auto code =
       rd_kafka_metadata(handle_, 0, handle.get(), &metadata, static_cast<int>(timeout.count()));
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_failure(code, "topic " + topic);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return failure(code, "topic " + topic);
   const KafkaHandle<const struct rd_kafka_metadata, rd_kafka_metadata_destroy> owned(metadata);
   CHECK(metadata->topic_cnt == 1);
   const auto& found = metadata->topics[0];
-  if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_failure(found.err, "topic " + topic);
+  if (found.err != RD_KAFKA_RESP_ERR_NO_ERROR) return failure(found.err, "topic " + topic);
   return found.partition_cnt;
 }
 
@@ -207,7 +225,7 @@ Result<KafkaClient::Offsets> KafkaClient::offsets(const std::string& topic, std:
       rd_kafka_query_watermark_offsets(handle_, topic.c_str(), partition, &found.low, &found.high,
                                        static_cast<int>(timeout.count()));
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return kafka_failure(code, fmt::format("{}/{}", topic, partition));
+    return failure(code, fmt::format("{}/{}", topic, partition));
   }
   return found;
 }
@@ -220,12 +238,12 @@ Result<std::vector<std::optional<std::int64_t>>> KafkaClient::committed(
     rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);
   }
   const auto code = rd_kafka_committed(handle_, list.get(), static_cast<int>(timeout.count()));
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_failure(code, "group " + group);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return failure(code, "group " + group);
   std::vector<std::optional<std::int64_t>> found(partitions.size());
   for (std::size_t i = 0; i < partitions.size(); ++i) {
     const auto& one = list->elems[i];
     if (one.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return kafka_failure(one.err, fmt::format("{}/{}", topic, partitions[i]));
+      return failure(one.err, fmt::format("{}/{}", topic, partitions[i]));
     }
     if (one.offset >= 0) found[i] = one.offset;
   }

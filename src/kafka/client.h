@@ -76,6 +76,9 @@ class KafkaClient {
   // Of a consumer: what it reads from now on; without a list, nothing.
   rd_kafka_resp_err_t assign(const rd_kafka_topic_partition_list_t* list);
 
+  // kafka_failure() of what a call of this client returned. When it cannot go on, of the cause.
+  [[nodiscard]] Failure failure(rd_kafka_resp_err_t code, std::string_view what) const;
+
   // The cluster's own id. Errors: retry_later.
   Result<std::string> cluster_id(std::chrono::milliseconds timeout) const;
   // How many partitions a topic has. Errors: retry_later, not_found.

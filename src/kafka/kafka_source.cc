@@ -8,6 +8,8 @@ namespace dwell {
 namespace {
 
 constexpr std::chrono::seconds kLongestClose{5};
+constexpr std::chrono::seconds kLongestLeave{1};
+constexpr std::chrono::milliseconds kPatience{2'000};  // for an answer of the brokers
 
 std::vector<PartitionId> partitions_of(const rd_kafka_topic_partition_list_t* list) {
   std::vector<PartitionId> all;
@@ -59,7 +61,8 @@ Result<std::unique_ptr<KafkaSource>> KafkaSource::open(const KafkaOptions& kafka
   const KafkaList topics(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(topics.get(), options.topic.c_str(), RD_KAFKA_PARTITION_UA);
   const auto code = rd_kafka_subscribe(source->client_->get(), topics.get());
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_failure(code, "topic " + options.topic);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return source->client_->failure(code, "topic " + options.topic);
   return source;
 }
 
@@ -71,7 +74,7 @@ KafkaSource::KafkaSource(std::unique_ptr<KafkaClient> client, const KafkaSourceO
 // A change that nobody answers would keep the client from ending for ever. As a static member it
 // sends no word to the group.
 KafkaSource::~KafkaSource() {
-  if (change_) (void)answer(change_.get());
+  if (change_) (void)client_->assign(nullptr);
   change_.reset();
   events_.clear();
   rd_kafka_t* handle = client_->get();
@@ -81,17 +84,34 @@ KafkaSource::~KafkaSource() {
   }
   const auto deadline = std::chrono::steady_clock::now() + kLongestClose;
   while (!rd_kafka_consumer_closed(handle) && std::chrono::steady_clock::now() < deadline) {
-    const KafkaEvent event(rd_kafka_queue_poll(queue_.get(), 10));
-    if (event && rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_REBALANCE) {
-      (void)answer(event.get());
-    }
+    (void)give_up_at_change();
   }
 }
 
-// Lets the client know that what comes is taken, or that what goes is given up.
-rd_kafka_resp_err_t KafkaSource::answer(rd_kafka_event_t* event) const {
-  const bool is_coming = rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
-  return client_->assign(is_coming ? rd_kafka_event_topic_partition_list(event) : nullptr);
+// Whether the group told of a change of partitions; none is kept then.
+bool KafkaSource::give_up_at_change() {
+  const KafkaEvent event(rd_kafka_queue_poll(queue_.get(), 10));
+  if (!event || rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_REBALANCE) return false;
+  (void)client_->assign(nullptr);
+  return true;
+}
+
+// Gives up the place in the group with all that it was given: a static member that joins again with
+// the same id would be given the same again, for as long as its session lasts.
+void KafkaSource::leave() {
+  change_.reset();
+  // Taken, without any: only who has answered with a list is let go.
+  const KafkaList none(rd_kafka_topic_partition_list_new(0));
+  (void)client_->assign(none.get());
+  (void)rd_kafka_unsubscribe(client_->get());
+  const auto deadline = std::chrono::steady_clock::now() + kLongestLeave;
+  while (!give_up_at_change() && std::chrono::steady_clock::now() < deadline) {
+  }
+}
+
+// What messages about it begin with.
+std::string KafkaSource::membership() const {
+  return fmt::format("group {}, member {}", options_.group, options_.member);
 }
 
 KafkaGroup KafkaSource::group() const {
@@ -153,13 +173,10 @@ Result<void> KafkaSource::take(KafkaEvent event) {
       end_partition(event.get());
       return {};
     }
-    std::array<char, 256> reason{};
-    if (code == RD_KAFKA_RESP_ERR__FATAL) {
-      const auto cause = rd_kafka_fatal_error(client_->get(), reason.data(), reason.size());
-      return kafka_failure(cause, "group " + options_.group);
-    }
     if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) return offset_gone(event.get());
-    auto failure = kafka_failure(code, "topic " + options_.topic);
+    const bool is_of_member =
+        code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+    auto failure = client_->failure(code, is_of_member ? membership() : "topic " + options_.topic);
     // The client goes on by itself from everything else.
     if (failure.value().kind == ErrorKind::retry_later) return {};
     return failure;
@@ -220,9 +237,14 @@ Result<Batch> KafkaSource::changed(rd_kafka_event_t* event) {
   lost_.clear();
   gained_.clear();
   const auto code = rd_kafka_event_error(event);
-  const auto partitions = partitions_of(rd_kafka_event_topic_partition_list(event));
+  const auto* list = rd_kafka_event_topic_partition_list(event);
+  const auto partitions = partitions_of(list);
   Batch batch;
   if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+    if (auto own = check_own(*list); !own) {
+      if (own.error().kind == ErrorKind::lost_ownership) leave();
+      return pass(own);
+    }
     gained_ = partitions;
     has_joined_ = true;
   } else if (code == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
@@ -230,7 +252,7 @@ Result<Batch> KafkaSource::changed(rd_kafka_event_t* event) {
     batch.were_taken = rd_kafka_assignment_lost(client_->get()) != 0;
   } else {
     change_.reset();
-    return kafka_failure(code, "group " + options_.group);
+    return client_->failure(code, membership());
   }
   change_was_told_ = true;
   batch.lost = lost_;
@@ -238,9 +260,34 @@ Result<Batch> KafkaSource::changed(rd_kafka_event_t* event) {
   return batch;
 }
 
+// That all are partitions of the topic, each once. The group's leader hands out what it likes, and
+// the brokers remember what a member was given when it asked for another topic.
+Result<void> KafkaSource::check_own(const rd_kafka_topic_partition_list_t& list) const {
+  if (list.cnt == 0) return {};
+  const auto count = client_->partition_count(options_.topic, kPatience);
+  if (!count) return Failure(count.error());
+  std::vector<bool> is_given(static_cast<std::size_t>(*count));
+  for (const auto& one : std::span(list.elems, static_cast<std::size_t>(list.cnt))) {
+    const auto place = static_cast<std::size_t>(one.partition);
+    const bool is_own =
+        one.topic == options_.topic && one.partition >= 0 && place < is_given.size();
+    if (!is_own || is_given[place]) {
+      return fail(ErrorKind::lost_ownership,
+                  "group {} gives partition {} of topic {}{}, but topic {} is read, which has {} "
+                  "partitions: left the group, to join it anew. If it lasts, another program is in "
+                  "the group, or a process with other settings: give each a group of its own",
+                  options_.group, one.partition, one.topic, is_own ? " twice" : "", options_.topic,
+                  *count);
+    }
+    is_given[place] = true;
+  }
+  return {};
+}
+
 Result<void> KafkaSource::finish_change() {
   const KafkaEvent event = std::move(change_);
   change_was_told_ = false;
+  const bool is_coming = rd_kafka_event_error(event.get()) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
   rd_kafka_topic_partition_list_t* list = rd_kafka_event_topic_partition_list(event.get());
   for (const PartitionId partition : lost_) inputs_.erase(partition);
   for (const PartitionId partition : gained_) {
@@ -249,8 +296,9 @@ Result<void> KafkaSource::finish_change() {
     rd_kafka_topic_partition_list_find(list, options_.topic.c_str(), partition)->offset =
         input->second.next;
   }
-  if (const auto code = answer(event.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return kafka_failure(code, "group " + options_.group);
+  const auto code = client_->assign(is_coming ? list : nullptr);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return client_->failure(code, membership());
   }
   return {};
 }

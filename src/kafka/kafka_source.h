@@ -36,8 +36,9 @@ class KafkaSource final : public Source {
   // Leaves without a word: a static member that comes back soon finds its partitions.
   ~KafkaSource() override;
 
-  // Errors: lost_ownership (this member is not one any more, or the record to be read next is not
-  // there: open another source), not_found (the topic is away), retry_later, fatal.
+  // Errors: lost_ownership (this member is not one any more, was given what it does not read, or
+  // the record to be read next is not there: open another source), not_found (the topic is away),
+  // retry_later, fatal.
   Result<Batch> poll() override;
   Result<void> seek(PartitionId partition, std::span<const Position> committed) override;
 
@@ -74,7 +75,10 @@ class KafkaSource final : public Source {
   KafkaSource(std::unique_ptr<KafkaClient> client, const KafkaSourceOptions& options);
 
   Result<void> finish_change();
-  rd_kafka_resp_err_t answer(rd_kafka_event_t* event) const;
+  Result<void> check_own(const rd_kafka_topic_partition_list_t& list) const;
+  std::string membership() const;
+  bool give_up_at_change();
+  void leave();
   Result<Batch> changed(rd_kafka_event_t* event);
   Result<void> take(KafkaEvent event);
   Result<void> offset_gone(rd_kafka_event_t* event) const;

@@ -97,13 +97,9 @@ Result<void> KafkaTransactions::produce(const KafkaOutput& output) {
       }
     }
     if (output.headers) rd_kafka_headers_destroy(output.headers);
-    if (code == RD_KAFKA_RESP_ERR__FATAL) {
-      // The cause, which may be that others have this client's place.
-      std::array<char, 256> reason{};
-      const auto cause = rd_kafka_fatal_error(handle, reason.data(), reason.size());
-      return kafka_failure(cause, "transaction of " + options_.member);
-    }
-    return kafka_failure(code, rd_kafka_topic_name(topic));
+    return producer().client->failure(
+        code,
+        fmt::format("transaction of {}, topic {}", options_.member, rd_kafka_topic_name(topic)));
   }
 }
 

@@ -109,6 +109,18 @@ def test_all_problems_are_listed(dwell):
     assert list(dwell.folder.glob("*.db*")) == []
 
 
+@pytest.mark.parametrize("clean, store", [
+    ("a", "a"), ("a", "a-key"), ("a-devices", "a"),
+    ("a", "a-redrive-malformed")])
+def test_groups_that_meet_are_refused(dwell, clean, store):
+    groups = ("--clean-group", clean, "--store-group", store)
+    dwell.write("d.toml", f'clean.group = "{clean}"\nstore.group = "{store}"')
+    said = dwell.run("check", "d.toml", status=2).err
+    assert f"clean.group {clean} and store.group {store} lead to one group" in said
+    assert dwell.run("run", "--roles", "clean,store", *groups, status=2).err.count(
+        "lead to one group") == 1
+
+
 def test_unknown_environment_variables_are_errors(dwell):
     """A mistyped variable must not be ignored in silence; others' variables are none of ours."""
     for command in (("config",), ("who",), ("timeline", "a"), ("rejects",)):

@@ -160,6 +160,24 @@ TEST_F(KafkaErrors, AnAbortedCommitIsTriedAgainWithTheSameUnit) {
   EXPECT_TRUE(committed) << committed.error().message;
 }
 
+// As behind a stall of the brokers that outlasts its session, without another process anywhere.
+TEST_F(KafkaErrors, AMemberWhoseIdOthersHaveJoinsAnew) {
+  fail_next(kJoinGroup, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID);
+  const auto source = KafkaSource::open(world_.options(), world_.source_options());
+  ASSERT_TRUE(source);
+  auto batch = (*source)->poll();
+  for (int i = 0; batch && i < 100; ++i) batch = (*source)->poll();
+  ASSERT_FALSE(batch);
+  EXPECT_EQ(batch.error().kind, ErrorKind::lost_ownership) << batch.error().message;
+  EXPECT_THAT(batch.error().message, HasSubstr("member mock-member"));
+  EXPECT_THAT(batch.error().message, HasSubstr("another process has this instance.id"));
+  // Whatever is asked of the client from now on.
+  const PartitionId partition = 0;
+  const auto committed = (*source)->committed({&partition, 1}, std::chrono::seconds(1));
+  EXPECT_TRUE(committed || committed.error().kind != ErrorKind::fatal);
+  EXPECT_NE(folded(), nullptr);
+}
+
 TEST_F(KafkaErrors, ATransactionTimeThatTheBrokersRefuseIsASettingToMend) {
   fail_next(kInitProducerId, RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT);
   KafkaProcess process(world_, small_rule(Order::arrival), CheckpointLimits());
