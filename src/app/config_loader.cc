@@ -201,9 +201,11 @@ LoadedConfig apply(std::span<const Setting> all, std::span<const Assignment> ass
     } else if (setting->set(value_of(*setting, assignment), loaded.config)) {
       loaded.places[assignment.key] = assignment.place;
     } else {
-      problems.push_back(fmt::format("{}: {} = {}: expected {}", assignment.place, assignment.key,
+      const std::string_view refused =
+          setting->is_family ? "librdkafka has no such setting, or refuses this value; " : "";
+      problems.push_back(fmt::format("{}: {} = {}: {}expected {}", assignment.place, assignment.key,
                                      toml_string(shown_refused(*setting, assignment.value)),
-                                     setting->expected));
+                                     refused, setting->expected));
     }
   }
   for (std::string& found : contradictions(loaded.config)) problems.push_back(std::move(found));

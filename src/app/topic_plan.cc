@@ -42,6 +42,17 @@ std::vector<WantedSetting> keyed_settings(std::uint64_t input_limit) {
                 "any record of the input has to fit")};
 }
 
+// A record that the input took with a time far ahead or behind has to be taken with it again.
+std::vector<WantedSetting> times_of(const std::optional<FoundTopic>& input) {
+  std::vector<WantedSetting> wanted;
+  for (const char* name : {"message.timestamp.after.max.ms", "message.timestamp.before.max.ms"}) {
+    if (!input || !input->settings.contains(name)) continue;
+    wanted.push_back({name, input->settings.at(name), Test::at_least, Weight::needed,
+                      "any record of the input has to fit, with its time"});
+  }
+  return wanted;
+}
+
 std::vector<WantedSetting> cleaned_settings() {
   return {policy("delete", "compaction removes all but a device's last event"),
           limit(kBrokerLimit, Weight::needed, "the cleaner writes batches of this size")};
@@ -111,13 +122,15 @@ Result<TopicPlan> TopicPlan::make(const Config& config, const TopicAdmin& admin,
   if (*input && (*input)->settings.contains(kLimit)) {
     input_limit = std::strtoull((*input)->settings.at(kLimit).c_str(), nullptr, 10);
   }
+  auto of_keyed = keyed_settings(input_limit);
+  for (WantedSetting& one : times_of(*input)) of_keyed.push_back(std::move(one));
   plan.topics.push_back(
       {{"input", names.input, plan.partitions, std::move(of_input)}, std::move(*input)});
   if (plan.has_hop) {
     const auto cleaned = admin.layout(names.cleaned);
     if (!cleaned) return Failure(cleaned.error());
     if (*cleaned) plan.partitions = (*cleaned)->partitions;
-    auto added = add("keyed", names.keyed, plan.partitions, keyed_settings(input_limit));
+    auto added = add("keyed", names.keyed, plan.partitions, std::move(of_keyed));
     if (!added) return pass(added);
     Topic& keyed = plan.topics.back();
     // The hop may read more or fewer partitions than it writes.

@@ -175,7 +175,8 @@ asio::awaitable<std::optional<Reply>> Api::wait_for(const std::vector<InputPlace
   const auto waited = co_await parts_.visibility->wait_for(places);
   if (!waited) {  // a partition that is not there is the client's
     const bool is_clients = waited.error().kind == ErrorKind::invalid;
-    co_return is_clients ? problem(waited.error()) : store_problem(waited.error());
+    if (!is_clients) co_return store_problem(waited.error());
+    co_return problem(Status::bad_request, "invalid-parameter", waited.error().message, "after");
   }
   co_return std::nullopt;
 }

@@ -121,6 +121,13 @@ def test_groups_that_meet_are_refused(dwell, clean, store):
         "lead to one group") == 1
 
 
+@pytest.mark.parametrize("name, value", [("transaction.timeout.ms", "1"), ("no.such", "1")])
+def test_what_librdkafka_refuses_is_said_so(dwell, name, value):
+    said = dwell.run("config", f"--kafka-extra={name}={value}", status=2).err
+    assert f"kafka.extra.{name} = " in said
+    assert "librdkafka has no such setting, or refuses this value" in said
+
+
 def test_unknown_environment_variables_are_errors(dwell):
     """A mistyped variable must not be ignored in silence; others' variables are none of ours."""
     for command in (("config",), ("who",), ("timeline", "a"), ("rejects",)):

@@ -416,3 +416,18 @@ def test_no_topic_to_play_to(topics):
     done = subprocess.run([python, ROOT / "scripts" / "produce-examples", topics.broker.address,
                            topics.input, *EXAMPLES], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "`dwell topics create` makes it" in done.stderr
+
+
+def test_the_keyed_topic_takes_the_times_of_the_input(broker, admin, tmp_path):
+    from kafka.admin import NewTopic
+    from kafka_clean import Meddler
+    from kafka_topics import Topics
+    topics = Topics(broker, f"times-{uuid.uuid4().hex[:8]}", 2)
+    widest, setting = str((1 << 63) - 1), "message.timestamp.after.max.ms"
+    admin.create_topics([NewTopic(topics.input, 2, 1, topic_configs={setting: widest})])
+    dwell = Dwell(tmp_path)
+    dwell.run("topics", "create", *topics.names())
+    assert Meddler(topics).settings(topics.keyed)[setting] == widest
+    Meddler(topics).set(topics.keyed, message_timestamp_after_max_ms=1_000)
+    said = dwell.run("topics", "check", *topics.names(), status=1)
+    assert setting in said.out + said.err

@@ -124,6 +124,8 @@ def test_places_that_are_none(topics, database, tmp_path):
             assert reply.status == 400 and reply.json["parameter"] == "after", (text, reply)
         reply = service.get("/timeline/a?after=7:0")
         assert reply.status == 400 and "no partition 7" in reply.json["detail"], reply
+        assert reply.json["type"] == "urn:dwell:invalid-parameter", reply
+        assert reply.json["parameter"] == "after", reply
 
 
 def test_a_place_that_nobody_cleans_is_not_waited_for_for_ever(topics, database, tmp_path):
