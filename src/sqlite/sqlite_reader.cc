@@ -19,6 +19,20 @@ Row row_of(const Statement& statement) {
           static_cast<std::uint64_t>(statement.integer(3))};
 }
 
+bool is_known(EventType type) {
+  return type == EventType::enter || type == EventType::exit;
+}
+
+// Ends the statement at a row that no release has written.
+Failure unknown_row(Statement& statement) {
+  const auto type = statement.integer(2);
+  statement.reset();
+  return fail(ErrorKind::fatal,
+              "a row of the database has the type {}: another program changed it; go back to a "
+              "backup",
+              type);
+}
+
 // Puts rows read in key order (timestamp, type), up or down, into row order: only those of one
 // millisecond, two at most, can stand wrong.
 template <typename Before>
@@ -125,6 +139,7 @@ Result<std::vector<Row>> SqliteReader::timeline(const TimelineQuery& query) {
     if (!more) return pass(more);
     if (!*more) break;
     const Row row = row_of(statement);
+    if (!is_known(row.type)) return unknown_row(statement);
     // The far end is looked for here: SQLite compares whole keys for it, at every row.
     if (row.timestamp > end || row.timestamp < start) break;
     // A page ends only where a millisecond does, or its rows could be put in order too late.
@@ -157,6 +172,7 @@ Result<std::optional<Row>> SqliteReader::last_run(std::int64_t device, Timestamp
     if (!more) return pass(more);
     if (!*more) break;
     const Row row = row_of(rows_back_from_);
+    if (!is_known(row.type)) return unknown_row(rows_back_from_);
     if (!millisecond.empty() && millisecond.back().timestamp != row.timestamp) settle();
     millisecond.push_back(row);
     order_last_millisecond(millisecond, comes_after);
