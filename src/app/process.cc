@@ -4,15 +4,14 @@
 #include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <exception>
 #include <filesystem>
 #include <mutex>
-#include <new>
 #include <spdlog/spdlog.h>
 #include <thread>
 #include <unistd.h>
 #include <zlib.h>
 
+#include "app/caught.h"
 #include "app/graceful_stop.h"
 #include "http/process_routes.h"
 
@@ -53,15 +52,6 @@ Result<std::string> instance_id(const Config& config) {
   return fmt::format("{}-{:08x}", legal(host.data()), hash);
 }
 
-// What is thrown for want of memory or threads ends the process as any error does, and in order.
-Result<void> run_task(const RoleTask& task, const std::stop_token& stop) try {
-  return task(stop);
-} catch (const std::bad_alloc&) {
-  return fail(ErrorKind::fatal, "out of memory; what was committed is safe");
-} catch (const std::exception& error) {
-  return fail(ErrorKind::fatal, "{}; what was committed is safe", error.what());
-}
-
 }  // namespace
 
 Result<std::string> Process::take_instance(const std::string& group) {
@@ -86,7 +76,7 @@ Result<void> Process::run_tasks(Server& server) {
   std::vector<std::jthread> threads;
   for (const RoleTask& task : tasks_) {
     threads.emplace_back([&](const std::stop_token& stop) {
-      const auto done = run_task(task, stop);
+      const auto done = caught([&] { return task(stop); });
       const std::lock_guard lock(mutex);
       if (done || !outcome) return;
       outcome = done;

@@ -3,12 +3,11 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <exception>
-#include <new>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 #include <thread>
 
+#include "app/caught.h"
 #include "app/commands.h"
 #include "app/graceful_stop.h"
 #include "app/log.h"
@@ -121,15 +120,11 @@ class StartPatience {
 
 // Until `stop` is asked for or nothing can be folded any more.
 Result<void> fold_events(Pipeline& pipeline, Source& source, ServiceObserver& observer,
-                         const std::stop_token& stop) try {
+                         const std::stop_token& stop) {
   if (auto restored = pipeline.restore(stop); !restored) return restored;
   observer.become_well();
   spdlog::info("ready: {} devices", pipeline.partitions()[0].fold.device_count());
   return pipeline.run(source, stop);
-} catch (const std::bad_alloc&) {
-  return fail(ErrorKind::fatal, "out of memory; what was committed is safe");
-} catch (const std::exception& error) {
-  return fail(ErrorKind::fatal, "{}; what was committed is safe", error.what());
 }
 
 }  // namespace
@@ -190,7 +185,7 @@ Result<void> run(const LoadedConfig& loaded, const RunArguments& arguments) {
   Result<void> outcome;
   std::atomic<bool> has_failed = false;
   std::jthread worker([&](std::stop_token stop) {
-    outcome = fold_events(pipeline, source, observer, stop);
+    outcome = caught([&] { return fold_events(pipeline, source, observer, stop); });
     if (stop.stop_requested()) return;
     has_failed = true;
     if (outcome) {

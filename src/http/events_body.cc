@@ -321,10 +321,4 @@ Result<EventsBody> EventsReader::finish() {
   return parser_->finish();
 }
 
-Result<EventsBody> parse_events_body(std::string_view body, std::size_t longest_record) {
-  EventsReader reader(longest_record);
-  reader.add(body);
-  return reader.finish();
-}
-
 }  // namespace dwell

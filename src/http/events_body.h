@@ -51,7 +51,4 @@ class EventsReader final : public BodySink {
   std::unique_ptr<Parser> parser_;
 };
 
-// A body that is there as a whole.
-Result<EventsBody> parse_events_body(std::string_view body, std::size_t longest_record = 1 << 20);
-
 }  // namespace dwell

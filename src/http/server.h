@@ -24,11 +24,10 @@ namespace dwell {
 //
 // The handler of a client that has left is cancelled, where it takes longer than a second.
 //
-// Runs on one io_context run by one thread; all methods but construction and listen() are called
-// by its handlers, also those at the end: a cancellation from elsewhere would be carried out later,
-// when its connection may be gone. A slow
-// or silent client costs a connection slot for a bounded time and holds up nobody else. The times
-// of ServerLimits are kept to within a second.
+// Runs on one io_context run by one thread. stop() and abort() are called in handlers of that
+// context: elsewhere, a cancellation would be carried out later, when its connection may be gone.
+// A slow or silent client costs a connection slot for a bounded time and holds up nobody else. The
+// times of ServerLimits are kept to within a second.
 class Server {
  public:
   using OnReply =

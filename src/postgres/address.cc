@@ -2,15 +2,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <libpq-fe.h>
-#include <memory>
 
 namespace dwell {
 namespace {
-
-struct Free {
-  void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
-};
 
 // One in all, in front of the host.
 bool has_stray_at(std::string_view uri) {
@@ -33,7 +27,7 @@ bool is_understood(const std::string& address) {
     return address.find_first_of("@:/") == address.npos;
   }
   char* reason = nullptr;  // holds what it complains of
-  const std::unique_ptr<PQconninfoOption, Free> options(PQconninfoParse(address.c_str(), &reason));
+  const PgConninfo options(PQconninfoParse(address.c_str(), &reason));
   PQfreemem(reason);
   if (!options) return false;
   for (const PQconninfoOption* option = options.get(); option->keyword; ++option) {

@@ -27,15 +27,12 @@ std::string one_line(const char* text) {
 // What PQerrorMessage says of a connection that did not open, or broke, may hold what it was made
 // with.
 std::vector<std::string> secrets_of(PGconn* connection) {
-  struct Free {
-    void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
-  };
   std::vector<std::string> secrets;
   const auto add = [&](const char* secret) {
     if (secret) secrets.emplace_back(secret);
   };
   add(PQpass(connection));  // also of PGPASSWORD, or of a password file
-  const std::unique_ptr<PQconninfoOption, Free> options(PQconninfo(connection));
+  const PgConninfo options(PQconninfo(connection));
   for (const PQconninfoOption* option = options.get(); option && option->keyword; ++option) {
     const std::string_view name = option->keyword;
     if (name == "password" || name == "sslpassword") add(option->val);

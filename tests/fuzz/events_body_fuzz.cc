@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "core/decoder.h"
-#include "http/events_body.h"
+#include "tests/http/whole_body.h"
 
 namespace dwell {
 namespace {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "core/decoder.h"
+#include "tests/http/whole_body.h"
 
 namespace dwell {
 namespace {
