@@ -14,6 +14,7 @@ import pytest
 
 from dwell_cli import Dwell
 from dwell_service import post_event, wait_until
+from kafka_broker import free_ports
 
 BASE = 1_751_932_800_000
 CONNECTIONS = ("none", "idle", "kept alive", "half a head", "half a body", "streaming")
@@ -33,12 +34,6 @@ def connect(service, kind):
         wire.send("GET /timeline/cam HTTP/1.1\r\nHost: x\r\n\r\n")
         assert wire.socket.recv(100).startswith(b"HTTP/1.1 200")
     return wire
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def status_of(port, method, path, body=None):
@@ -105,7 +100,7 @@ def fill(pipe):
 @pytest.mark.parametrize("is_full_from_the_start", [False, True])
 def test_a_log_that_nobody_empties_holds_up_nothing(tmp_path, is_full_from_the_start):
     """As after Ctrl-S on a terminal, or behind a log shipper that hangs."""
-    port = free_port()
+    port, = free_ports(1)
     read, write = os.pipe()
     if is_full_from_the_start:
         fill(write)

@@ -57,15 +57,22 @@ def set_lock_timeout(database):
     database.query(f"ALTER DATABASE {name} SET lock_timeout = '700ms'")
 
 
+@contextlib.contextmanager
+def a_row_that_cannot_be_stored(topics, database, service):
+    """The second one, for the time of the block: the table is locked, and the service says so."""
+    produce(topics, 1)
+    wait_until(lambda: database.query(STORED) == [(1,)])
+    with lock(database, "SHARE ROW EXCLUSIVE"):
+        produce(topics, 2)
+        wait_until(lambda: is_unready(service))
+        yield
+
+
 def test_a_store_is_ready_again_when_it_has_stored(topics, database, tmp_path):
     """And not when it has joined anew, with the same rows to store."""
     set_lock_timeout(database)
     with system(tmp_path, topics, database.url, *STORE) as service:
-        produce(topics, 1)
-        wait_until(lambda: database.query(STORED) == [(1,)])
-        with lock(database, "SHARE ROW EXCLUSIVE"):
-            produce(topics, 2)
-            wait_until(lambda: is_unready(service))
+        with a_row_that_cannot_be_stored(topics, database, service):
             reached = failures(service) + 3
             while failures(service) < reached:
                 assert is_unready(service)
@@ -79,11 +86,7 @@ def test_a_store_with_nothing_left_to_store_is_ready(topics, database, tmp_path)
     """As where another one has stored meanwhile what this one could not."""
     set_lock_timeout(database)
     with system(tmp_path, topics, database.url, *STORE) as service:
-        produce(topics, 1)
-        wait_until(lambda: database.query(STORED) == [(1,)])
-        with lock(database, "SHARE ROW EXCLUSIVE"):
-            produce(topics, 2)
-            wait_until(lambda: is_unready(service))
+        with a_row_that_cannot_be_stored(topics, database, service):
             database.query("UPDATE dwell_position SET next = 2")
             service.wait_ready()
         service.stop()

@@ -6,20 +6,14 @@
 #include <gmock/gmock.h>
 #include <map>
 
+#include "tests/fakes/stopped_clock.h"
+
 namespace dwell {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-// Time stands still: a tail never waits.
-class NoClock final : public Clock {
- public:
-  Timestamp wall() override { return from_ms(1'000); }
-  std::chrono::nanoseconds monotonic() override { return {}; }
-  void sleep(Milliseconds) override { FAIL() << "a source does not sleep"; }
-};
 
 // A folder with a log in it, somebody who writes it, and a reader that can be restarted.
 class FileTailTest : public testing::Test {
@@ -80,7 +74,7 @@ class FileTailTest : public testing::Test {
 
   static constexpr FileLimits kLimits{
       .record_bytes = 1024, .batch_records = 100, .batch_bytes = 2048};
-  NoClock clock_;
+  StoppedClock clock_;
   std::filesystem::path folder_;
   std::string followed_;  // empty: path()
   std::string spelling_;  // of what is followed; empty: its name

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "file/file_tail.h"
+#include "tests/fakes/stopped_clock.h"
 
 namespace dwell {
 namespace {
@@ -19,13 +20,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-class StoppedClock final : public Clock {
- public:
-  Timestamp wall() override { return from_ms(1'000); }
-  std::chrono::nanoseconds monotonic() override { return {}; }
-  void sleep(Milliseconds) override { FAIL() << "a source does not sleep"; }
-};
 
 class UnfitInputTest : public testing::Test {
  protected:
