@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <string>
 
-#include "http/server.h"
+#include "http/wire/server.h"
 
 namespace {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "kafka/client.h"
+#include "kafka/client/client.h"
 
 // What the bench programs that talk to Kafka share. They end with a message when anything fails.
 namespace bench {

@@ -2,7 +2,7 @@
 #include <csignal>
 #include <fcntl.h>
 
-#include "app/command_line.h"
+#include "app/commands/command_line.h"
 
 namespace {
 

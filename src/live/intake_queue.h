@@ -7,16 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "live/intake_limits.h"
 #include "ports/clock.h"
 #include "ports/intake.h"
 #include "ports/source.h"
 
 namespace dwell {
-
-struct IntakeLimits {
-  std::size_t queued_bytes = 64 << 20;  // waiting or in commit; more is refused
-  std::size_t batch_records = 10'000;   // committed together, at least one submission
-};
 
 // The way of a client's records into the pipeline: submitted on any thread, polled as a Source by
 // the pipeline's, answered when their unit is committed. What waits while a commit runs goes into

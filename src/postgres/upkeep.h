@@ -4,14 +4,9 @@
 
 #include "base/timestamp.h"
 #include "postgres/connection.h"
+#include "postgres/upkeep_options.h"
 
 namespace dwell {
-
-// What is done now and then to rows for their age.
-struct UpkeepOptions {
-  std::optional<Milliseconds> retention = {};       // older ones are dropped
-  std::optional<Milliseconds> compress_after = {};  // chunks of older ones are compressed
-};
 
 struct UpkeepReport {
   std::int64_t dropped_rows = 0;

@@ -1,4 +1,4 @@
-#include "app/graceful_stop.h"
+#include "app/process/graceful_stop.h"
 
 #include <gtest/gtest.h>
 #include <thread>

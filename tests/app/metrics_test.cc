@@ -1,4 +1,4 @@
-#include "app/metrics.h"
+#include "app/process/metrics.h"
 
 #include <gmock/gmock.h>
 

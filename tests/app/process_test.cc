@@ -1,4 +1,4 @@
-#include "app/process.h"
+#include "app/process/process.h"
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -11,7 +11,7 @@
 #include <spdlog/spdlog.h>
 #include <sstream>
 
-#include "app/graceful_stop.h"
+#include "app/process/graceful_stop.h"
 
 namespace dwell {
 namespace {

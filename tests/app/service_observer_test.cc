@@ -1,4 +1,4 @@
-#include "app/service_observer.h"
+#include "app/process/service_observer.h"
 
 #include <gmock/gmock.h>
 

@@ -4,10 +4,10 @@
 #include <string>
 
 #include "base/check.h"
-#include "http/cursor.h"
-#include "http/parameters.h"
-#include "http/target.h"
-#include "http/timeline_body.h"
+#include "http/api/cursor.h"
+#include "http/api/timeline_body.h"
+#include "http/wire/parameters.h"
+#include "http/wire/target.h"
 
 namespace dwell {
 namespace {

@@ -1,10 +1,10 @@
-#include "http/api.h"
+#include "http/api/api.h"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <gmock/gmock.h>
 
-#include "http/cursor.h"
+#include "http/api/cursor.h"
 #include "tests/http/api_under_test.h"
 
 namespace dwell {

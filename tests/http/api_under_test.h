@@ -7,8 +7,8 @@
 #include <gmock/gmock.h>
 #include <thread>
 
-#include "http/api.h"
-#include "http/direct_reader.h"
+#include "http/api/api.h"
+#include "http/api/direct_reader.h"
 #include "tests/fakes/awaited.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/memory_committer.h"

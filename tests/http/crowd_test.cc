@@ -7,9 +7,9 @@
 #include <sys/socket.h>
 #include <thread>
 
-#include "http/api.h"
-#include "http/direct_reader.h"
-#include "http/server.h"
+#include "http/api/api.h"
+#include "http/api/direct_reader.h"
+#include "http/wire/server.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/memory_reader.h"
 

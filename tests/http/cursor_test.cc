@@ -1,4 +1,4 @@
-#include "http/cursor.h"
+#include "http/api/cursor.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "http/events_body.h"
+#include "http/api/events_body.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

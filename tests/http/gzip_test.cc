@@ -1,4 +1,4 @@
-#include "http/gzip.h"
+#include "http/wire/gzip.h"
 
 #include <gtest/gtest.h>
 #include <vector>

@@ -11,8 +11,8 @@
 #include <thread>
 #include <utility>
 
-#include "http/events_body.h"
-#include "http/server.h"
+#include "http/api/events_body.h"
+#include "http/wire/server.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "http/parameters.h"
+#include "http/wire/parameters.h"
 
 #include <boost/json/parse.hpp>
 #include <gtest/gtest.h>

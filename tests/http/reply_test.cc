@@ -1,4 +1,4 @@
-#include "http/reply.h"
+#include "http/wire/reply.h"
 
 #include <boost/json/parse.hpp>
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-#include "http/server.h"
+#include "http/wire/server.h"
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
@@ -7,8 +7,8 @@
 #include <gmock/gmock.h>
 #include <thread>
 
-#include "http/api.h"
-#include "http/direct_reader.h"
+#include "http/api/api.h"
+#include "http/api/direct_reader.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/memory_reader.h"
 

@@ -1,4 +1,4 @@
-#include "http/timeline_body.h"
+#include "http/api/timeline_body.h"
 
 #include <gtest/gtest.h>
 

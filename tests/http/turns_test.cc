@@ -1,4 +1,4 @@
-#include "http/turns.h"
+#include "http/wire/turns.h"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "http/events_body.h"
+#include "http/api/events_body.h"
 
 namespace dwell {
 

@@ -1,4 +1,4 @@
-#include "kafka/checkpoints.h"
+#include "kafka/flow/checkpoints.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 #include <future>
 #include <gmock/gmock.h>
 
-#include "kafka/kafka_intake.h"
+#include "kafka/flow/kafka_intake.h"
 // Behind rdkafka.h, as it wants it.
 #include <librdkafka/rdkafka_mock.h>
 

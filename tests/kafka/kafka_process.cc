@@ -28,9 +28,9 @@ KafkaSourceOptions KafkaWorld::source_options() const {
 
 KafkaCommitterOptions KafkaWorld::committer_options(const CheckpointLimits& limits) const {
   KafkaCommitterOptions options;
-  options.cleaned_topic = cleaned();
-  options.state_topic = state();
-  options.rejected_topic = rejected();
+  options.topics.cleaned = cleaned();
+  options.topics.state = state();
+  options.topics.rejected = rejected();
   options.member = name + "-member";
   options.record_bytes = kLongestRecord;
   options.checkpoints = limits;

@@ -3,8 +3,8 @@
 #include <optional>
 #include <string>
 
-#include "kafka/kafka_committer.h"
-#include "kafka/kafka_source.h"
+#include "kafka/client/kafka_source.h"
+#include "kafka/flow/kafka_committer.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/scripted_source.h"
 #include "tests/fakes/store_lines.h"

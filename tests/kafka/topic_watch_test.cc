@@ -1,4 +1,4 @@
-#include "kafka/topic_watch.h"
+#include "kafka/topics/topic_watch.h"
 
 #include <gtest/gtest.h>
 

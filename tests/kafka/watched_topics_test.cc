@@ -6,8 +6,8 @@
 #include <random>
 #include <thread>
 
-#include "kafka/topic_admin.h"
-#include "kafka/topic_watch.h"
+#include "kafka/topics/topic_admin.h"
+#include "kafka/topics/topic_watch.h"
 #include "tests/kafka/kafka_process.h"
 
 namespace dwell {

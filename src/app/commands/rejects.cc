@@ -1,0 +1,90 @@
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "app/commands/commands.h"
+#include "app/settings/units.h"
+#include "app/terminal/output.h"
+#include "app/terminal/terminal.h"
+#include "core/decoder.h"
+#include "sqlite/sqlite_reader.h"
+
+namespace dwell {
+namespace {
+
+constexpr std::size_t kPage = 1'000;
+
+std::string json_line(const RejectedRecord& record) {
+  boost::json::object object{{"id", record.id},
+                             {"reason", record.reason},
+                             {"source", record.source},
+                             {"offset", record.offset},
+                             {"received", format_rfc3339(record.received)},
+                             {"bytes", base64(record.bytes)}};
+  if (record.truncated_from) object["truncatedFrom"] = record.truncated_from;
+  return boost::json::serialize(object) + '\n';
+}
+
+// The last part of a path; the whole one is in the JSON form.
+std::string_view file_name(std::string_view source) {
+  return source.substr(source.find_last_of('/') + 1);
+}
+
+void add_row(TextTable& table, const RejectedRecord& record, std::size_t columns) {
+  table.add({fmt::format("{}", record.id), record.reason,
+             fmt::format("{}:{}", printable(file_name(record.source)), record.offset),
+             format_count(record.truncated_from ? record.truncated_from : record.bytes.size()),
+             printable(record.bytes, columns)});
+}
+
+Result<void> print_raw(TimelineReader& reader, std::int64_t id) {
+  RejectedQuery query;
+  query.id = id;
+  query.limit = 1;
+  auto found = reader.rejected(query);
+  if (!found) return pass(found);
+  if (found->empty()) {
+    return fail(ErrorKind::not_found, "no rejected record {}; `dwell rejects` lists them", id);
+  }
+  return print(found->front().bytes);
+}
+
+}  // namespace
+
+Result<void> rejects(const Config& config, const RejectsArguments& arguments) {
+  auto reader = SqliteReader::open(config.db_path);
+  if (!reader) return pass(reader);
+  if (arguments.id) return print_raw(**reader, *arguments.id);
+
+  const Terminal terminal = Terminal::of(stdout);
+  TextTable table({{"id", true}, {"reason"}, {"position"}, {"bytes", true}, {"record"}});
+  const std::size_t columns = std::max<std::size_t>(24, terminal.width / 2);
+  RejectedQuery query;
+  query.reason = arguments.reason;
+  std::size_t shown = 0;
+  while (shown < arguments.limit) {
+    query.limit = std::min(kPage, arguments.limit - shown);
+    auto page = (*reader)->rejected(query);
+    if (!page) return pass(page);
+    for (const RejectedRecord& record : *page) {
+      if (arguments.format == Format::json) {
+        if (auto printed = print(json_line(record)); !printed) return printed;
+      } else {
+        add_row(table, record, columns);
+      }
+    }
+    shown += page->size();
+    if (page->size() < query.limit) break;
+    query.after = page->back().id;
+  }
+  if (arguments.format == Format::json) return {};
+  auto totals = (*reader)->totals();
+  if (!totals) return pass(totals);
+  const auto held = totals->rejects_kept;
+  return print(
+      fmt::format("{}{} shown of {} held; {} removed by age or size; "
+                  "`--id ID` prints the raw bytes of one\n",
+                  shown ? table.render(terminal) : "", format_count(shown), format_count(held),
+                  format_count(totals->rejects_dropped)));
+}
+
+}  // namespace dwell

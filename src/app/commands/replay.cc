@@ -1,0 +1,149 @@
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <cstring>
+#include <filesystem>
+
+#include "app/commands/commands.h"
+#include "app/process/system_clock.h"
+#include "app/roles/pipeline_setup.h"
+#include "app/settings/units.h"
+#include "app/terminal/output.h"
+#include "app/terminal/progress.h"
+#include "app/terminal/terminal.h"
+#include "file/file_source.h"
+#include "sqlite/sqlite_reader.h"
+
+namespace dwell {
+namespace {
+
+std::string_view group_of(Outcome outcome) {
+  if (outcome == Outcome::accepted) return "accepted";
+  if (outcome == Outcome::ignored) return "ignored";
+  return is_suppressed(outcome) ? "suppressed" : "rejected";
+}
+
+std::uint64_t count_of(const Totals& totals, std::string_view ignored_type) {
+  for (const auto& ignored : totals.ignored_types) {
+    if (ignored.type == ignored_type) return ignored.count;
+  }
+  return 0;
+}
+
+std::string outcome_table(const Totals& run, const StoreTotals& store, const Terminal& terminal) {
+  TextTable table({{"outcome"}, {"reason"}, {"this run", true}, {"in all", true}});
+  const auto add = [&](std::string_view group, std::string_view reason, std::uint64_t in_run,
+                       std::uint64_t in_all) {
+    table.add(
+        {std::string(group), std::string(reason), format_count(in_run), format_count(in_all)});
+  };
+  for (std::size_t i = 0; i < kOutcomeCount; ++i) {
+    const auto outcome = static_cast<Outcome>(i);
+    if (outcome == Outcome::ignored) {
+      for (const auto& [type, count] : store.totals.ignored_types) {
+        add("ignored", printable(type), count_of(run, type), count);
+      }
+    } else if (outcome == Outcome::accepted || store.totals[outcome] > 0) {
+      const auto reason = outcome == Outcome::accepted ? "" : name(outcome);
+      add(group_of(outcome), reason, run[outcome], store.totals[outcome]);
+    }
+  }
+  add("records read", "", run.records(), store.totals.records());
+  return table.render(terminal);
+}
+
+// One line that accounts for every accepted event: why the file has the rows it has.
+std::string account(const StoreTotals& store, const std::string& path) {
+  std::string text =
+      fmt::format("{} rows of {} devices in {}: {} accepted", format_count(store.rows),
+                  format_count(store.devices), path, format_count(store.totals[Outcome::accepted]));
+  if (store.totals.promoted) text += fmt::format(" + {} promoted", store.totals.promoted);
+  if (store.totals.retracted) text += fmt::format(" - {} retracted", store.totals.retracted);
+  if (store.absorbed) text += fmt::format(" - {} stored already", store.absorbed);
+  if (store.faults) text += fmt::format(" + {} retracted without a row", store.faults);
+  return text + fmt::format(" (order = {})\n", name(store.order));
+}
+
+boost::json::object json_of(const Totals& totals) {
+  boost::json::object outcomes;
+  for (std::size_t i = 0; i < kOutcomeCount; ++i) outcomes[kOutcomeNames[i]] = totals.outcomes[i];
+  boost::json::object types;
+  for (const auto& [type, count] : totals.ignored_types) types[type] = count;
+  return {{"records", totals.records()},
+          {"outcomes", std::move(outcomes)},
+          {"ignoredTypes", std::move(types)},
+          {"promoted", totals.promoted},
+          {"retracted", totals.retracted}};
+}
+
+boost::json::object json_of(const StoreTotals& store) {
+  auto object = json_of(store.totals);
+  object["order"] = name(store.order);
+  object["devices"] = store.devices;
+  object["rows"] = store.rows;
+  object["absorbed"] = store.absorbed;
+  object["faults"] = store.faults;
+  object["rejectsKept"] = store.rejects_kept;
+  object["rejectsDropped"] = store.rejects_dropped;
+  return object;
+}
+
+// Before anything is made or read: a name mistyped should not leave half a job and a database
+// behind. Only looks: opening a FIFO would disturb whoever writes to it.
+Result<void> check_files(const std::vector<std::string>& files) {
+  for (const std::string& file : files) {
+    std::error_code error;
+    if (file == "-" || std::filesystem::exists(file, error)) continue;
+    return fail(ErrorKind::not_found, "{}: cannot be read: {}", file,
+                error ? error.message() : std::strerror(ENOENT));
+  }
+  return {};
+}
+
+Result<void> replay_file(const std::string& path, const Config& config, Clock& clock,
+                         Pipeline& pipeline, Progress& progress) {
+  auto source = FileSource::open(path, config.limits, clock);
+  if (!source) return pass(source);
+  if (auto sought = (*source)->seek(0, pipeline.partitions()[0].positions); !sought) return sought;
+  progress.begin_file(path, static_cast<std::uint64_t>((*source)->next()), (*source)->size());
+  auto run = pipeline.run(**source, {});
+  if (run) progress.end_file();
+  return run;
+}
+
+}  // namespace
+
+Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments) {
+  if (auto checked = check_files(arguments.files); !checked) return checked;
+  Config config;
+  auto committer = open_committer(loaded, config);
+  if (!committer) return pass(committer);
+  if (auto warning = warning_of_names(config.db_path); !warning.empty()) {
+    tell(fmt::format("dwell: {}\n", warning));
+  }
+  for (const std::string& file : arguments.files) {
+    if (auto checked = check_input(file, (*committer)->files()); !checked) return checked;
+  }
+  SystemClock clock;
+  Progress progress(Terminal::of(stderr), clock);
+  Pipeline pipeline(**committer, clock, progress, pipeline_options(config));
+  if (auto restored = pipeline.restore(); !restored) return restored;
+  const Totals before = pipeline.partitions()[0].fold.totals();
+
+  for (const std::string& file : arguments.files) {
+    if (auto done = replay_file(file, config, clock, pipeline, progress); !done) return done;
+  }
+
+  const Totals run = pipeline.partitions()[0].fold.totals() - before;
+  auto reader = SqliteReader::open(config.db_path);
+  if (!reader) return pass(reader);
+  auto store = (*reader)->totals();
+  if (!store) return pass(store);
+  if (arguments.format == Format::json) {
+    return print_document(
+        boost::json::object{{"run", json_of(run)}, {"database", json_of(*store)}});
+  }
+  return print(outcome_table(run, *store, Terminal::of(stdout)) + '\n' +
+               account(*store, printable(config.db_path)));
+}
+
+}  // namespace dwell

@@ -1,0 +1,322 @@
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <thread>
+
+#include "app/commands/commands.h"
+#include "app/process/log.h"
+#include "app/settings/kafka_options.h"
+#include "app/settings/units.h"
+#include "app/terminal/output.h"
+#include "kafka/topics/topic_plan.h"
+
+namespace dwell {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+// For brokers that elect a controller: only that one makes topics, and its death is noticed by the
+// others when its session with them ends.
+constexpr std::chrono::milliseconds kElection{30'000};
+constexpr Milliseconds kGrace = std::chrono::seconds(2);  // behind the end of a session
+constexpr std::chrono::milliseconds kLookAgain{200};
+
+constexpr const char* kWhyFixed =
+    "states and records belong to the partition of their input, and a device whose records changed "
+    "partition would start anew";
+
+std::string counted(std::size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", format_count(count), what, count == 1 ? "" : "s");
+}
+
+std::string partitions(int count) {
+  return counted(static_cast<std::size_t>(count), "partition");
+}
+
+std::string settings_line(const std::vector<WantedSetting>& settings) {
+  std::string line;
+  for (const WantedSetting& setting : settings) {
+    line += fmt::format("{}{}={}", line.empty() ? "" : " ", setting.name, setting.value);
+  }
+  return line;
+}
+
+// Whether `--partitions` and the topics that are there can be had together.
+Result<void> check_counts(const TopicPlan& plan, const TopicsArguments& arguments) {
+  const auto& input = plan.at("input");
+  if (input.found && arguments.partitions) {
+    const int is = input.found->layout.partitions;
+    if (*arguments.partitions > is) {
+      return fail(ErrorKind::invalid,
+                  "topic {} has {} and cannot grow to {}: {}; a later release will have a command "
+                  "for it",
+                  input.wanted.name, partitions(is), *arguments.partitions, kWhyFixed);
+    }
+    if (*arguments.partitions < is) {
+      return fail(ErrorKind::invalid,
+                  "topic {} has {} and cannot shrink to {}: Kafka cannot take partitions away",
+                  input.wanted.name, partitions(is), *arguments.partitions);
+    }
+  }
+  for (const auto& [wanted, found] : plan.topics) {
+    if (!found || !wanted.partitions || *wanted.partitions == found->layout.partitions) continue;
+    return fail(ErrorKind::invalid,
+                "topic {} has {}, topic {} has {}: {}; `dwell topics check` says what to do",
+                wanted.name, partitions(found->layout.partitions), plan.read_topic,
+                *wanted.partitions, kWhyFixed);
+  }
+  return {};
+}
+
+// The lines of one check, and how many of them are about what does not work.
+struct Findings {
+  std::string lines;
+  int wrong = 0;
+
+  void add_wrong(std::string_view text) {
+    lines += fmt::format("wrong: {}\n", text);
+    ++wrong;
+  }
+  void add_warning(std::string_view text) { lines += fmt::format("WARNING: {}\n", text); }
+};
+
+void check_settings(const Config& config, const WantedTopic& wanted, const FoundTopic& found,
+                    Findings& findings) {
+  for (const WantedSetting& setting : wanted.settings) {
+    if (setting.weight == WantedSetting::Weight::initial || setting.is_met(found.settings)) {
+      continue;
+    }
+    constexpr std::array<const char*, 3> kTests{"", "at least ", "at most "};
+    const auto text = fmt::format(
+        "topic {}: {} is {}, should be {}{}: {}; kafka-configs.sh --bootstrap-server {} --alter "
+        "--entity-type topics --entity-name {} --add-config {}={}",
+        wanted.name, setting.name, found.settings.at(setting.name),
+        kTests[static_cast<std::size_t>(setting.test)], setting.value, setting.reason,
+        config.brokers, wanted.name, setting.name, setting.value);
+    if (setting.weight == WantedSetting::Weight::needed) {
+      findings.add_wrong(text);
+    } else {
+      findings.add_warning(text);
+    }
+  }
+}
+
+Result<bool> is_empty(const TopicAdmin& admin, const std::string& topic, int partitions) {
+  const auto offsets = admin.offsets(topic, partitions);
+  if (!offsets) return Failure(offsets.error());
+  return std::all_of(offsets->begin(), offsets->end(),
+                     [](const KafkaClient::Offsets& one) { return one.low == one.high; });
+}
+
+// How to go on where `topic`, which is not empty, has not the partitions of the one that is read.
+std::string mend_of(const Config& config, const TopicPlan& plan, const TopicPlan::Topic& topic) {
+  const int wanted = *topic.wanted.partitions;
+  if (!plan.has_hop && topic.found->layout.partitions < wanted) {
+    return fmt::format(
+        "if topic {} has grown, set input.partitioned_by = none, then `dwell topics create` and "
+        "`dwell topics reset`: its records are copied to topic {} by their device",
+        plan.read_topic, config.topics.keyed);
+  }
+  return fmt::format(
+      "give {}topics.cleaned, topics.state and clean.group new names, then `dwell topics create`: "
+      "the input is cleaned from its beginning",
+      plan.has_hop ? "topics.keyed, " : "");
+}
+
+Result<void> check_partitions(const Config& config, const TopicAdmin& admin, const TopicPlan& plan,
+                              const TopicPlan::Topic& topic, Findings& findings) {
+  const auto& [wanted, found] = topic;
+  const int is = found->layout.partitions;
+  if (!wanted.partitions || *wanted.partitions == is) return {};
+  const auto empty = is_empty(admin, wanted.name, is);
+  if (!empty) return Failure(empty.error());
+  const auto mend =
+      *empty ? fmt::format(
+                   "it is empty: kafka-topics.sh --bootstrap-server {} --delete --topic {}, "
+                   "then `dwell topics create`",
+                   config.brokers, wanted.name)
+             : mend_of(config, plan, topic);
+  findings.add_wrong(fmt::format("topic {} has {}, topic {} has {}: {}; {}", wanted.name,
+                                 partitions(is), plan.read_topic, *wanted.partitions, kWhyFixed,
+                                 mend));
+  return {};
+}
+
+std::string sink_line(const Config& config) {
+  const auto& cleaned = config.topics.cleaned;
+  if (config.rule.order == Order::event_time) {
+    return fmt::format(
+        "order.mode is event_time: the stock Kafka Connect JDBC sink cannot be used behind topic "
+        "{}, since it ignores headers (retracts, rank)\n",
+        cleaned);
+  }
+  return fmt::format(
+      "order.mode is arrival: the stock Kafka Connect JDBC sink may be used behind topic {}, with "
+      "isolation.level = read_committed and upserts on (device_id, timestamp, event_type); equal "
+      "milliseconds then come in type order\n",
+      cleaned);
+}
+
+// What a reset takes away.
+struct Reset {
+  int state_partitions = 0;
+  Offset states = 0;                   // records at most: offsets in use
+  std::vector<PartitionId> committed;  // partitions that the group has an offset for
+};
+
+Result<Reset> look(const Config& config, const TopicAdmin& admin, const TopicPlan& plan) {
+  Reset reset;
+  if (const auto& state = plan.at("state").found) {
+    reset.state_partitions = state->layout.partitions;
+    const auto offsets = admin.offsets(config.topics.state, reset.state_partitions);
+    if (!offsets) return Failure(offsets.error());
+    for (const auto& one : *offsets) reset.states += one.high - one.low;
+  }
+  const auto committed = admin.committed(config.group, plan.read_topic, plan.partitions);
+  if (!committed) return Failure(committed.error());
+  for (std::size_t i = 0; i < committed->size(); ++i) {
+    if ((*committed)[i]) reset.committed.push_back(static_cast<PartitionId>(i));
+  }
+  return reset;
+}
+
+// Members that do not answer any more are given the time to be given up.
+Result<void> wait_for_no_members(const TopicAdmin& admin, const std::string& group,
+                                 Milliseconds session) {
+  const Milliseconds longest = session + kGrace;
+  const auto deadline = SteadyClock::now() + longest;
+  bool was_told = false;
+  for (;;) {
+    const auto members = admin.members(group);
+    if (!members) return Failure(members.error());
+    if (members->empty()) return {};
+    if (SteadyClock::now() > deadline) {
+      return fail(
+          ErrorKind::fatal,
+          "group {} has {}, such as {}: stop every `dwell clean` of the group first; nothing "
+          "was changed",
+          group, counted(members->size(), "live member"), members->front());
+    }
+    if (!was_told) {
+      tell(fmt::format("group {} has members; waiting up to {} for those whose process ended\n",
+                       group, format_duration(longest)));
+    }
+    was_told = true;
+    std::this_thread::sleep_for(kLookAgain);
+  }
+}
+
+}  // namespace
+
+Result<void> create_topics(const Config& config, const TopicsArguments& arguments) {
+  log_to_stderr();
+  const auto admin = TopicAdmin::open(kafka_options(config), kElection);
+  if (!admin) return Failure(admin.error());
+  auto plan = TopicPlan::make(topic_plan_options(config), *admin, arguments.partitions.value_or(1));
+  if (!plan) return pass(plan);
+  if (auto checked = check_counts(*plan, arguments); !checked) return checked;
+  std::string made_before;
+  for (const auto& [wanted, found] : plan->topics) {
+    if (found) {
+      auto printed = print(fmt::format("topic {} was there, with {}\n", wanted.name,
+                                       partitions(found->layout.partitions)));
+      if (!printed) return printed;
+      continue;
+    }
+    NewTopic topic{wanted.name, wanted.partitions.value_or(1), arguments.replication, {}};
+    for (const WantedSetting& setting : wanted.settings) {
+      topic.settings[setting.name] = setting.value;
+    }
+    const auto made = admin->create(topic);
+    if (!made) {
+      return fail(
+          made.error().kind, "{}{}{}", made.error().message,
+          made_before.empty() ? "" : "; run it again for the rest: these were made: ", made_before);
+    }
+    auto printed =
+        *made ? print(fmt::format("topic {} made, with {}, {}\n", wanted.name,
+                                  partitions(topic.partitions), settings_line(wanted.settings)))
+              : print(fmt::format("topic {} was made by somebody else meanwhile\n", wanted.name));
+    if (!printed) return printed;
+    made_before += (made_before.empty() ? "" : ", ") + wanted.name;
+  }
+  // As they are now, whoever made them.
+  plan = TopicPlan::make(topic_plan_options(config), *admin, arguments.partitions.value_or(1));
+  if (!plan) return pass(plan);
+  return check_counts(*plan, arguments);
+}
+
+Result<void> check_topics(const Config& config) {
+  log_to_stderr();
+  const auto admin = TopicAdmin::open(kafka_options(config));
+  if (!admin) return Failure(admin.error());
+  auto plan = TopicPlan::make(topic_plan_options(config), *admin, 1);
+  if (!plan) return pass(plan);
+  Findings findings;
+  const bool has_input = plan->at("input").found.has_value();
+  for (const TopicPlan::Topic& topic : plan->topics) {
+    if (!topic.found) {
+      findings.add_wrong(
+          fmt::format("topic {} is missing: `dwell topics create` makes it", topic.wanted.name));
+      continue;
+    }
+    if (has_input) {
+      auto checked = check_partitions(config, *admin, *plan, topic, findings);
+      if (!checked) return checked;
+    }
+    check_settings(config, topic.wanted, *topic.found, findings);
+  }
+  findings.lines += sink_line(config);
+  if (findings.wrong == 0) {
+    findings.lines +=
+        fmt::format("ok: `dwell clean` can work with these {} topics\n", plan->topics.size());
+  }
+  if (auto printed = print(findings.lines); !printed) return printed;
+  if (findings.wrong == 0) return {};
+  return fail(ErrorKind::fatal, "the topics cannot be used as they are; {} above",
+              counted(static_cast<std::size_t>(findings.wrong), "reason"));
+}
+
+Result<void> reset_topics(const Config& config, const TopicsArguments& arguments) {
+  log_to_stderr();
+  const auto admin = TopicAdmin::open(kafka_options(config));
+  if (!admin) return Failure(admin.error());
+  auto plan = TopicPlan::make(topic_plan_options(config), *admin, 1);
+  if (!plan) return pass(plan);
+  const auto reset = look(config, *admin, *plan);
+  if (!reset) return Failure(reset.error());
+  const auto& topics = config.topics;
+  const auto what =
+      fmt::format("{}: the states in topic {} ({}), and the offsets of group {} in topic {} ({})",
+                  arguments.is_confirmed ? "deleted" : "would delete", topics.state,
+                  counted(static_cast<std::size_t>(reset->states), "record"), config.group,
+                  plan->read_topic, counted(reset->committed.size(), "partition"));
+  if (!arguments.is_confirmed) {
+    auto printed = print(fmt::format(
+        "{}\n`dwell clean` would start again at the beginning of topic {}, as far back as its "
+        "retention reaches: cleaned records come a second time in topic {}, with seq from 1; a "
+        "store keyed on (device_id, timestamp, event_type) absorbs them\ntopics {}, {} and {} stay "
+        "as they are\n",
+        what, plan->read_topic, topics.cleaned, plan->read_topic, topics.cleaned, topics.rejected));
+    if (!printed) return printed;
+    return fail(ErrorKind::invalid, "nothing was changed; `dwell topics reset --yes` does it");
+  }
+  if (auto gone = wait_for_no_members(*admin, config.group, config.session_timeout); !gone)
+    return gone;
+  // In this order: between the two there are offsets without states, which `dwell clean` refuses.
+  if (reset->state_partitions > 0) {
+    auto emptied = admin->empty_compacted(topics.state, reset->state_partitions);
+    if (!emptied) return emptied;
+  }
+  auto forgotten = admin->delete_committed(config.group, plan->read_topic, reset->committed);
+  if (!forgotten) {
+    return fail(forgotten.error().kind,
+                "{}; the states are deleted, the offsets are not: `dwell clean` refuses to start "
+                "until `dwell topics reset --yes` has come to its end",
+                forgotten.error().message);
+  }
+  return print(fmt::format("{}\n`dwell clean` starts again at the beginning of topic {}\n", what,
+                           plan->read_topic));
+}
+
+}  // namespace dwell

@@ -1,0 +1,87 @@
+#include "app/process/member_status.h"
+
+#include <algorithm>
+#include <spdlog/spdlog.h>
+
+#include "base/printable.h"
+
+namespace dwell {
+namespace {
+
+constexpr std::size_t kEvents = 20;    // that are kept
+constexpr std::uint64_t kNamed = 10;   // records whose key is wrong
+constexpr std::size_t kShownKey = 40;  // columns
+
+}  // namespace
+
+void MemberStatus::set(const std::string& task, std::string reason) {
+  const std::lock_guard lock(mutex_);
+  reasons_[task] = std::move(reason);
+}
+
+void MemberStatus::remember(const std::string& what) {
+  const std::lock_guard lock(mutex_);
+  const bool is_known = std::find(events_.begin(), events_.end(), what) != events_.end();
+  if (!is_known && events_.size() < kEvents) events_.push_back(what);
+}
+
+void MemberStatus::warn(const std::string& task, std::string text) {
+  const std::lock_guard lock(mutex_);
+  std::string& known = warnings_[task];
+  if (!text.empty() && known.empty()) spdlog::warn("{}: {}", task, text);
+  known = std::move(text);
+}
+
+void MemberStatus::tell_miskeyed(const Unit& unit) {
+  if (unit.miskeyed.empty()) return;
+  const std::lock_guard lock(mutex_);
+  miskeyed_ += unit.miskeyed.size();
+  for (const std::uint32_t index : unit.miskeyed) {
+    if (first_miskeyed_.size() == kNamed) return;
+    const Record& record = unit.records[index];
+    first_miskeyed_.push_back(fmt::format(
+        "{} offset {}: its key is {}, which is not its device id", unit.positions[0].source,
+        record.offset, record.key.empty() ? "empty" : printable(record.key, kShownKey)));
+    spdlog::warn(
+        "{}: the records of a device may be in several partitions; set "
+        "input.partitioned_by = none{}",
+        first_miskeyed_.back(), first_miskeyed_.size() == kNamed ? "; not telling of others" : "");
+  }
+}
+
+void MemberStatus::tell_foreign(const std::string& record) {
+  const std::lock_guard lock(mutex_);
+  ++foreign_;
+  if (first_foreign_.size() == kNamed) return;
+  first_foreign_.push_back(record);
+  spdlog::warn("{}{}", record, first_foreign_.size() == kNamed ? "; not telling of others" : "");
+}
+
+Health MemberStatus::health() const {
+  const std::lock_guard lock(mutex_);
+  Health health;
+  for (const auto& [task, reason] : reasons_) {
+    if (!reason.empty()) health.not_ready_because.push_back(task + ": " + reason);
+  }
+  health.warnings = events_;
+  for (const auto& [task, text] : warnings_) {
+    if (!text.empty()) health.warnings.push_back(task + ": " + text);
+  }
+  if (miskeyed_ > 0) {
+    health.warnings.push_back(
+        fmt::format("{} records had a key that is not their device id; the first ones follow; set "
+                    "input.partitioned_by = none",
+                    miskeyed_));
+    health.warnings.insert(health.warnings.end(), first_miskeyed_.begin(), first_miskeyed_.end());
+  }
+  if (foreign_ > 0) {
+    health.warnings.push_back(fmt::format(
+        "{} foreign records in the state topic; the first ones follow; see who writes "
+        "there: the next start of `dwell clean` refuses them, until `dwell topics reset`",
+        foreign_));
+    health.warnings.insert(health.warnings.end(), first_foreign_.begin(), first_foreign_.end());
+  }
+  return health;
+}
+
+}  // namespace dwell

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/fold.h"
+#include "http/wire/process_routes.h"
+
+namespace dwell {
+
+// How the members of a process are, for /readyz and the log. Any thread.
+class MemberStatus {
+ public:
+  // What keeps `task` from working; empty: nothing does.
+  void set(const std::string& task, std::string reason);
+  // What needs no hand now, and should be known: kept until the process ends, once each.
+  void remember(const std::string& what);
+  // What is not as it should be with `task`, though it works; empty: nothing is. Logged once.
+  void warn(const std::string& task, std::string text);
+  // The records of the unit whose key is not their device id. The first ones are told.
+  void tell_miskeyed(const Unit& unit);
+
+  // A record that Dwell has not written, in a topic that is its own. The first ones are told.
+  void tell_foreign(const std::string& record);
+
+  Health health() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string> reasons_;   // by task
+  std::vector<std::string> events_;              // the first ones
+  std::map<std::string, std::string> warnings_;  // by task
+  std::uint64_t miskeyed_ = 0;
+  std::vector<std::string> first_miskeyed_;
+  std::uint64_t foreign_ = 0;
+  std::vector<std::string> first_foreign_;
+};
+
+}  // namespace dwell

@@ -1,0 +1,111 @@
+#include "app/process/metrics.h"
+
+#include <fmt/format.h>
+#include <prometheus/text_serializer.h>
+
+namespace dwell {
+namespace {
+
+const prometheus::Histogram::BucketBoundaries kSeconds = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+                                                          0.05,   0.1,   0.25,   0.5,   1,    2.5};
+
+prometheus::Family<prometheus::Counter>& counter(prometheus::Registry& registry, const char* name,
+                                                 const char* help) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(registry);
+}
+
+prometheus::Gauge& gauge(prometheus::Registry& registry, const char* name, const char* help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(registry).Add({});
+}
+
+prometheus::Family<prometheus::Histogram>& histogram(prometheus::Registry& registry,
+                                                     const char* name, const char* help) {
+  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
+}
+
+double seconds(std::chrono::nanoseconds duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+}  // namespace
+
+Metrics::Metrics()
+    : batches_(counter(registry_, "dwell_batches_total", "Batches committed").Add({})),
+      failures_(counter(registry_, "dwell_commit_failures_total", "Commits that failed").Add({})),
+      gaps_(counter(registry_, "dwell_input_gaps_total",
+                    "Times that input was lost before it could be read")
+                .Add({})),
+      miskeyed_(counter(registry_, "dwell_miskeyed_records_total",
+                        "Records whose key is not their device id")
+                    .Add({})),
+      topic_looks_(counter(registry_, "dwell_topic_looks_total",
+                           "Times that the brokers told how the topics are")
+                       .Add({})),
+      partitions_(gauge(registry_, "dwell_partitions", "Partitions held and restored")),
+      devices_(gauge(registry_, "dwell_devices", "Devices ever seen, of the partitions held")),
+      commit_seconds_(histogram(registry_, "dwell_commit_seconds", "Time to make a batch durable")
+                          .Add({}, kSeconds)),
+      requests_(counter(registry_, "dwell_http_requests_total", "Requests answered")),
+      request_seconds_(histogram(registry_, "dwell_http_request_seconds",
+                                 "Time from a request's first byte to its answer")) {
+  auto& records = counter(registry_, "dwell_records_total", "Records committed, by outcome");
+  for (std::size_t i = 0; i < kOutcomeCount; ++i) {
+    records_[i] = &records.Add({{"outcome", std::string(kOutcomeNames[i])}});
+  }
+}
+
+void Metrics::holds(std::size_t member, std::size_t partitions, std::size_t devices) {
+  const std::lock_guard lock(mutex_);
+  held_[member] = {partitions, devices};
+  Held all;
+  for (const auto& [number, held] : held_) {
+    all.partitions += held.partitions;
+    all.devices += held.devices;
+  }
+  partitions_.Set(static_cast<double>(all.partitions));
+  devices_.Set(static_cast<double>(all.devices));
+}
+
+void Metrics::committed(const Unit& unit) {
+  std::array<std::uint64_t, kOutcomeCount> counts{};
+  for (const Outcome outcome : unit.outcomes) ++counts[static_cast<std::size_t>(outcome)];
+  for (std::size_t i = 0; i < kOutcomeCount; ++i) {
+    if (counts[i]) records_[i]->Increment(static_cast<double>(counts[i]));
+  }
+  batches_.Increment();
+  if (!unit.miskeyed.empty()) miskeyed_.Increment(static_cast<double>(unit.miskeyed.size()));
+}
+
+void Metrics::commit_took(std::chrono::nanoseconds duration) {
+  commit_seconds_.Observe(seconds(duration));
+}
+
+void Metrics::commit_failed() {
+  failures_.Increment();
+}
+
+void Metrics::gap() {
+  gaps_.Increment();
+}
+
+void Metrics::looked_at_topics() {
+  topic_looks_.Increment();
+}
+
+void Metrics::replied(std::string_view route, unsigned status, std::chrono::nanoseconds duration) {
+  auto& counter = request_counters_[{route, status}];
+  if (!counter) {
+    counter =
+        &requests_.Add({{"route", std::string(route)}, {"status", fmt::format("{}", status)}});
+  }
+  counter->Increment();
+  auto& took = request_histograms_[route];
+  if (!took) took = &request_seconds_.Add({{"route", std::string(route)}}, kSeconds);
+  took->Observe(seconds(duration));
+}
+
+std::string Metrics::text() const {
+  return prometheus::TextSerializer().Serialize(registry_.Collect());
+}
+
+}  // namespace dwell

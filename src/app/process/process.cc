@@ -1,0 +1,115 @@
+#include "app/process/process.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <filesystem>
+#include <mutex>
+#include <spdlog/spdlog.h>
+#include <thread>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "app/process/caught.h"
+#include "app/process/graceful_stop.h"
+#include "http/wire/process_routes.h"
+
+namespace dwell {
+namespace {
+
+namespace asio = boost::asio;
+
+// Brokers take letters, digits, dots, dashes and underscores.
+std::string legal(std::string name) {
+  const auto is_legal = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_';
+  };
+  std::replace_if(
+      name.begin(), name.end(), [&](char c) { return !is_legal(static_cast<unsigned char>(c)); },
+      '_');
+  return name;
+}
+
+// The same at every start in the same folder of the same host.
+Result<std::string> instance_id(const Config& config) {
+  if (config.instance_id != "auto") {
+    if (legal(config.instance_id) == config.instance_id) return config.instance_id;
+    return fail(ErrorKind::invalid,
+                "instance.id {}: only letters, digits, dots, dashes and underscores of ASCII",
+                config.instance_id);
+  }
+  std::error_code error;
+  const auto folder = std::filesystem::canonical(config.instance_folder, error).string();
+  if (error) {
+    return fail(ErrorKind::invalid, "instance.folder {}: {}", config.instance_folder,
+                error.message());
+  }
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  const auto hash =
+      ::crc32(0, reinterpret_cast<const Bytef*>(folder.data()), static_cast<uInt>(folder.size()));
+  return fmt::format("{}-{:08x}", legal(host.data()), hash);
+}
+
+}  // namespace
+
+Result<std::string> Process::take_instance(const std::string& group) {
+  auto id = instance_id(config_);
+  if (!id) return id;
+  const auto path = fmt::format("{}/dwell-{}-{}.lock", config_.instance_folder, legal(group), *id);
+  auto lock = FileLock::acquire(path, name_);
+  if (!lock && lock.error().kind == ErrorKind::invalid) return pass(lock);
+  if (!lock) {
+    return fail(ErrorKind::invalid,
+                "{}: give each process an instance.id or instance.folder of its own",
+                lock.error().message);
+  }
+  locks_.push_back(std::move(*lock));
+  return id;
+}
+
+// Each task on a thread of its own, until the context ends.
+Result<void> Process::run_tasks(Server& server) {
+  std::mutex mutex;
+  Result<void> outcome;  // of the first that failed, which ends all
+  std::vector<std::jthread> threads;
+  for (const RoleTask& task : tasks_) {
+    threads.emplace_back([&](const std::stop_token& stop) {
+      const auto done = caught([&] { return task(stop); });
+      const std::lock_guard lock(mutex);
+      if (done || !outcome) return;
+      outcome = done;
+      stop_because(outcome.error(), context_);
+    });
+  }
+  server.run();
+  for (std::jthread& thread : threads) thread.request_stop();
+  for (std::jthread& thread : threads) thread.join();
+  end_connections(context_, server);
+  return outcome;
+}
+
+Result<void> Process::run(const std::string& listen) {
+  const Router router(
+      process_routes([this] { return status_.health(); }, [this] { return metrics_.text(); }),
+      "there are /livez, /readyz and /metrics");
+  const bool has_api = handle_ != nullptr;
+  if (!has_api) {
+    handle_ = [&router](Request request) { return router.handle(std::move(request)); };
+  }
+  Server server(context_, handle_, config_.http_limits,
+                [this](std::string_view route, Status code, std::chrono::nanoseconds took) {
+                  metrics_.replied(route, static_cast<unsigned>(code), took);
+                });
+  asio::co_spawn(context_, stop_on_signal(context_, server), asio::detached);
+  context_.poll();  // a signal is looked out for before anything else begins
+  if (listen != "off") {
+    if (auto listening = server.listen(listen); !listening) return listening;
+    spdlog::info("serving {} on http://{}", has_api ? "the API" : "health and metrics",
+                 server.address());
+  }
+  return run_tasks(server);
+}
+
+}  // namespace dwell

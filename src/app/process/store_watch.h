@@ -1,0 +1,54 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "app/process/member_status.h"
+#include "base/result.h"
+
+namespace dwell {
+
+// Tells by the status, and once in the log, whether a member gets stored what it reads. It does not
+// while the database keeps it waiting, nor from a commit that failed until one has succeeded or
+// nothing is left to commit: that the database can be reached does not mean that it takes rows.
+// Any thread.
+class StoreWatch {
+ public:
+  StoreWatch(std::string task, MemberStatus& status);
+  StoreWatch(const StoreWatch&) = delete;
+  StoreWatch& operator=(const StoreWatch&) = delete;
+
+  using Work = std::function<Result<void>()>;
+  // Give the outcome of `work`, one at a time: a commit, or what else asks the database.
+  Result<void> commit(const Work& work);
+  Result<void> ask(const Work& work);
+
+  // The member has left the group, or is in it, where `is_at_end` says whether nothing is left to
+  // commit.
+  void left();
+  void joined(bool is_at_end);
+
+ private:
+  Result<void> run(const Work& work, bool is_commit);
+  void tell_late(const std::stop_token& stop);
+  void update();
+
+  const std::string task_;
+  MemberStatus& status_;
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::optional<std::chrono::steady_clock::time_point> since_;  // when the work began
+  bool is_late_ = false;                                        // the work
+  bool is_told_ = false;                                        // in the log, since a commit
+  bool has_failed_ = false;                                     // the last commit
+  bool has_joined_ = false;
+  bool is_ready_ = false;  // as the status says
+  std::jthread thread_;
+};
+
+}  // namespace dwell

@@ -1,0 +1,51 @@
+#include "app/roles/pipeline_setup.h"
+
+#include <filesystem>
+#include <optional>
+#include <random>
+#include <unistd.h>
+
+#include "base/file_id.h"
+
+namespace dwell {
+
+Result<std::unique_ptr<SqliteCommitter>> open_committer(
+    const LoadedConfig& loaded, Config& config, Milliseconds busy_timeout,
+    std::function<bool(const Error&)> tries_again) {
+  config = loaded.config;
+  SqliteCommitterOptions options;
+  options.database.cache_bytes = static_cast<std::int64_t>(config.db_cache_bytes);
+  options.database.busy_timeout = busy_timeout;
+  options.tries_again = std::move(tries_again);
+  options.rejects_max_age = config.rejects_max_age;
+  options.rejects_max_bytes = config.rejects_max_bytes;
+  std::optional<Order> order;
+  if (!loaded.is_default("order.mode")) order = config.rule.order;
+  auto committer = SqliteCommitter::open(config.db_path, order, options);
+  if (committer) config.rule.order = (*committer)->order();
+  return committer;
+}
+
+std::string warning_of_names(const std::string& db_path) {
+  std::error_code error;
+  const auto names = std::filesystem::hard_link_count(db_path, error);
+  if (error || names < 2) return "";
+  return fmt::format("{}: has {} names; use this one alone, its log is not found under another",
+                     db_path, names);
+}
+
+Result<void> check_input(const std::string& path, const std::vector<std::string>& database_files) {
+  const auto id = path == "-" ? file_id(STDIN_FILENO) : file_id(path);
+  if (!id || !is_one_of(*id, database_files)) return {};
+  return fail(ErrorKind::invalid, "{}: belongs to the database that is written; name another file",
+              path);
+}
+
+PipelineOptions pipeline_options(const Config& config) {
+  PipelineOptions options;
+  options.rule = config.rule;
+  options.hash_seed = std::random_device{}();
+  return options;
+}
+
+}  // namespace dwell

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/settings/config_loader.h"
+#include "pipeline/pipeline.h"
+#include "sqlite/sqlite_committer.h"
+
+namespace dwell {
+
+// Opens the database for writing. An order nobody asked for is the one stored in it; `config` is
+// told which. A commit waits `busy_timeout` for a lock that another program has; `tries_again` as
+// in SqliteCommitterOptions.
+Result<std::unique_ptr<SqliteCommitter>> open_committer(
+    const LoadedConfig& loaded, Config& config,
+    Milliseconds busy_timeout = DatabaseOptions().busy_timeout,
+    std::function<bool(const Error&)> tries_again = {});
+
+// What to warn of when the file has further names (hard links), which keep its log from being
+// found; else empty.
+std::string warning_of_names(const std::string& db_path);
+
+// Refuses an input (`-`: standard input) that is one of the files of the database: to read those in
+// would be without end, and closing them would drop SQLite's locks.
+Result<void> check_input(const std::string& path, const std::vector<std::string>& database_files);
+
+// The pipeline's options as configured, with a fresh hash seed.
+PipelineOptions pipeline_options(const Config& config);
+
+}  // namespace dwell

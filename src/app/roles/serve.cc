@@ -1,0 +1,114 @@
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_future.hpp>
+#include <future>
+
+#include "app/process/database_door.h"
+#include "app/process/rejoining.h"
+#include "app/roles/process_roles.h"
+#include "app/roles/read_your_writes.h"
+#include "app/settings/kafka_options.h"
+#include "http/api/api.h"
+#include "kafka/flow/kafka_intake.h"
+
+namespace dwell {
+namespace {
+
+constexpr const char* kTask = "serve";
+constexpr Milliseconds kLookAtDatabase{2'000};
+constexpr Milliseconds kLookForStop{50};
+
+// The API over the database, and over the topic that events are posted to.
+class ServeRole {
+ public:
+  ServeRole(Process& process, std::unique_ptr<KafkaIntake> intake)
+      : config_(process.config()),
+        clock_(process.clock()),
+        status_(process.status()),
+        context_(process.context()),
+        door_(config_),
+        intake_(std::move(intake)),
+        reader_(process.context(), pool_options(config_)),
+        visibility_(process.context(), config_, reader_),
+        api_({reader_, reader_, *intake_, process.clock(),
+              [&process] { return process.status().health(); },
+              [&process] { return process.metrics().text(); }, &visibility_,
+              config_.limits.record_bytes}) {
+    status_.set(kTask, "looking for the database");
+  }
+
+  boost::asio::awaitable<Routed> handle(Request request) { return api_.handle(std::move(request)); }
+
+  // Brings the database up to date, and tells whether questions are answered. It keeps no
+  // connection of its own: where the database gives few, questions need them.
+  Result<void> watch_database(const std::stop_token& stop) {
+    return keep_joining(kTask, stop, clock_, status_, [&]() -> Result<void> {
+      if (!door_.was_open() || !look(stop)) {
+        if (auto database = door_.open(); !database) return pass(database);
+      }
+      for (;;) {
+        if (auto looked = look(stop); !looked) return may_pass(looked.error());
+        if (stop.stop_requested()) return {};
+        status_.set(kTask, "");
+        wait(stop, kLookAtDatabase);
+      }
+    });
+  }
+
+ private:
+  // Asks the thread that serves.
+  Result<void> look(const std::stop_token& stop) {
+    auto checked = boost::asio::co_spawn(context_, check(), boost::asio::use_future);
+    while (checked.wait_for(kLookForStop) != std::future_status::ready) {
+      if (stop.stop_requested()) return {};
+    }
+    return checked.get();
+  }
+
+  boost::asio::awaitable<Result<void>> check() {
+    auto checked = co_await reader_.check();
+    const PgPoolState connections = reader_.connections();
+    status_.warn(
+        kTask, connections.open > 0 && !connections.shortage.empty()
+                   ? fmt::format("{} of {} connections to the database (serve.connections): {}",
+                                 connections.open, config_.serve_connections, connections.shortage)
+                   : "");
+    co_return checked;
+  }
+
+  static PgPoolOptions pool_options(const Config& config) {
+    PgPoolOptions options;
+    options.database = postgres_options(config);
+    options.connections = config.serve_connections;
+    options.patience = config.serve_timeout;
+    return options;
+  }
+
+  const Config& config_;
+  Clock& clock_;
+  MemberStatus& status_;
+  boost::asio::io_context& context_;
+  DatabaseDoor door_;
+  std::unique_ptr<KafkaIntake> intake_;
+  PostgresReader reader_;
+  ReadYourWrites visibility_;
+  Api api_;
+};
+
+}  // namespace
+
+Result<void> add_serve(Process& process) {
+  const Config& config = process.config();
+  KafkaIntakeOptions options;
+  options.topic = config.topics.input;
+  options.record_bytes = config.limits.record_bytes;
+  options.queued_bytes = config.intake_limits.queued_bytes;
+  auto intake = KafkaIntake::open(kafka_options(config), options);
+  if (!intake) return pass(intake);
+  const auto role = std::make_shared<ServeRole>(process, std::move(*intake));
+  process.topics().add(config.topics.input);
+  process.answer_with([role](Request request) { return role->handle(std::move(request)); });
+  process.add([role](const std::stop_token& stop) { return role->watch_database(stop); });
+  return {};
+}
+
+}  // namespace dwell

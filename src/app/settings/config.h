@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "core/rule.h"
+#include "file/file_limits.h"
+#include "http/wire/server_limits.h"
+#include "kafka/flow/committer_options.h"
+#include "kafka/topics/topic_names.h"
+#include "live/intake_limits.h"
+#include "postgres/upkeep_options.h"
+
+namespace dwell {
+
+// The effective settings. Their names, ranges, defaults and meaning stand once, in settings.cc.
+struct Config {
+  std::string db_path = "dwell.db";
+  std::uint64_t db_cache_bytes = 128 << 20;
+  Rule rule;
+  FileLimits limits;
+  Milliseconds rejects_max_age = std::chrono::days(30);
+  std::uint64_t rejects_max_bytes = 64 << 20;
+  std::string http_listen = "127.0.0.1:8080";
+  ServerLimits http_limits;
+  IntakeLimits intake_limits;
+
+  std::string brokers = "127.0.0.1:9092";
+  std::map<std::string, std::string> kafka_extra;  // settings of librdkafka by name
+  TopicNames topics;
+  PartitionedBy partitioned_by = PartitionedBy::automatic;
+  std::string instance_id = "auto";
+  std::string instance_folder = ".";
+  std::string group = "dwell-clean";
+  std::size_t clean_threads = 1;
+  Milliseconds session_timeout = std::chrono::seconds(10);
+  std::string clean_listen = "off";
+  KafkaCommitterOptions committer;
+
+  std::string database_url = "default";  // as libpq takes it
+  bool database_migrate = true;
+  UpkeepOptions upkeep;
+  Milliseconds upkeep_every = std::chrono::hours(1);
+  std::string store_group = "dwell-store";
+  std::size_t store_threads = 1;
+  std::string store_listen = "off";
+  std::size_t serve_connections = 8;
+  Milliseconds serve_timeout{5'000};
+};
+
+}  // namespace dwell

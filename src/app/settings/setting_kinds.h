@@ -1,0 +1,193 @@
+#pragma once
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "app/settings/legal_values.h"
+#include "app/settings/settings.h"
+#include "app/settings/units.h"
+
+namespace dwell {
+
+// The makers below turn a place in Config and a kind of value into a Setting. `place` is a function
+// from Config& to a reference.
+
+inline std::string flag_of(std::string_view key) {
+  std::string flag = "--" + std::string(key);
+  std::replace_if(
+      flag.begin() + 2, flag.end(), [](char c) { return c == '.' || c == '_'; }, '-');
+  return flag;
+}
+
+// What a text is about: in words, and whether one is legal.
+struct TextKind {
+  const char* expected;
+  bool (*is_legal)(std::string_view text);
+  bool is_list = false;  // several with commas
+};
+
+inline constexpr TextKind kPath{"a path that is not empty", is_path};
+inline constexpr TextKind kAddress{"an IP address or localhost, and a port, as in 127.0.0.1:8080",
+                                   is_listen_address};
+inline constexpr TextKind kAddressOrOff{
+    "off, or an IP address or localhost, and a port, as in 127.0.0.1:8080",
+    [](std::string_view text) { return text == "off" || is_listen_address(text); }};
+inline constexpr TextKind kBrokers{"HOST:PORT, several with commas", is_broker_list, true};
+inline constexpr TextKind kTopic{"1 to 249 letters, digits, dots, dashes and underscores",
+                                 [](std::string_view text) { return is_kafka_name(text, 249); }};
+inline constexpr TextKind kInstance{"1 to 200 letters, digits, dots, dashes and underscores",
+                                    [](std::string_view text) { return is_kafka_name(text, 200); }};
+inline constexpr TextKind kGroup{"1 to 200 bytes of printable text", is_group_name};
+inline constexpr TextKind kUrl{"a text that is not empty", [](std::string_view text) {
+                                 return !text.empty() && text.find('\0') == text.npos;
+                               }};
+
+template <typename Place>
+Setting text(std::string key, Place place, TextKind kind, std::string help) {
+  return {.key = key,
+          .flag = flag_of(key),
+          .help = std::move(help),
+          .expected = kind.expected,
+          .is_text = true,
+          .is_list = kind.is_list,
+          .set =
+              [place, kind](std::string_view text, Config& config) {
+                const bool is_legal = kind.is_legal(text);
+                if (is_legal) place(config) = text;
+                return is_legal;
+              },
+          .show = [place](const Config& config) { return place(const_cast<Config&>(config)); }};
+}
+
+template <typename Place>
+Setting hosts(std::string key, Place place, std::string help) {
+  return {.key = key,
+          .flag = flag_of(key),
+          .help = std::move(help),
+          .expected = "none, or names with commas, such as dwell.example,dwell.internal",
+          .is_text = true,
+          .is_list = true,
+          .set =
+              [place](std::string_view text, Config& config) {
+                auto names = parse_hosts(text);
+                if (names) place(config) = std::move(*names);
+                return names.has_value();
+              },
+          .show = [place](const Config& c) { return format_hosts(place(const_cast<Config&>(c))); }};
+}
+
+template <typename Place>
+Setting count(std::string key, Place place, std::uint64_t least, std::uint64_t most,
+              std::string help) {
+  return {.key = key,
+          .flag = flag_of(key),
+          .help = std::move(help),
+          .expected = fmt::format("a whole number from {} to {}", least, most),
+          .set =
+              [=](std::string_view text, Config& config) {
+                const auto value = parse_count(text);
+                if (!value || *value < least || *value > most) return false;
+                place(config) =
+                    static_cast<std::remove_reference_t<decltype(place(config))>>(*value);
+                return true;
+              },
+          .show =
+              [place](const Config& config) {
+                return fmt::format("{}", place(const_cast<Config&>(config)));
+              }};
+}
+
+template <typename Place>
+Setting bytes(std::string key, Place place, std::uint64_t least, std::uint64_t most,
+              std::string help) {
+  return {.key = key,
+          .flag = flag_of(key),
+          .help = std::move(help),
+          .expected = fmt::format("bytes from {} to {}, such as 65536, 64KiB or 1MiB",
+                                  format_bytes(least), format_bytes(most)),
+          .set =
+              [=](std::string_view text, Config& config) {
+                const auto value = parse_bytes(text);
+                if (!value || *value < least || *value > most) return false;
+                place(config) = *value;
+                return true;
+              },
+          .show =
+              [place](const Config& config) {
+                return format_bytes(place(const_cast<Config&>(config)));
+              }};
+}
+
+inline constexpr Milliseconds kLongestDuration = std::chrono::days(36'500);
+inline constexpr Milliseconds kShortestTimeout =
+    std::chrono::seconds(1);  // they are kept to a second
+
+template <typename Place>
+Setting duration(std::string key, Place place, Milliseconds least, std::string help) {
+  return {.key = key,
+          .flag = flag_of(key),
+          .help = std::move(help),
+          .expected = fmt::format("a duration from {} to {}, such as 250ms, 90s, 5min, 24h or 30d",
+                                  format_duration(least), format_duration(kLongestDuration)),
+          .set =
+              [=](std::string_view text, Config& config) {
+                const auto value = parse_duration(text);
+                if (!value || *value < least || *value > kLongestDuration) return false;
+                place(config) = *value;
+                return true;
+              },
+          .show =
+              [place](const Config& config) {
+                return format_duration(place(const_cast<Config&>(config)));
+              }};
+}
+
+// A duration that may be switched off; `place` is a std::optional.
+template <typename Place>
+Setting limit(std::string key, Place place, std::string help) {
+  return {.key = key,
+          .flag = flag_of(key),
+          .help = std::move(help),
+          .expected = "off, or a duration such as 90s, 5min or 24h",
+          .set =
+              [=](std::string_view text, Config& config) {
+                const auto value = parse_duration(text);
+                if (text != "off" && (!value || *value > kLongestDuration)) return false;
+                place(config) = value;
+                return true;
+              },
+          .show =
+              [place](const Config& config) {
+                const auto value = place(const_cast<Config&>(config));
+                return value ? format_duration(*value) : std::string("off");
+              }};
+}
+
+template <typename Place, typename Value>
+Setting choice(std::string key, Place place,
+               std::vector<std::pair<std::string_view, Value>> choices, std::string help) {
+  std::string expected;
+  for (const auto& [name, value] : choices) {
+    expected += fmt::format("{}{}", expected.empty() ? "" : " or ", name);
+  }
+  return {.key = key,
+          .flag = flag_of(key),
+          .help = std::move(help),
+          .expected = std::move(expected),
+          .set =
+              [=](std::string_view text, Config& config) {
+                for (const auto& [name, value] : choices) {
+                  if (name == text) return place(config) = value, true;
+                }
+                return false;
+              },
+          .show =
+              [=](const Config& config) {
+                for (const auto& [name, value] : choices) {
+                  if (value == place(const_cast<Config&>(config))) return std::string(name);
+                }
+                return std::string();
+              }};
+}
+
+}  // namespace dwell

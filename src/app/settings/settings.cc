@@ -1,0 +1,397 @@
+#include "app/settings/settings.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <numeric>
+
+#include "app/settings/setting_kinds.h"
+#include "kafka/client/extra.h"
+
+namespace dwell {
+namespace {
+
+// Settings of librdkafka by its own names.
+Setting kafka_extra() {
+  return {
+      .key = "kafka.extra.NAME",
+      .flag = "--kafka-extra",
+      .help =
+          "Any setting of librdkafka by its own name, such as security.protocol or "
+          "sasl.password; the last word. Flags are seen by others: give secrets in the file or the "
+          "environment",
+      .expected = "NAME=VALUE as librdkafka takes it, once for each",
+      .is_secret = true,
+      .is_family = true,
+      .set =
+          [](std::string_view text, Config& config) {
+            const auto equals = text.find('=');
+            if (equals == 0 || equals == std::string_view::npos) return false;
+            const std::string name(text.substr(0, equals));
+            const std::string value(text.substr(equals + 1));
+            if (!takes_kafka_setting(name, value)) return false;
+            config.kafka_extra[name] = value;
+            return true;
+          },
+      .show =
+          [](const Config& config) {
+            std::string lines;
+            for (const auto& [name, value] : config.kafka_extra) {
+              lines += fmt::format("{}={}\n", name, value);
+            }
+            return lines.empty() ? "none" : lines;
+          }};
+}
+
+constexpr std::array<std::string_view, 3> kPartitionedBy{"auto", "device", "none"};
+
+Setting partitioned_by() {
+  return {.key = "input.partitioned_by",
+          .flag = "--input-partitioned-by",
+          .help =
+              "Whether all records of a device are in one partition of the input topic; if not, "
+              "they are copied to one by their device first; auto: yes with one partition",
+          .expected = "auto, device or none",
+          .set =
+              [](std::string_view text, Config& config) {
+                const auto found = std::find(kPartitionedBy.begin(), kPartitionedBy.end(), text);
+                if (found == kPartitionedBy.end()) return false;
+                config.partitioned_by = static_cast<PartitionedBy>(found - kPartitionedBy.begin());
+                return true;
+              },
+          .show =
+              [](const Config& config) {
+                return std::string(kPartitionedBy[static_cast<std::size_t>(config.partitioned_by)]);
+              }};
+}
+
+Setting with_flag(Setting setting, std::string flag) {
+  setting.flag = std::move(flag);
+  return setting;
+}
+
+// One that is masked wherever settings are shown.
+Setting secret(Setting setting) {
+  setting.is_secret = true;
+  return setting;
+}
+
+std::vector<Setting> make_settings() {
+  return {
+      with_flag(text(
+                    "db.path", [](Config& c) -> auto& { return c.db_path; }, kPath,
+                    "The SQLite file that holds the timeline"),
+                "--db"),
+      bytes(
+          "db.cache", [](Config& c) -> auto& { return c.db_cache_bytes; }, 1 << 20, 64ull << 30,
+          "Memory for pages of the SQLite file, of each connection; `run` has three"),
+      with_flag(choice(
+                    "order.mode", [](Config& c) -> auto& { return c.rule.order; },
+                    std::vector<std::pair<std::string_view, Order>>{
+                        {"arrival", Order::arrival}, {"event_time", Order::event_time}},
+                    "Judge events in the order received, or as if sorted by their timestamps; "
+                    "stored in the database, which keeps the one it was made with"),
+                "--order"),
+      count(
+          "order.window_max", [](Config& c) -> auto& { return c.rule.window_max; }, 1,
+          kLargestWindow,
+          "event_time: how many events of a device a late one can still be sorted into"),
+      duration(
+          "order.horizon", [](Config& c) -> auto& { return c.rule.horizon; }, Milliseconds{1},
+          "event_time: how far behind a device's newest event a late one may lie"),
+      choice(
+          "first_exit", [](Config& c) -> auto& { return c.rule.first_exit; },
+          std::vector<std::pair<std::string_view, FirstExit>>{{"accept", FirstExit::accept},
+                                                              {"suppress", FirstExit::suppress}},
+          "Whether a device's first event may be an exit; with suppress a device never seen "
+          "counts as outside"),
+      count(
+          "duplicate.window", [](Config& c) -> auto& { return c.rule.duplicate_window; }, 0,
+          kLargestDuplicateWindow,
+          "arrival: how many of a device's last accepted events a redelivery is looked for in"),
+      choice(
+          "clock.source", [](Config& c) -> auto& { return c.rule.clock_source; },
+          std::vector<std::pair<std::string_view, ClockSource>>{
+              {"event", ClockSource::event}, {"received", ClockSource::received}},
+          "Whose time counts: the event's own, or that of its receipt for devices without a "
+          "usable clock"),
+      limit(
+          "clock.max_ahead", [](Config& c) -> auto& { return c.rule.max_ahead; },
+          "Reject events this far ahead of their receipt, as future_timestamp"),
+      limit(
+          "clock.max_behind", [](Config& c) -> auto& { return c.rule.max_behind; },
+          "Reject events this far behind their receipt, as past_timestamp"),
+      bytes(
+          "input.max_record", [](Config& c) -> auto& { return c.limits.record_bytes; }, 1 << 10,
+          64 << 20, "The longest record; a longer one is rejected as too_large"),
+      count(
+          "batch.records", [](Config& c) -> auto& { return c.limits.batch_records; }, 1, 1'000'000,
+          "The most records committed together"),
+      bytes(
+          "batch.bytes", [](Config& c) -> auto& { return c.limits.batch_bytes; }, 64 << 10, 1 << 30,
+          "The most bytes of records committed together"),
+      duration(
+          "rejects.max_age", [](Config& c) -> auto& { return c.rejects_max_age; }, Milliseconds{1},
+          "How long a rejected record is kept"),
+      bytes(
+          "rejects.max_bytes", [](Config& c) -> auto& { return c.rejects_max_bytes; }, 0,
+          1ull << 40,
+          "How much of rejected records is kept, 128 bytes a record on top; the oldest go first"),
+      with_flag(text(
+                    "http.listen", [](Config& c) -> auto& { return c.http_listen; }, kAddress,
+                    "The address to serve HTTP on, HOST:PORT; port 0 takes a free one"),
+                "--listen"),
+      hosts(
+          "http.hosts", [](Config& c) -> auto& { return c.http_limits.hosts; },
+          "Names that clients may call the service by, besides addresses, its machine's name and "
+          "names without a dot"),
+      bytes(
+          "http.max_body", [](Config& c) -> auto& { return c.http_limits.body_bytes; }, 1 << 10,
+          1 << 30, "The longest body of a request"),
+      count(
+          "http.max_connections", [](Config& c) -> auto& { return c.http_limits.connections; }, 1,
+          1'000'000, "The most connections at one time"),
+      bytes(
+          "http.max_queued", [](Config& c) -> auto& { return c.intake_limits.queued_bytes; },
+          1 << 10, 64ull << 30,
+          "The most bytes of posted events waiting to be committed; more is answered 503"),
+      bytes(
+          "http.max_receiving", [](Config& c) -> auto& { return c.http_limits.body_bytes_in_all; },
+          1 << 10, 64ull << 30,
+          "The most bytes of bodies being received at one time, as sent or as held; more is "
+          "answered 503"),
+      duration(
+          "http.idle_timeout", [](Config& c) -> auto& { return c.http_limits.idle; },
+          kShortestTimeout, "How long a connection may be silent between two requests"),
+      duration(
+          "http.head_timeout", [](Config& c) -> auto& { return c.http_limits.head; },
+          kShortestTimeout, "How long the head of a request may take to arrive"),
+      duration(
+          "http.body_timeout", [](Config& c) -> auto& { return c.http_limits.body; },
+          kShortestTimeout, "How long the body of a request may take to arrive"),
+      duration(
+          "http.write_timeout", [](Config& c) -> auto& { return c.http_limits.write; },
+          kShortestTimeout, "How long a client may take to read a piece of an answer"),
+      with_flag(text(
+                    "brokers", [](Config& c) -> auto& { return c.brokers; }, kBrokers,
+                    "Kafka brokers to begin with, HOST:PORT, several with commas"),
+                "--brokers"),
+      kafka_extra(),
+      text(
+          "topics.input", [](Config& c) -> auto& { return c.topics.input; }, kTopic,
+          "The topic of events as they come"),
+      partitioned_by(),
+      text(
+          "topics.keyed", [](Config& c) -> auto& { return c.topics.keyed; }, kTopic,
+          "The topic of events by device, between an input that is not partitioned by device and "
+          "the rule"),
+      text(
+          "topics.cleaned", [](Config& c) -> auto& { return c.topics.cleaned; }, kTopic,
+          "The topic of accepted events"),
+      text(
+          "topics.state", [](Config& c) -> auto& { return c.topics.state; }, kTopic,
+          "The compacted topic of device states"),
+      text(
+          "topics.rejected", [](Config& c) -> auto& { return c.topics.rejected; }, kTopic,
+          "The topic of unusable records"),
+      text(
+          "instance.id", [](Config& c) -> auto& { return c.instance_id; }, kInstance,
+          "What tells this process from others of its group, the same at every start; auto: made "
+          "from the names of host and folder"),
+      text(
+          "instance.folder", [](Config& c) -> auto& { return c.instance_folder; }, kPath,
+          "Where the lock file is that keeps two processes from one instance.id"),
+      text(
+          "clean.group", [](Config& c) -> auto& { return c.group; }, kGroup,
+          "The consumer group that shares the input's partitions"),
+      count(
+          "clean.threads", [](Config& c) -> auto& { return c.clean_threads; }, 1, 64,
+          "How many members of the group this process is"),
+      duration(
+          "clean.session_timeout", [](Config& c) -> auto& { return c.session_timeout; },
+          kShortestTimeout,
+          "How long the group waits for a member that says nothing before others get its "
+          "partitions"),
+      duration(
+          "clean.transaction_timeout",
+          [](Config& c) -> auto& { return c.committer.transaction_timeout; }, kShortestTimeout,
+          "How long a transaction may take, and readers wait for one whose process is gone"),
+      text(
+          "clean.listen", [](Config& c) -> auto& { return c.clean_listen; }, kAddressOrOff,
+          "The address to serve /livez, /readyz and /metrics of `clean` on; off: nowhere"),
+      count(
+          "checkpoint.records", [](Config& c) -> auto& { return c.committer.checkpoints.records; },
+          1, 1'000'000'000, "How many records are folded again after a restart at most"),
+      count(
+          "checkpoint.devices", [](Config& c) -> auto& { return c.committer.checkpoints.devices; },
+          1, 10'000'000, "How many changed devices make a checkpoint due"),
+      duration(
+          "checkpoint.interval",
+          [](Config& c) -> auto& { return c.committer.checkpoints.interval; }, Milliseconds{1},
+          "How long after a checkpoint the next one is due"),
+      duration(
+          "checkpoint.idle", [](Config& c) -> auto& { return c.committer.checkpoints.idle; },
+          Milliseconds{1}, "How long without records before a checkpoint is made"),
+      secret(text(
+          "database.url", [](Config& c) -> auto& { return c.database_url; }, kUrl,
+          "The PostgreSQL database, postgresql://USER:PASSWORD@HOST:PORT/NAME or what else libpq "
+          "takes; default: what PGHOST, PGUSER and the like say. Flags are seen by others: give it "
+          "in the file or the environment")),
+      choice(
+          "database.migrate", [](Config& c) -> auto& { return c.database_migrate; },
+          std::vector<std::pair<std::string_view, bool>>{{"yes", true}, {"no", false}},
+          "Whether the database is brought up to the layout of this release at the start"),
+      limit(
+          "database.retention", [](Config& c) -> auto& { return c.upkeep.retention; },
+          "Drop rows older than this; of a hypertable, whole chunks"),
+      limit(
+          "database.compress_after", [](Config& c) -> auto& { return c.upkeep.compress_after; },
+          "Compress the chunks of a hypertable that are older than this"),
+      duration(
+          "database.upkeep_every", [](Config& c) -> auto& { return c.upkeep_every; },
+          Milliseconds(100), "How often old rows are looked for"),
+      text(
+          "store.group", [](Config& c) -> auto& { return c.store_group; }, kGroup,
+          "The consumer group that shares the cleaned topic's partitions"),
+      count(
+          "store.threads", [](Config& c) -> auto& { return c.store_threads; }, 1, 64,
+          "How many members of the group this process is, each with a connection"),
+      text(
+          "store.listen", [](Config& c) -> auto& { return c.store_listen; }, kAddressOrOff,
+          "The address to serve /livez, /readyz and /metrics of `store` on; off: nowhere"),
+      count(
+          "serve.connections", [](Config& c) -> auto& { return c.serve_connections; }, 1, 256,
+          "How many connections to PostgreSQL answer questions"),
+      duration(
+          "serve.timeout", [](Config& c) -> auto& { return c.serve_timeout; }, Milliseconds(100),
+          "How long a question may take; the database gives it up then"),
+  };
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, replaced}));
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::string Setting::environment() const {
+  std::string name = "DWELL_" + key;
+  for (char& c : name) c = c == '.' ? '_' : static_cast<char>(std::toupper(c));
+  return name;
+}
+
+std::string Setting::key_of(std::string_view variable) const {
+  const auto name = environment();
+  if (!is_family) return variable == name ? key : "";
+  const auto before = name.substr(0, name.size() - 4);
+  if (!variable.starts_with(before) || variable.size() == before.size()) return "";
+  std::string member(variable.substr(before.size()));
+  for (char& c : member) c = c == '_' ? '.' : static_cast<char>(std::tolower(c));
+  return std::string(family()) + member;
+}
+
+bool Setting::has_legal_name(std::string_view key) const {
+  const auto name = key.substr(family().size());
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_';
+  });
+}
+
+const std::vector<Setting>& settings() {
+  static const std::vector<Setting> all = make_settings();
+  return all;
+}
+
+const Setting* find_setting(std::span<const Setting> all, std::string_view key) {
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Setting& s) {
+    if (!s.is_family) return s.key == key;
+    return key.starts_with(s.family()) && key.size() > s.family().size();
+  });
+  return found == all.end() ? nullptr : &*found;
+}
+
+std::string nearest(std::span<const std::string> all, std::string_view text, std::size_t most) {
+  std::string nearest;
+  std::size_t least = most + 1;
+  for (const std::string& one : all) {
+    const auto distance = edit_distance(one, text.substr(0, 100));
+    if (distance < least) {
+      least = distance;
+      nearest = one;
+    }
+  }
+  return nearest;
+}
+
+std::string nearest_key(std::span<const Setting> all, std::string_view text) {
+  std::vector<std::string> keys;
+  for (const Setting& setting : all) keys.push_back(setting.key);
+  return nearest(keys, text, text.size() / 2);
+}
+
+namespace {
+
+// Members of one group share the partitions of one topic. Each role derives more groups from its
+// own.
+void find_shared_groups(const Config& config, std::vector<std::string>& found) {
+  const std::string& clean = config.group;
+  const std::string& store = config.store_group;
+  const auto redrive = clean + "-redrive-";
+  const bool is_shared = clean == store || clean + "-key" == store || store + "-devices" == clean ||
+                         clean + "-key" == store + "-devices" || store.starts_with(redrive) ||
+                         (store + "-devices").starts_with(redrive);
+  if (!is_shared) return;
+  found.push_back(
+      fmt::format("clean.group {0} and store.group {1} lead to one group for two topics, since "
+                  "{0}, {0}-key and "
+                  "{0}-redrive-REASON, and {1} and {1}-devices, are used: give each another name",
+                  clean, store));
+}
+
+}  // namespace
+
+std::vector<std::string> contradictions(const Config& config) {
+  const auto& topics = config.topics;
+  std::vector<std::pair<const char*, std::string_view>> names{{"topics.input", topics.input},
+                                                              {"topics.cleaned", topics.cleaned},
+                                                              {"topics.state", topics.state},
+                                                              {"topics.rejected", topics.rejected}};
+  // Where the hop may be left out, its topic may be any.
+  if (config.partitioned_by == PartitionedBy::none) {
+    names.emplace_back("topics.keyed", topics.keyed);
+  }
+  std::vector<std::string> found;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    for (std::size_t k = 0; k < i; ++k) {
+      if (names[i].second != names[k].second) continue;
+      found.push_back(fmt::format("{} and {} are both {}: give each a topic of its own",
+                                  names[k].first, names[i].first, names[i].second));
+    }
+  }
+  find_shared_groups(config, found);
+  return found;
+}
+
+std::string settings_page(std::span<const Setting> all) {
+  const Config defaults;
+  std::string page =
+      "| TOML key | environment | flag | default | takes | meaning |\n"
+      "|---|---|---|---|---|---|\n";
+  for (const Setting& setting : all) {
+    page +=
+        fmt::format("| `{}` | `{}` | `{}` | `{}` | {} | {} |\n", setting.key, setting.environment(),
+                    setting.flag, setting.show(defaults), setting.expected, setting.help);
+  }
+  return page;
+}
+
+}  // namespace dwell

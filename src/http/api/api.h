@@ -1,0 +1,62 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/wire/parameters.h"
+#include "http/wire/process_routes.h"
+#include "http/wire/router.h"
+#include "ports/async_timeline_reader.h"
+#include "ports/clock.h"
+#include "ports/intake.h"
+#include "ports/visibility.h"
+
+namespace dwell {
+
+// What the API stands on. All outlive it.
+struct ApiParts {
+  AsyncTimelineReader& reader;
+  AsyncTimelineReader& stream_reader;  // for what follows the first page of a stream
+  Intake& intake;
+  Clock& clock;
+  std::function<Health()> health;
+  std::function<std::string()> metrics;  // Prometheus text format
+  Visibility* visibility = nullptr;      // none: what was taken in can be read at once
+  std::size_t record_bytes = 1 << 20;    // an event that is longer as a record is refused
+};
+
+// The HTTP API, contract in docs/api.md and web/openapi.json: requests in, replies out, no sockets.
+// One thread calls handle().
+class Api {
+ public:
+  explicit Api(const ApiParts& parts);
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
+
+  boost::asio::awaitable<Routed> handle(Request request) {
+    return router_.handle(std::move(request));
+  }
+
+ private:
+  using Handler = boost::asio::awaitable<Reply> (Api::*)(const Request&, const Target&);
+  std::vector<Route> routes();
+
+  std::vector<InputPlace> places_of(Parameters& parameters) const;
+  boost::asio::awaitable<std::optional<Reply>> wait_for(const std::vector<InputPlace>& places);
+  boost::asio::awaitable<Reply> post_timeline(const Request& request, const Target& target);
+  boost::asio::awaitable<Reply> get_timeline(const Request& request, const Target& target);
+  boost::asio::awaitable<Reply> get_presence(const Request& request, const Target& target);
+  boost::asio::awaitable<Reply> get_device(const Request& request, const Target& target);
+  boost::asio::awaitable<Reply> get_openapi(const Request& request, const Target& target);
+
+  ApiParts parts_;
+  Router router_;
+};
+
+// web/openapi.json, built into the binary.
+std::string_view openapi_document();
+
+}  // namespace dwell

@@ -1,0 +1,116 @@
+#include "http/api/cursor.h"
+
+#define XXH_INLINE_ALL
+#include <simdjson.h>
+#include <xxhash.h>
+
+#include "base/varint.h"
+
+namespace dwell {
+namespace {
+
+constexpr std::size_t kLongestCursor = 4'096;  // an index of PostgreSQL holds no longer type
+constexpr std::uint64_t kOtherType = 2;
+constexpr char kVersion = 1;
+constexpr std::string_view kPresence = "presence";
+constexpr std::string_view kAlphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+// RFC 4648 section 5, without padding.
+std::string base64url(std::string_view bytes) {
+  std::string out;
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char c : bytes) {
+    bits = bits << 8 | static_cast<unsigned char>(c);
+    for (count += 8; count >= 6; count -= 6) out += kAlphabet[bits >> (count - 6) & 63];
+  }
+  if (count > 0) out += kAlphabet[bits << (6 - count) & 63];
+  return out;
+}
+
+std::optional<std::string> from_base64url(std::string_view text) {
+  std::string out;
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char c : text) {
+    const auto value = kAlphabet.find(c);
+    if (value == std::string_view::npos) return std::nullopt;
+    bits = bits << 6 | static_cast<std::uint32_t>(value);
+    count += 6;
+    if (count >= 8) {
+      count -= 8;
+      out += static_cast<char>(bits >> count & 255);
+    }
+  }
+  // A whole letter too many, or bits that base64url() does not write: one value has one text.
+  if (count >= 6 || (bits & ((1u << count) - 1)) != 0) return std::nullopt;
+  return out;
+}
+
+std::string head(std::string_view filter) {
+  std::string out(1, kVersion);
+  const auto hash = XXH3_64bits(filter.data(), filter.size());
+  for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(hash >> shift & 255);
+  return out;
+}
+
+// The fields behind the head, if the head is the right one.
+std::optional<std::string> fields(std::string_view text, std::string_view filter) {
+  if (text.size() > kLongestCursor) return std::nullopt;
+  const auto bytes = from_base64url(text);
+  const auto expected = head(filter);
+  if (!bytes || !bytes->starts_with(expected)) return std::nullopt;
+  return bytes->substr(expected.size());
+}
+
+// Whether every store can hold a text; one that is in none need not be asked for.
+bool is_storable(std::string_view text) {
+  return text.find('\0') == text.npos && simdjson::validate_utf8(text.data(), text.size());
+}
+
+}  // namespace
+
+std::string row_cursor(const Row& last, std::string_view filter) {
+  std::string out = head(filter);
+  put_varint(out, static_cast<std::uint64_t>(to_ms(last.timestamp)));
+  put_varint(out, last.rank);
+  put_varint(out, last.other_type.empty() ? static_cast<std::uint64_t>(last.type) : kOtherType);
+  return base64url(out.append(last.other_type));
+}
+
+std::optional<Row> parse_row_cursor(std::string_view text, std::string_view filter) {
+  const auto bytes = fields(text, filter);
+  if (!bytes) return std::nullopt;
+  std::string_view rest = *bytes;
+  const auto ms = take_varint(rest);
+  const auto rank = take_varint(rest);
+  const auto type = take_varint(rest);
+  if (!type || !rank || !ms || *ms > static_cast<std::uint64_t>(to_ms(kLatest)) ||
+      *type > kOtherType || rest.empty() != (*type < kOtherType) || !is_storable(rest)) {
+    return std::nullopt;
+  }
+  return Row{from_ms(static_cast<std::int64_t>(*ms)), *rank,
+             *type == kOtherType ? EventType::enter : static_cast<EventType>(*type), 0,
+             std::string(rest)};
+}
+
+std::string presence_cursor(const PresencePlace& last) {
+  std::string out = head(kPresence);
+  put_varint(out, static_cast<std::uint64_t>(to_ms(last.at)));
+  return base64url(out.append(last.device));
+}
+
+std::optional<PresencePlace> parse_presence_cursor(std::string_view text) {
+  const auto bytes = fields(text, kPresence);
+  if (!bytes) return std::nullopt;
+  std::string_view rest = *bytes;
+  const auto ms = take_varint(rest);
+  if (!ms || *ms > static_cast<std::uint64_t>(to_ms(kLatest)) || rest.empty() ||
+      rest.size() > kLongestDeviceId) {
+    return std::nullopt;
+  }
+  return PresencePlace{from_ms(static_cast<std::int64_t>(*ms)), std::string(rest)};
+}
+
+}  // namespace dwell

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "kafka/client/client.h"
+#include "ports/source.h"
+
+namespace dwell {
+
+// Reads the partitions of a topic that the group gives to this member, committed transactions only.
+//
+// Partitions that come and go are values of poll(), never callbacks. The position of a partition is
+// (`TOPIC/N`, next offset); it is kept with the group, by who commits. Gaps in offsets are normal,
+// going back is not. Not thread-safe.
+class KafkaSource final : public Source {
+ public:
+  static Result<std::unique_ptr<KafkaSource>> open(const KafkaOptions& kafka,
+                                                   const KafkaSourceOptions& options);
+  // Leaves without a word: a static member that comes back soon finds its partitions.
+  ~KafkaSource() override;
+
+  // Errors: lost_ownership (this member is not one any more, was given what it does not read, or
+  // the record to be read next is not there: open another source), not_found (the topic is away),
+  // retry_later, fatal.
+  Result<Batch> poll() override;
+  Result<void> seek(PartitionId partition, std::span<const Position> committed) override;
+
+  // The group's next offset in each partition, none where it has none, transactions that are not
+  // over waited for. Errors: retry_later, lost_ownership.
+  Result<std::vector<std::optional<Offset>>> committed(std::span<const PartitionId> partitions,
+                                                       std::chrono::milliseconds timeout) const;
+  // Whether the group has said which partitions are this member's, if any.
+  bool has_joined() const { return has_joined_; }
+  // Whether every partition is read to its end, as far as that was told (tells_ends).
+  bool is_at_end() const;
+  // What a transaction says whose consumer it belongs to.
+  KafkaGroup group() const;
+  const KafkaClient& client() const { return *client_; }
+  // That of a record of the last batch, by its place in its slice.
+  const rd_kafka_message_t& message(PartitionId partition, std::size_t record) const {
+    return *inputs_.at(partition).messages[record];
+  }
+  // Whether any record of the last batch came with headers.
+  bool has_headers(PartitionId partition) const { return inputs_.at(partition).has_headers; }
+  const KafkaSourceOptions& options() const { return options_; }
+
+ private:
+  struct Input {  // of one partition
+    Offset next = 0;
+    bool has_moved = false;  // by more than the records say
+    bool is_at_end = false;
+    std::vector<Record> records;
+    std::vector<const rd_kafka_message_t*> messages;  // of the records
+    bool has_headers = false;                         // one of them
+    Position position;
+  };
+
+  KafkaSource(std::unique_ptr<KafkaClient> client, const KafkaSourceOptions& options);
+
+  Result<void> finish_change();
+  Result<void> check_own(const rd_kafka_topic_partition_list_t& list) const;
+  std::string membership() const;
+  bool give_up_at_change();
+  void leave();
+  Result<Batch> changed(rd_kafka_event_t* event);
+  Result<void> take(KafkaEvent event);
+  Result<void> offset_gone(rd_kafka_event_t* event) const;
+  void end_partition(rd_kafka_event_t* event);
+  Batch gathered();
+
+  std::unique_ptr<KafkaClient> client_;
+  KafkaSourceOptions options_;
+  KafkaQueue queue_;
+  std::map<PartitionId, Input> inputs_;
+
+  // A change of partitions, from the event that told it until the poll after.
+  KafkaEvent change_;
+  bool change_was_told_ = false;
+  bool has_joined_ = false;
+  std::vector<PartitionId> lost_;
+  std::vector<PartitionId> gained_;
+
+  std::vector<KafkaEvent> events_;  // hold the bytes of the records
+  std::size_t record_count_ = 0;
+  std::size_t byte_count_ = 0;
+  std::vector<Slice> slices_;
+};
+
+// A message as a record; one longer than `longest` bytes is cut.
+Record record_of(const rd_kafka_message_t& message, std::size_t longest);
+
+// What positions call a partition: `device-events/3`.
+std::string input_name(const std::string& topic, PartitionId partition);
+
+}  // namespace dwell

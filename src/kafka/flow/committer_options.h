@@ -1,0 +1,32 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "base/timestamp.h"
+#include "kafka/topics/topic_names.h"
+
+namespace dwell {
+
+// When checkpoints are due: once all partitions of a member together lack so many records or
+// changed devices; in each partition after so long a time, and after so long a time without
+// records.
+struct CheckpointLimits {
+  std::uint64_t records = 1'000'000;
+  std::size_t devices = 500'000;
+  Milliseconds interval = std::chrono::minutes(10);
+  Milliseconds idle = std::chrono::seconds(5);
+};
+
+struct KafkaCommitterOptions {
+  TopicNames topics;
+  std::string member;  // prefix of the transactional ids: the same at every start of this process
+  std::chrono::milliseconds transaction_timeout{10'000};
+  std::size_t record_bytes = 1 << 20;  // the longest of the input
+
+  CheckpointLimits checkpoints;
+};
+
+}  // namespace dwell

@@ -1,0 +1,232 @@
+#include "kafka/flow/kafka_committer.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/check.h"
+#include "base/varint.h"
+#include "core/cleaned_value.h"
+#include "kafka/topics/rejected_topic.h"
+
+namespace dwell {
+namespace {
+
+// Indices of the topics written to.
+constexpr std::size_t kCleaned = 0;
+constexpr std::size_t kState = 1;
+constexpr std::size_t kRejected = 2;
+
+constexpr std::size_t kLongestHeader = 1 << 10;  // that is passed on
+constexpr std::chrono::seconds kPatience{5};     // for an answer of the brokers
+constexpr std::size_t kAhead = 8;                // memory is asked for so many records before
+
+// What a header says in digits.
+class Digits {
+ public:
+  explicit Digits(std::uint64_t number)
+      : end_(std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr) {}
+  std::string_view text() const { return {digits_.data(), end_}; }
+
+ private:
+  std::array<char, 20> digits_;
+  const char* end_;
+};
+
+// What came with a record stays with what it became.
+void pass_header(const rd_kafka_message_t& message, const char* name, rd_kafka_headers_t* headers) {
+  rd_kafka_headers_t* all = nullptr;
+  if (rd_kafka_message_headers(&message, &all) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  if (rd_kafka_header_get_last(all, name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  if (value && size <= kLongestHeader)
+    add_header(headers, name, {static_cast<const char*>(value), size});
+}
+
+// A record goes to the partition its input came from.
+Result<void> check_partitions(const KafkaSource& source, const std::string& topic) {
+  const std::string& input = source.options().topic;
+  const auto wanted = source.client().partition_count(input, kPatience);
+  if (!wanted) return Failure(wanted.error());
+  const auto found = source.client().partition_count(topic, kPatience);
+  if (!found) return Failure(found.error());
+  if (*found == *wanted) return {};
+  return fail(ErrorKind::invalid,
+              "topic {} has {} partitions, topic {} has {}: states and records belong to the "
+              "partition of their input, and a device whose records changed partition would start "
+              "anew; `dwell topics check` says what to do",
+              topic, *found, input, *wanted);
+}
+
+Offset next_offset(const Partition& partition) {
+  if (partition.unit) return partition.unit->positions[0].next;
+  return partition.positions.empty() ? 0 : partition.positions[0].next;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<KafkaCommitter>> KafkaCommitter::open(const KafkaOptions& kafka,
+                                                             const KafkaCommitterOptions& options,
+                                                             const KafkaSource& source,
+                                                             Clock& clock) {
+  // Before a producer asks for them, which makes topics where brokers allow that.
+  for (const std::string& topic : {options.topics.cleaned, options.topics.state}) {
+    if (auto same = check_partitions(source, topic); !same) return pass(same);
+  }
+  if (auto found = source.client().partition_count(options.topics.rejected, kPatience); !found) {
+    return pass(found);
+  }
+  auto transactions = KafkaTransactions::open(
+      kafka, {options.member,
+              options.transaction_timeout,
+              options.record_bytes + kRejectedOverhead,
+              {options.topics.cleaned, options.topics.state, options.topics.rejected}});
+  if (!transactions) return pass(transactions);
+  auto states = StateTopic::open(kafka, source, options.topics.state);
+  if (!states) return pass(states);
+  return std::unique_ptr<KafkaCommitter>(
+      new KafkaCommitter(options, source, clock, std::move(*transactions), std::move(*states)));
+}
+
+Result<void> KafkaCommitter::restore(std::span<Partition> partitions) {
+  auto lacks = states_->restore(partitions);
+  if (!lacks) return pass(lacks);
+  const auto now = clock_.monotonic();
+  for (std::size_t i = 0; i < partitions.size(); ++i) {
+    auto& [devices, records, has_marker] = (*lacks)[i];
+    Unsaved& unsaved = unsaved_[partitions[i].id] = {};
+    // An offset without a marker under this rule needs one before anything else.
+    unsaved.is_anything = !partitions[i].positions.empty() && (!has_marker || records > 0);
+    unsaved.records = records;
+    unsaved.has_marker = has_marker;
+    unsaved.devices = std::move(devices);
+    unsaved.since = unsaved.changed = now;
+  }
+  return {};
+}
+
+Result<void> KafkaCommitter::commit(std::span<const Partition> partitions) {
+  bool has_units = false;
+  for (const Partition& partition : partitions) {
+    if (!partition.unit) continue;
+    has_units = true;
+    Unsaved& unsaved = unsaved_.at(partition.id);
+    unsaved.is_anything = true;
+    for (const DeviceIndex device : partition.unit->touched) unsaved.devices.add(device);
+  }
+  const auto due = due_checkpoints(partitions, unsaved_, options_.checkpoints, clock_.monotonic());
+  if (!has_units && due.empty()) return {};
+  return commit(partitions, due);
+}
+
+Result<void> KafkaCommitter::release(std::span<const Partition> partitions) {
+  std::vector<PartitionId> due;
+  for (const Partition& partition : partitions) {
+    if (unsaved_.at(partition.id).is_anything) due.push_back(partition.id);
+  }
+  if (due.empty()) return {};
+  auto saved = commit(partitions, due);
+  // Without it the next owner folds a little more of the input again.
+  if (!saved && saved.error().kind == ErrorKind::retry_later) return {};
+  return saved;
+}
+
+Result<void> KafkaCommitter::commit(std::span<const Partition> partitions,
+                                    std::span<const PartitionId> checkpoints) {
+  const auto is_due = [&](const Partition& partition) {
+    return std::find(checkpoints.begin(), checkpoints.end(), partition.id) != checkpoints.end();
+  };
+  if (auto begun = transactions_.begin(); !begun) return begun;
+  std::vector<KafkaNext> offsets;
+  for (const Partition& partition : partitions) {
+    Result<void> written;
+    if (partition.unit) written = write(partition);
+    if (written && is_due(partition)) written = write_checkpoint(partition);
+    if (!written) return transactions_.abort(written.error());
+    if (partition.unit || !partition.positions.empty()) {
+      offsets.push_back({partition.id, next_offset(partition)});
+    }
+  }
+  if (auto committed = transactions_.commit(source_, offsets); !committed) return committed;
+
+  const auto now = clock_.monotonic();
+  for (const Partition& partition : partitions) {
+    Unsaved& unsaved = unsaved_.at(partition.id);
+    if (partition.unit) {
+      unsaved.records += partition.unit->records.size();
+      unsaved.changed = now;
+    }
+    if (is_due(partition)) {
+      unsaved.devices.clear();
+      unsaved.records = 0;
+      unsaved.is_anything = false;
+      unsaved.has_marker = true;
+      unsaved.since = now;
+    }
+  }
+  return {};
+}
+
+Result<void> KafkaCommitter::write(const Partition& partition) {
+  const Unit& unit = *partition.unit;
+  const bool has_headers = source_.has_headers(partition.id);
+  for (std::size_t i = 0; i < unit.changes.size(); ++i) {
+    const CleanedRecord& cleaned = unit.changes[i];
+    if (i + kAhead < unit.changes.size()) {
+      partition.fold.prefetch_device_id(unit.changes[i + kAhead].device);
+    }
+    value_.clear();
+    const auto device = partition.fold.device_id(cleaned.device);
+    append_cleaned_value(device, cleaned.change, value_);
+    source_header_.clear();
+    put_varint(source_header_, static_cast<std::uint64_t>(partition.id));
+    put_varint(source_header_, static_cast<std::uint64_t>(unit.records[cleaned.record].offset));
+    rd_kafka_headers_t* headers = rd_kafka_headers_new(5);
+    add_header(headers, "seq", Digits(cleaned.change.seq).text());
+    add_header(headers, "rank", Digits(cleaned.change.rank).text());
+    add_header(headers, "source", source_header_);
+    if (cleaned.change.operation == Operation::retract) add_header(headers, "op", "retract");
+    if (has_headers) {
+      pass_header(source_.message(partition.id, cleaned.record), kTraceHeader, headers);
+    }
+    auto produced = transactions_.produce({kCleaned, partition.id, device, value_, headers});
+    if (!produced) return produced;
+  }
+  for (const std::uint32_t record : unit.rejected) {
+    if (auto written = write_rejected(partition, record); !written) return written;
+  }
+  return {};
+}
+
+Result<void> KafkaCommitter::write_rejected(const Partition& partition, std::uint32_t record) {
+  const rd_kafka_message_t& message = source_.message(partition.id, record);
+  const RejectedOutput rejected =
+      make_rejected(message, name(partition.unit->outcomes[record]), source_.options().topic,
+                    source_.options().record_bytes);
+  pass_header(message, kTraceHeader, rejected.headers);
+  pass_header(message, kRedrivenHeader, rejected.headers);
+  return transactions_.produce(
+      {kRejected, RD_KAFKA_PARTITION_UA, rejected.key, rejected.value, rejected.headers});
+}
+
+Result<void> KafkaCommitter::write_checkpoint(const Partition& partition) {
+  for (const DeviceIndex device : unsaved_.at(partition.id).devices.list()) {
+    value_.clear();
+    partition.fold.encode_state(device, value_);
+    auto produced =
+        transactions_.produce({kState, partition.id, partition.fold.device_id(device), value_});
+    if (!produced) return produced;
+  }
+  Marker marker;
+  marker.rule = partition.fold.rule();
+  marker.cluster = states_->cluster();
+  marker.topic = source_.options().topic;
+  marker.next = next_offset(partition);
+  marker.totals = partition.fold.totals();
+  marker.devices = partition.fold.device_count();
+  value_.clear();
+  encode_marker(marker, value_);
+  return transactions_.produce({kState, partition.id, kMarkerKey, value_});
+}
+
+}  // namespace dwell

@@ -1,0 +1,349 @@
+#include "kafka/flow/state_topic.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <optional>
+
+#include "base/check.h"
+#include "core/state_record.h"
+
+namespace dwell {
+namespace {
+
+constexpr std::chrono::seconds kPatience{10};  // without a record or an end
+constexpr std::size_t kReadTogether = 4'000;
+constexpr int kWaitMs = 5;         // for as many
+constexpr std::size_t kAhead = 8;  // memory is asked for so many states before
+constexpr Offset kEndOfLog = std::numeric_limits<Offset>::max();
+
+constexpr std::string_view kStartAnew =
+    "`dwell topics reset` forgets states and offsets and starts again at the beginning of the "
+    "input";
+
+}  // namespace
+
+// A partition on its way back.
+struct StateTopic::Restoring {
+  Partition* partition = nullptr;
+  std::string input = {};  // its name
+  Offset first = 0;        // that the input still has
+  Offset end = 0;          // of the input
+  std::optional<Offset> committed = {};
+  Offset state_first = 0;
+  std::optional<Marker> marker = {};
+  std::optional<Fold> fold = {};     // under the marker's rule
+  std::vector<Record> records = {};  // read together
+  Lack lack = {};
+};
+
+StateTopic::Restoring& StateTopic::restoring(std::span<Restoring> all, PartitionId partition) {
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const Restoring& r) { return r.partition->id == partition; });
+  CHECK(found != all.end());  // only these are read
+  return *found;
+}
+
+StateTopic::StateTopic(const KafkaOptions& kafka, const KafkaSource& source, std::string name,
+                       std::string cluster)
+    : kafka_(kafka), source_(source), name_(std::move(name)), cluster_(std::move(cluster)) {}
+
+Result<std::unique_ptr<StateTopic>> StateTopic::open(const KafkaOptions& kafka,
+                                                     const KafkaSource& source, std::string name) {
+  auto cluster = source.client().cluster_id(kPatience);
+  if (!cluster) return pass(cluster);
+  return std::unique_ptr<StateTopic>(
+      new StateTopic(kafka, source, std::move(name), std::move(*cluster)));
+}
+
+Result<void> StateTopic::open_reader() {
+  auto reader = KafkaClient::make_reader(kafka_, source_.options().group + "-restore",
+                                         {{"queued.min.messages", "100000"},
+                                          // Wakes the thread that fetches, as in kafka_source.cc.
+                                          {"topic.metadata.refresh.interval.ms", "20"}});
+  if (!reader) return pass(reader);
+  reader_ = std::move(*reader);
+  queue_.reset(rd_kafka_queue_get_consumer(reader_->get()));
+  return {};
+}
+
+Result<std::vector<StateTopic::Lack>> StateTopic::restore(std::span<Partition> partitions) {
+  std::vector<Restoring> all;
+  for (Partition& partition : partitions) {
+    CHECK(partition.fold.device_count() == 0);
+    all.push_back({&partition, input_name(source_.options().topic, partition.id)});
+  }
+  if (auto opened = open_reader(); !opened) return pass(opened);
+  auto lacks = restore_all(all);
+  queue_.reset();
+  reader_.reset();
+  return lacks;
+}
+
+Result<std::vector<StateTopic::Lack>> StateTopic::restore_all(std::span<Restoring> all) {
+  if (auto found = find_ranges(all); !found) return pass(found);
+  if (auto read = read_states(all); !read) return pass(read);
+  for (Restoring& one : all) {
+    if (auto checked = check(one); !checked) return pass(checked);
+  }
+  if (auto folded = fold_input(all); !folded) return pass(folded);
+  std::vector<Lack> lacks;
+  for (Restoring& one : all) {
+    if (auto taken = take_over(one); !taken) return pass(taken);
+    lacks.push_back(std::move(one.lack));
+  }
+  return lacks;
+}
+
+Result<void> StateTopic::find_ranges(std::span<Restoring> all) {
+  const auto& topic = source_.options().topic;
+  std::vector<PartitionId> ids;
+  for (const Restoring& one : all) ids.push_back(one.partition->id);
+  auto committed = source_.committed(ids, kPatience);
+  if (!committed) return pass(committed);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Restoring& one = all[i];
+    one.committed = (*committed)[i];
+    auto input = reader_->offsets(topic, one.partition->id, kPatience);
+    if (!input) return pass(input);
+    auto state = reader_->offsets(name_, one.partition->id, kPatience);
+    if (!state) return pass(state);
+    one.first = input->low;
+    one.end = input->high;
+    one.state_first = state->low;
+  }
+  return {};
+}
+
+// As the last answer of the broker says, transactions that are not over included.
+Offset StateTopic::high_offset(const std::string& topic, PartitionId partition) const {
+  Offset low = 0;
+  Offset high = 0;
+  rd_kafka_get_watermark_offsets(reader_->get(), topic.c_str(), partition, &low, &high);
+  return high;
+}
+
+template <typename Take>
+Result<void> StateTopic::read(const std::string& topic, std::span<const Range> ranges, Take take) {
+  const KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(ranges.size())));
+  std::map<PartitionId, Offset> ends;  // of what is not read yet
+  for (const Range& range : ranges) {
+    if (range.start >= range.end) continue;
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), range.partition)->offset =
+        range.start;
+    ends[range.partition] = range.end;
+  }
+  if (ends.empty()) return {};
+  if (const auto code = reader_->assign(list.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return kafka_failure(code, topic);
+  }
+  Messages wanted;
+  const auto look_at = [&](const rd_kafka_message_t& message) -> Result<void> {
+    const auto unread = ends.find(message.partition);
+    if (unread == ends.end()) return {};
+    if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+      // More behind the end: of a transaction whose outcome this broker does not know yet.
+      if (message.offset >= high_offset(topic, message.partition)) ends.erase(unread);
+      return {};
+    }
+    if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return kafka_failure(message.err, input_name(topic, message.partition));
+    }
+    if (message.offset < unread->second) wanted.push_back(&message);
+    if (message.offset + 1 >= unread->second) ends.erase(unread);
+    return {};
+  };
+  std::vector<rd_kafka_message_t*> messages(kReadTogether);
+  auto last_at = std::chrono::steady_clock::now();
+  Result<void> result;
+  while (result && !ends.empty()) {
+    const auto count =
+        rd_kafka_consume_batch_queue(queue_.get(), kWaitMs, messages.data(), messages.size());
+    const auto now = std::chrono::steady_clock::now();
+    if (count > 0) {
+      last_at = now;
+    } else if (now - last_at > kPatience) {
+      result = fail(ErrorKind::retry_later, "{}: the broker sends nothing", topic);
+    }
+    wanted.clear();
+    std::vector<KafkaMessage> owned(messages.begin(),
+                                    messages.begin() + std::max<ssize_t>(0, count));
+    for (const KafkaMessage& message : owned) {
+      if (result) result = look_at(*message);
+    }
+    if (result) result = take(wanted);
+  }
+  (void)reader_->assign(nullptr);
+  return result;
+}
+
+Result<void> StateTopic::read_states(std::span<Restoring> all) {
+  std::vector<Range> ranges;
+  for (const Restoring& one : all) {
+    ranges.push_back({one.partition->id, one.state_first, kEndOfLog});
+  }
+  return read(name_, ranges, [&](const Messages& messages) -> Result<void> {
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      if (i + kAhead < messages.size()) {
+        const rd_kafka_message_t& later = *messages[i + kAhead];
+        const Restoring& one = restoring(all, later.partition);
+        if (one.fold) one.fold->prefetch_device(bytes_of(later.key, later.key_len));
+      }
+      auto read = read_state(restoring(all, messages[i]->partition), *messages[i]);
+      if (!read) return read;
+    }
+    return {};
+  });
+}
+
+Result<void> StateTopic::read_state(Restoring& one, const rd_kafka_message_t& message) {
+  const auto key = bytes_of(message.key, message.key_len);
+  const auto value = bytes_of(message.payload, message.len);
+  const auto place = [&] {
+    return fmt::format("{} offset {}", input_name(name_, message.partition), message.offset);
+  };
+  if (key == kMarkerKey) {
+    auto marker = decode_marker(value);
+    if (!marker) {
+      return fail(marker.error().kind, "{}: {}", place(), marker.error().message);
+    }
+    if (!one.fold || !is_same(one.fold->rule(), marker->rule)) {
+      // States are read under any rule of their order; only the limits of their windows differ.
+      Fold fold = one.partition->fold.empty_copy(marker->rule);
+      if (one.fold) {
+        std::string record;
+        for (DeviceIndex i = 0; i < one.fold->device_count(); ++i) {
+          record.clear();
+          one.fold->encode_state(i, record);
+          if (auto put = fold.put_device(one.fold->device_id(i), record); !put) {
+            return fail(ErrorKind::fatal, "{}: {}", place(), put.error().message);
+          }
+        }
+      }
+      one.fold.emplace(std::move(fold));
+    }
+    one.marker = std::move(*marker);
+    return {};
+  }
+  if (!one.fold) {
+    // States may come before the first marker; check() tells of another order than that of now.
+    Rule rule = one.partition->fold.rule();
+    rule.order = order_of_state(value).value_or(rule.order);
+    one.fold.emplace(one.partition->fold.empty_copy(rule));
+  }
+  if (auto put = one.fold->put_device(key, value); !put) {
+    return fail(ErrorKind::fatal, "{}: {}; it is not a state of Dwell. {}", place(),
+                put.error().message, kStartAnew);
+  }
+  return {};
+}
+
+Result<void> StateTopic::check(const Restoring& one) const {
+  const auto& group = source_.options().group;
+  if (!one.marker && !one.committed) {
+    if (!one.fold) return {};
+    return fail(ErrorKind::fatal, "{}: has states but no marker. {}",
+                input_name(name_, one.partition->id), kStartAnew);
+  }
+  if (!one.marker) {
+    return fail(ErrorKind::fatal,
+                "{}: group {} stands at offset {}, but topic {} has no states for it. {}",
+                one.input, group, *one.committed, name_, kStartAnew);
+  }
+  if (!one.committed) {
+    return fail(ErrorKind::fatal,
+                "{}: topic {} has states up to offset {}, but group {} has no offset. {}",
+                one.input, name_, one.marker->next, group, kStartAnew);
+  }
+  const Marker& marker = *one.marker;
+  if (marker.cluster != cluster_ || marker.topic != source_.options().topic) {
+    return fail(ErrorKind::fatal,
+                "{}: the states were made from topic {} of cluster {}, this is topic {} of cluster "
+                "{}. {}",
+                input_name(name_, one.partition->id), marker.topic, marker.cluster,
+                source_.options().topic, cluster_, kStartAnew);
+  }
+  if (marker.rule_version != kRuleVersion && *one.committed != marker.next) {
+    return fail(ErrorKind::fatal,
+                "{}: the states were folded with rule version {}, this binary has version {}, and "
+                "offsets {} to {} are still to be folded with the former: run and stop the release "
+                "that wrote them, then go on with this one. Or: {}",
+                input_name(name_, one.partition->id), marker.rule_version, kRuleVersion,
+                marker.next, *one.committed, kStartAnew);
+  }
+  if (marker.rule.order != one.partition->fold.rule().order) {
+    return fail(ErrorKind::invalid,
+                "order.mode: the states of {} were made with {}; set it back, or: {}", one.input,
+                name(marker.rule.order), kStartAnew);
+  }
+  if (*one.committed > one.end) {
+    return fail(ErrorKind::fatal,
+                "{}: group {} stands at offset {}, the topic ends at {}: it was made anew. {}",
+                one.input, group, *one.committed, one.end, kStartAnew);
+  }
+  if (*one.committed < marker.next) {
+    return fail(ErrorKind::fatal,
+                "{}: group {} was set back to offset {}, the states stand at {}. {}", one.input,
+                group, *one.committed, marker.next, kStartAnew);
+  }
+  if (marker.next < one.first) {
+    return fail(ErrorKind::fatal,
+                "{}: records from offset {} on are needed, the topic begins with {}: its retention "
+                "is shorter than the time between two checkpoints. {}",
+                one.input, marker.next, one.first, kStartAnew);
+  }
+  if (one.fold->device_count() != marker.devices) {
+    return fail(ErrorKind::fatal, "{}: has {} devices, its marker counts {}. {}",
+                input_name(name_, one.partition->id), one.fold->device_count(), marker.devices,
+                kStartAnew);
+  }
+  return {};
+}
+
+Result<void> StateTopic::fold_input(std::span<Restoring> all) {
+  std::vector<Range> ranges;
+  for (Restoring& one : all) {
+    if (!one.marker) continue;
+    one.fold->load_totals(one.marker->totals);
+    ranges.push_back({one.partition->id, one.marker->next, *one.committed});
+  }
+  return read(source_.options().topic, ranges, [&](const Messages& messages) {
+    for (const rd_kafka_message_t* message : messages) {
+      Restoring& one = restoring(all, message->partition);
+      one.records.push_back(record_of(*message, source_.options().record_bytes));
+      one.records.back().key = {};  // told when it was committed
+    }
+    for (Restoring& one : all) {
+      if (one.records.empty()) continue;
+      for (const DeviceIndex device : one.fold->fold(one.records, {}).touched) {
+        one.lack.devices.add(device);
+      }
+      one.lack.records += one.records.size();
+      one.records.clear();
+    }
+    return Result<void>();
+  });
+}
+
+// The states go on under the rule of now.
+Result<void> StateTopic::take_over(Restoring& one) {
+  if (!one.marker) return {};
+  one.partition->positions = {{one.input, *one.committed, ""}};
+  const bool is_same_rule = is_same(one.marker->rule, one.partition->fold.rule());
+  one.lack.has_marker = is_same_rule && one.marker->rule_version == kRuleVersion;
+  if (is_same_rule) {
+    one.partition->fold = std::move(*one.fold);
+    return {};
+  }
+  std::string record;
+  for (DeviceIndex i = 0; i < one.fold->device_count(); ++i) {
+    record.clear();
+    one.fold->encode_state(i, record);
+    auto put = one.partition->fold.put_device(one.fold->device_id(i), record);
+    if (!put) return pass(put);
+  }
+  one.partition->fold.load_totals(one.fold->totals());
+  return {};
+}
+
+}  // namespace dwell

@@ -1,0 +1,63 @@
+#include "kafka/topics/rejected_producer.h"
+
+#include "kafka/topics/rejected_topic.h"
+
+namespace dwell {
+namespace {
+
+constexpr int kPatienceMs = 10'000;
+
+}  // namespace
+
+Result<std::unique_ptr<RejectedProducer>> RejectedProducer::open(const KafkaOptions& kafka,
+                                                                 const std::string& topic,
+                                                                 std::size_t record_bytes) {
+  auto client =
+      KafkaClient::make(RD_KAFKA_PRODUCER, kafka,
+                        {{"enable.idempotence", "true"},
+                         {"message.max.bytes", std::to_string(record_bytes + kRejectedOverhead)},
+                         {"compression.codec", "lz4"},
+                         {"topic.metadata.propagation.max.ms", "1000"},  // then it is missing
+                         {"partitioner", "murmur2_random"}});
+  if (!client) return pass(client);
+  KafkaTopic handle(rd_kafka_topic_new((*client)->get(), topic.c_str(), nullptr));
+  return std::unique_ptr<RejectedProducer>(
+      new RejectedProducer(std::move(*client), std::move(handle), record_bytes));
+}
+
+Result<void> RejectedProducer::add(const rd_kafka_message_t& message,
+                                   const std::string& source_topic, std::string_view detail) {
+  const RejectedOutput rejected = make_rejected(message, kNotCleaned, source_topic, record_bytes_);
+  add_header(rejected.headers, "detail", detail);
+  is_empty_ = false;
+  for (;;) {
+    const auto code = rd_kafka_producev(
+        client_->get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
+        RD_KAFKA_V_KEY(rejected.key.data(), rejected.key.size()),
+        RD_KAFKA_V_VALUE(const_cast<char*>(rejected.value.data()), rejected.value.size()),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(rejected.headers),
+        RD_KAFKA_V_END);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+    if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+      rd_kafka_headers_destroy(rejected.headers);
+      return kafka_failure(code, rd_kafka_topic_name(topic_.get()));
+    }
+    if (auto flushed = flush(); !flushed) {
+      rd_kafka_headers_destroy(rejected.headers);
+      return flushed;
+    }
+    is_empty_ = false;
+  }
+}
+
+Result<void> RejectedProducer::flush() {
+  if (is_empty_) return {};
+  const auto code = rd_kafka_flush(client_->get(), kPatienceMs);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return kafka_failure(code, rd_kafka_topic_name(topic_.get()));
+  }
+  is_empty_ = true;
+  return {};
+}
+
+}  // namespace dwell

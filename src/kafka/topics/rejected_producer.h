@@ -1,0 +1,31 @@
+#pragma once
+
+#include "kafka/client/client.h"
+
+namespace dwell {
+
+// Writes what the store cannot use to the rejected topic, at least once: reason `not_cleaned`,
+// which a redrive leaves alone, and `detail`. Not thread-safe.
+class RejectedProducer {
+ public:
+  static Result<std::unique_ptr<RejectedProducer>> open(const KafkaOptions& kafka,
+                                                        const std::string& topic,
+                                                        std::size_t record_bytes);
+
+  // Errors: retry_later, fatal.
+  Result<void> add(const rd_kafka_message_t& message, const std::string& source_topic,
+                   std::string_view detail);
+  // Waits until the brokers have all of them. Errors: retry_later.
+  Result<void> flush();
+
+ private:
+  RejectedProducer(std::unique_ptr<KafkaClient> client, KafkaTopic topic, std::size_t record_bytes)
+      : client_(std::move(client)), topic_(std::move(topic)), record_bytes_(record_bytes) {}
+
+  std::unique_ptr<KafkaClient> client_;
+  KafkaTopic topic_;
+  std::size_t record_bytes_;
+  bool is_empty_ = true;
+};
+
+}  // namespace dwell
