@@ -13,6 +13,7 @@
 #include <optional>
 #include <set>
 
+#include "base/check.h"
 #include "base/on_worker.h"
 #include "postgres/migrations.h"
 
@@ -74,6 +75,13 @@ class Slot {
   asio::posix::stream_descriptor socket_;
 };
 
+// Two more statements: one begins a transaction, the last one ends it.
+PgPoolOptions with_transactions(PgPoolOptions options) {
+  options.statements.emplace_back("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+  options.statements.emplace_back("ROLLBACK");
+  return options;
+}
+
 }  // namespace
 
 class PgPool::State : public std::enable_shared_from_this<State> {
@@ -82,10 +90,12 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     const PgParameters& parameters;
     steady_clock::time_point deadline;
   };
+  class Lease;
+  class OpenTransaction;
 
  public:
   State(asio::io_context& context, PgPoolOptions options)
-      : context_(context), options_(std::move(options)), sweep_(context) {
+      : context_(context), options_(with_transactions(std::move(options))), sweep_(context) {
     for (std::size_t i = 0; i < options_.statements.size(); ++i) {
       names_.push_back(fmt::format("s{}", i));
     }
@@ -117,6 +127,8 @@ class PgPool::State : public std::enable_shared_from_this<State> {
       for (Slot* idle : free_) idle->notice_end();
     }
   }
+
+  asio::awaitable<Result<std::unique_ptr<PgPool::Transaction>>> begin();
 
   PgPoolState state() const {
     PgPoolState state;
@@ -360,6 +372,12 @@ class PgPool::State : public std::enable_shared_from_this<State> {
                 options_.patience.count());
   }
 
+  std::size_t begin_statement() const { return options_.statements.size() - 2; }
+  std::size_t end_statement() const { return options_.statements.size() - 1; }
+
+  // Ends a transaction whose owner has what it wanted, and gives the slot back.
+  static asio::awaitable<void> end(std::shared_ptr<State> self, std::unique_ptr<Lease> lease);
+
   asio::io_context& context_;
   const PgPoolOptions options_;
   std::vector<std::string> names_;  // of the statements
@@ -378,6 +396,69 @@ class PgPool::State : public std::enable_shared_from_this<State> {
   asio::thread_pool worker_{1};  // for what waits
 };
 
+class PgPool::State::OpenTransaction final : public PgPool::Transaction {
+ public:
+  explicit OpenTransaction(State& state)
+      : state_(state.shared_from_this()),
+        begin_{state.begin_statement(), none_, steady_clock::now() + state.options_.patience} {}
+  ~OpenTransaction() override {
+    if (!lease_ || !is_begun_ || lease_->slot().is_asked || !lease_->slot().is_open()) return;
+    asio::co_spawn(state_->context_, end(state_, std::move(lease_)), asio::detached);
+  }
+
+  asio::awaitable<Result<void>> begin() {
+    for (;;) {
+      lease_ = std::make_unique<Lease>(*state_, begin_);
+      if (auto got = co_await lease_->take(); !got) co_return got;
+      Slot& slot = lease_->slot();
+      slot.is_abandoned = false;
+      const bool was_used = slot.is_used();
+      auto begun = co_await state_->ask(slot, begin_);
+      is_begun_ = begun.has_value();
+      if (begun) co_return Result<void>();
+      if (slot.is_open() || slot.is_abandoned || !was_used) co_return pass(begun);
+      for (Slot* idle : state_->free_) idle->notice_end();  // as in State::run()
+    }
+  }
+
+  asio::awaitable<Result<PgResult>> run(std::size_t statement,
+                                        const PgParameters& parameters) override {
+    CHECK(is_begun_ && lease_->slot().is_open());
+    const Question question{statement, parameters, begin_.deadline};
+    auto answer = co_await state_->ask(lease_->slot(), question);
+    is_begun_ = lease_->slot().is_open();
+    state_->silence_ = answer ? "" : answer.error().message;
+    co_return answer;
+  }
+
+ private:
+  const std::shared_ptr<State> state_;
+  const PgParameters none_;
+  const Question begin_;
+  std::unique_ptr<Lease> lease_;
+  bool is_begun_ = false;
+};
+
+asio::awaitable<Result<std::unique_ptr<PgPool::Transaction>>> PgPool::State::begin() {
+  auto transaction = std::make_unique<OpenTransaction>(*this);
+  if (auto begun = co_await transaction->begin(); !begun) {
+    silence_ = begun.error().message;
+    co_return pass(begun);
+  }
+  co_return std::unique_ptr<PgPool::Transaction>(std::move(transaction));
+}
+
+asio::awaitable<void> PgPool::State::end(std::shared_ptr<State> self,
+                                         std::unique_ptr<Lease> lease) {
+  const PgParameters none;
+  const Question question{self->end_statement(), none,
+                          steady_clock::now() + self->options_.patience};
+  Slot& slot = lease->slot();
+  slot.deadline = question.deadline;
+  const auto ended = co_await self->ask(slot, question);
+  if (!ended && slot.is_open()) (void)slot.release();
+}
+
 PgPool::PgPool(asio::io_context& context, PgPoolOptions options)
     : state_(std::make_shared<State>(context, std::move(options))) {
   asio::co_spawn(context, state_->sweep(), asio::detached);
@@ -395,6 +476,10 @@ asio::awaitable<Result<PgResult>> PgPool::run(std::size_t statement,
 asio::awaitable<Result<PgResult>> PgPool::run(std::size_t statement, const PgParameters& parameters,
                                               std::chrono::milliseconds patience) {
   return state_->run(statement, parameters, patience);
+}
+
+asio::awaitable<Result<std::unique_ptr<PgPool::Transaction>>> PgPool::begin() {
+  return state_->begin();
 }
 
 PgPoolState PgPool::state() const {

@@ -46,11 +46,24 @@ class PgPool {
   boost::asio::awaitable<Result<PgResult>> run(std::size_t statement,
                                                const PgParameters& parameters,
                                                std::chrono::milliseconds patience);
+  // Statements of one moment: a read-only transaction on a connection of its own, which others wait
+  // for. The pool's patience is for all of it.
+  class Transaction;
+  boost::asio::awaitable<Result<std::unique_ptr<Transaction>>> begin();
+
   PgPoolState state() const;
 
  private:
   class State;
   std::shared_ptr<State> state_;  // shared with questions that outlive the pool
+};
+
+class PgPool::Transaction {
+ public:
+  virtual ~Transaction() = default;
+  // Errors: those of PgPool::run(); after one there is nothing more to ask.
+  virtual boost::asio::awaitable<Result<PgResult>> run(std::size_t statement,
+                                                       const PgParameters& parameters) = 0;
 };
 
 }  // namespace dwell

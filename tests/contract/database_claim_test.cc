@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "sqlite/sqlite_committer.h"
-#include "sqlite/sqlite_reader.h"
+#include "sqlite/sqlite_row_reader.h"
 #include "tests/fakes/faulty_vfs.h"
 #include "tests/fakes/one_partition.h"
 #include "tests/fakes/temp_folder.h"
@@ -119,7 +119,7 @@ TEST_F(DatabaseClaimTest, AnotherNameOfTheSameFileIsRefusedAlsoAfterAKill) {
   fs::rename(folder_.file("log"), path_ + "-wal");
   fs::create_hard_link(path_, other_);
   expect_refused(other_, ErrorKind::invalid, path_);
-  const auto reader = SqliteReader::open(other_);
+  const auto reader = SqliteRowReader::open(other_);
   ASSERT_FALSE(reader) << "answers without what is in the log";
   EXPECT_THAT(reader.error().message, HasSubstr(path_));
   EXPECT_EQ(committed_in(path_), 1);

@@ -6,6 +6,7 @@
 
 #include "tests/contract/store_under_test.h"
 #include "tests/fakes/one_partition.h"
+#include "tests/fakes/questions.h"
 
 namespace dwell {
 
@@ -30,13 +31,16 @@ class ReaderContract : public ::testing::TestWithParam<StoreKind> {
     auto opened = store_->open_reader();
     ASSERT_TRUE(opened) << opened.error().message;
     reader_ = std::move(*opened);
+    answers_.emplace(store_->context(), *reader_);
   }
 
-  std::vector<Row> timeline(const TimelineQuery& query) { return reader_->timeline(query).value(); }
+  std::vector<Row> timeline(const TimelineQuery& query) {
+    return answers_->timeline(query).value();
+  }
   std::vector<Presence> presence(PresenceQuery query) {
     std::vector<Presence> all;
     for (;;) {
-      const auto page = reader_->presence(query).value();
+      const auto page = answers_->presence(query).value();
       EXPECT_LE(page.inside.size(), query.limit);
       all.insert(all.end(), page.inside.begin(), page.inside.end());
       if (!page.next) return all;
@@ -45,12 +49,13 @@ class ReaderContract : public ::testing::TestWithParam<StoreKind> {
     }
   }
   std::vector<RejectedRecord> rejected(const RejectedQuery& query) {
-    return reader_->rejected(query).value();
+    return store_->open_report().value()->rejected(query).value();
   }
-  StoreTotals totals() { return reader_->totals().value(); }
+  StoreTotals totals() { return store_->open_report().value()->totals().value(); }
 
   std::unique_ptr<StoreUnderTest> store_ = GetParam().make();
-  std::unique_ptr<TimelineReader> reader_;
+  std::unique_ptr<RowReader> reader_;
+  std::optional<Questions> answers_;
 };
 
 inline Row row(std::int64_t ms, EventType type, std::uint64_t seq) {

@@ -1,5 +1,7 @@
-// What ports/timeline_reader.h promises of the questions that the API asks, on every reader.
+// What the questions that the API asks promise, on every reader.
 #include "tests/contract/reader_contract.h"
+
+#include "questions/stays.h"
 
 namespace dwell {
 namespace {
@@ -83,11 +85,11 @@ TEST_P(ReaderContract, ADeviceIsReportedFromItsRowsAndItsState) {
   write({event_record("cam-1", kEnter, 1000, 9000), event_record("cam-1", kEnter, 2000, 9000),
          event_record("cam-1", kExit, 3000, 9000), event_record("cam-1", kExit, 4000, 9000),
          event_record("cam-2", kEnter, 1500, 9000)});
-  const auto device = reader_->device("cam-1").value();
+  const auto device = answers_->device("cam-1").value();
   ASSERT_TRUE(device);
   EXPECT_EQ(device->last_run, row(3000, kExit, 2));
   EXPECT_EQ(device->first_seen, from_ms(1000));
-  EXPECT_FALSE(reader_->device("cam-3").value());
+  EXPECT_FALSE(answers_->device("cam-3").value());
   EXPECT_EQ(device->outcomes->last_seen, from_ms(4000));
   EXPECT_EQ(device->outcomes->accepted, 2u);
   EXPECT_EQ(device->outcomes->suppressed.repeated_enter, 1u);
@@ -98,7 +100,7 @@ TEST_P(ReaderContract, ADeviceWithoutRowsIsReportedFromItsState) {
   Rule rule;
   rule.first_exit = FirstExit::suppress;
   write({event_record("cam-1", kExit, 1000, 9000), event_record("cam-1", kExit, 2000, 9000)}, rule);
-  const auto device = reader_->device("cam-1").value();
+  const auto device = answers_->device("cam-1").value();
   ASSERT_TRUE(device);
   EXPECT_FALSE(device->last_run);
   EXPECT_EQ(device->first_seen, from_ms(2000));
@@ -113,11 +115,11 @@ TEST_P(ReaderContract, PresenceIsWhatTheRowsFoldTo) {
   for (std::int64_t at = 0; at <= 41; ++at) {
     std::vector<Presence> expected;
     for (const std::string device : {"cam-0", "cam-1", "cam-2"}) {
-      SessionFold sessions;
-      for (const Row& row : timeline({.device = device, .end = from_ms(at)})) sessions.add(row);
-      const auto folded = sessions.sessions();
-      const bool is_inside = !folded.empty() && !folded.back().end;
-      if (is_inside) expected.push_back({device, folded.back().begin.value()});
+      StayFold stays;
+      for (const Row& row : timeline({.device = device, .end = from_ms(at)})) stays.add(row);
+      const auto folded = stays.stays();
+      const bool is_inside = !folded.empty() && !folded.back().exit;
+      if (is_inside) expected.push_back({device, folded.back().enter.value()});
     }
     EXPECT_EQ(presence({.at = from_ms(at)}), expected) << "at " << at;
   }
@@ -143,10 +145,11 @@ TEST_P(ReaderContract, PresencePagesFollowTheBytesOfTheIds) {
 
 TEST_P(ReaderContract, SeesWhatIsCommittedWhileItIsOpen) {
   write({event_record("cam-1", kEnter, 1000, 9000)});
-  auto earlier = std::move(reader_);
+  const auto earlier = std::move(reader_);
   write({event_record("cam-1", kExit, 2000, 9000)});
-  EXPECT_THAT(earlier->timeline({.device = "cam-1"}).value(), SizeIs(2));
-  EXPECT_THAT(earlier->presence({}).value().inside, IsEmpty());
+  Questions answers(store_->context(), *earlier);
+  EXPECT_THAT(answers.timeline({.device = "cam-1"}).value(), SizeIs(2));
+  EXPECT_THAT(answers.presence({}).value().inside, IsEmpty());
 }
 
 INSTANTIATE_TEST_SUITE_P(Stores, ReaderContract, ::testing::ValuesIn(all_stores()),

@@ -4,10 +4,12 @@
 #include <gmock/gmock.h>
 
 #include "sqlite/sqlite_committer.h"
-#include "sqlite/sqlite_reader.h"
+#include "sqlite/sqlite_report.h"
+#include "sqlite/sqlite_row_reader.h"
 #include "tests/contract/store_under_test.h"
 #include "tests/fakes/faulty_vfs.h"
 #include "tests/fakes/one_partition.h"
+#include "tests/fakes/questions.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace dwell {
@@ -140,19 +142,23 @@ bool is_whole(const Result<std::vector<T>>& answer, std::size_t size) {
 
 TEST_F(SqliteFault, AReaderAnswersWhollyOrWithAnErrorAndGoesOn) {
   fill();
-  auto reader = SqliteReader::open(path_, options_.database);
+  auto reader = SqliteRowReader::open(path_, options_.database);
   ASSERT_TRUE(reader);
+  auto report = SqliteReport::open(path_, options_.database);
+  ASSERT_TRUE(report);
+  boost::asio::io_context context(1);
+  Questions answers(context, **reader);
   const auto presence = [&] {
-    const auto page = (*reader)->presence({.at = from_ms(4'999)});
+    const auto page = answers.presence({.at = from_ms(4'999)});
     EXPECT_TRUE(!page || page->inside.size() == 300);
     return page.has_value();
   };
   const auto timeline = [&] {
-    return is_whole((*reader)->timeline({.device = "camera-in-the-corridor-7"}), 4);
+    return is_whole(answers.timeline({.device = "camera-in-the-corridor-7"}), 4);
   };
-  const auto rejected = [&] { return is_whole((*reader)->rejected({.limit = kLargestPage}), 600); };
+  const auto rejected = [&] { return is_whole((*report)->rejected({.limit = kLargestPage}), 600); };
   const auto totals = [&] {
-    const auto answer = (*reader)->totals();
+    const auto answer = (*report)->totals();
     EXPECT_TRUE(!answer || answer->totals.records() == 1'800u);
     return answer.has_value();
   };

@@ -5,7 +5,7 @@
 
 #include "sqlite/migrations.h"
 #include "sqlite/sqlite_committer.h"
-#include "sqlite/sqlite_reader.h"
+#include "sqlite/sqlite_row_reader.h"
 #include "tests/fakes/one_partition.h"
 #include "tests/fakes/temp_folder.h"
 
@@ -96,7 +96,7 @@ TEST_F(SqliteMigration, ANewerLayoutIsRefused) {
   ASSERT_FALSE(writer);
   EXPECT_EQ(writer.error().kind, ErrorKind::invalid);
   EXPECT_THAT(writer.error().message, HasSubstr("newer release (layout 99"));
-  const auto reader = SqliteReader::open(path_);
+  const auto reader = SqliteRowReader::open(path_);
   ASSERT_FALSE(reader);
   EXPECT_EQ(reader.error().kind, ErrorKind::invalid);
 }
@@ -109,7 +109,7 @@ TEST_F(SqliteMigration, ALayoutThatNoReleaseHasIsRefused) {
     ASSERT_FALSE(writer);
     EXPECT_EQ(writer.error().kind, ErrorKind::invalid);
     EXPECT_THAT(writer.error().message, HasSubstr("layout " + version));
-    const auto reader = SqliteReader::open(path_);
+    const auto reader = SqliteRowReader::open(path_);
     ASSERT_FALSE(reader);
     EXPECT_EQ(reader.error().message, writer.error().message);
   }
@@ -124,7 +124,7 @@ TEST_F(SqliteMigration, AnotherProgramsDatabaseIsRefusedUntouched) {
   ASSERT_FALSE(writer);
   EXPECT_EQ(writer.error().kind, ErrorKind::invalid);
   EXPECT_THAT(writer.error().message, HasSubstr("another program"));
-  EXPECT_FALSE(SqliteReader::open(path_));
+  EXPECT_FALSE(SqliteRowReader::open(path_));
   EXPECT_THAT(schema(*open()), ElementsAre("table event: CREATE TABLE event (id INTEGER)"));
 }
 
@@ -139,13 +139,13 @@ TEST_F(SqliteMigration, AFileThatIsNoDatabaseIsRefusedUntouched) {
 }
 
 TEST_F(SqliteMigration, AReaderAsksForAFileThatIsThereAndMigrated) {
-  const auto missing = SqliteReader::open(path_);
+  const auto missing = SqliteRowReader::open(path_);
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().kind, ErrorKind::not_found);
   EXPECT_FALSE(std::filesystem::exists(path_));
 
   open();
-  const auto empty = SqliteReader::open(path_);
+  const auto empty = SqliteRowReader::open(path_);
   ASSERT_FALSE(empty);
   EXPECT_EQ(empty.error().kind, ErrorKind::invalid);
 }

@@ -3,9 +3,11 @@
 #include <filesystem>
 
 #include "sqlite/sqlite_committer.h"
-#include "sqlite/sqlite_reader.h"
+#include "sqlite/sqlite_report.h"
+#include "sqlite/sqlite_row_reader.h"
 #include "tests/fakes/faulty_vfs.h"
-#include "tests/fakes/memory_reader.h"
+#include "tests/fakes/memory_report.h"
+#include "tests/fakes/memory_row_reader.h"
 #include "tests/fakes/one_partition.h"
 #include "tests/fakes/temp_folder.h"
 
@@ -31,8 +33,11 @@ class MemoryStoreUnderTest final : public StoreUnderTest {
   Result<std::unique_ptr<Committer>> open(Order order, const RejectBounds& bounds) override {
     return upcast<Committer>(MemoryCommitter::open(store_, order, bounds));
   }
-  Result<std::unique_ptr<TimelineReader>> open_reader() override {
-    return std::unique_ptr<TimelineReader>(std::make_unique<MemoryReader>(store_));
+  Result<std::unique_ptr<RowReader>> open_reader() override {
+    return std::unique_ptr<RowReader>(std::make_unique<MemoryRowReader>(store_));
+  }
+  Result<std::unique_ptr<StoreReport>> open_report() override {
+    return std::unique_ptr<StoreReport>(std::make_unique<MemoryReport>(store_));
   }
   std::unique_ptr<StoreUnderTest> crashed_copy() const override {
     return std::make_unique<MemoryStoreUnderTest>(store_);
@@ -76,8 +81,11 @@ class SqliteStoreUnderTest final : public StoreUnderTest {
     options.rejects_max_bytes = bounds.max_bytes;
     return upcast<Committer>(SqliteCommitter::open(path(), order, options));
   }
-  Result<std::unique_ptr<TimelineReader>> open_reader() override {
-    return upcast<TimelineReader>(SqliteReader::open(path()));
+  Result<std::unique_ptr<RowReader>> open_reader() override {
+    return upcast<RowReader>(SqliteRowReader::open(path()));
+  }
+  Result<std::unique_ptr<StoreReport>> open_report() override {
+    return upcast<StoreReport>(SqliteReport::open(path()));
   }
   std::unique_ptr<StoreUnderTest> crashed_copy() const override {
     return std::make_unique<SqliteStoreUnderTest>(path());
@@ -112,8 +120,12 @@ Lines line_of(const Result<T>& failed) {
 
 }  // namespace
 
-std::vector<StoreKind> all_stores() {
-  return {{"memory", make<MemoryStoreUnderTest>}, {"sqlite", make<SqliteStoreUnderTest>}};
+StoreKind memory_store() {
+  return {"memory", make<MemoryStoreUnderTest>};
+}
+
+StoreKind sqlite_store() {
+  return {"sqlite", make<SqliteStoreUnderTest>};
 }
 
 Lines restored_lines(StoreUnderTest& store, const Rule& rule) {
@@ -125,7 +137,9 @@ Lines restored_lines(StoreUnderTest& store, const Rule& rule) {
   Lines lines = lines_of(fold, *positions);
   auto reader = store.open_reader();
   if (!reader) return line_of(reader);
-  const Lines more = lines_of(**reader, devices_of(fold));
+  auto report = store.open_report();
+  if (!report) return line_of(report);
+  const Lines more = lines_of(**reader, **report, devices_of(fold));
   lines.insert(lines.end(), more.begin(), more.end());
   return lines;
 }

@@ -1,12 +1,14 @@
 #pragma once
 
+#include <boost/asio/io_context.hpp>
 #include <memory>
 #include <ostream>
 #include <string>
 #include <vector>
 
 #include "ports/committer.h"
-#include "ports/timeline_reader.h"
+#include "ports/row_reader.h"
+#include "ports/store_report.h"
 #include "tests/fakes/memory_committer.h"
 #include "tests/fakes/store_lines.h"
 
@@ -19,7 +21,10 @@ class StoreUnderTest {
   virtual ~StoreUnderTest() = default;
 
   virtual Result<std::unique_ptr<Committer>> open(Order order, const RejectBounds& bounds = {}) = 0;
-  virtual Result<std::unique_ptr<TimelineReader>> open_reader() = 0;
+  // Its answers are awaited on context().
+  virtual Result<std::unique_ptr<RowReader>> open_reader() = 0;
+  virtual Result<std::unique_ptr<StoreReport>> open_report() = 0;
+  boost::asio::io_context& context() { return context_; }
 
   // What a process that dies at this instant leaves behind.
   virtual std::unique_ptr<StoreUnderTest> crashed_copy() const = 0;
@@ -30,6 +35,9 @@ class StoreUnderTest {
   virtual void arm(std::size_t trouble, std::size_t at) = 0;
   virtual void disarm() = 0;
   virtual bool was_reached() const = 0;
+
+ private:
+  boost::asio::io_context context_{1};
 };
 
 struct StoreKind {
@@ -41,8 +49,11 @@ struct StoreKind {
   }
 };
 
-// Every store that keeps the contract.
+// Every store of this test program that keeps the contract.
 std::vector<StoreKind> all_stores();
+
+StoreKind memory_store();
+StoreKind sqlite_store();
 
 // Opens the store, restores a fold from it and closes it again; everything there is, as lines.
 // A store that cannot be opened or restored gives one line that says so.

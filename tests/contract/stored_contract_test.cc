@@ -1,4 +1,4 @@
-// What ports/timeline_reader.h promises of rejected records and totals, on the readers of stores
+// What ports/store_report.h promises of rejected records and totals, on the stores
 // that keep them.
 #include <fmt/format.h>
 #include <map>

@@ -65,7 +65,7 @@ def test_timeline_equals_the_model(dwell, order):
 
 
 def test_more_rows_than_a_page(dwell):
-    """Answers are read 10,000 rows at a time: none may fall between two pages."""
+    """Questions are read 10,000 rows at a time: none may fall between two pages."""
     model = stored(dwell, *(("cam", ("enter", "exit")[n % 2], BASE + n // 2) for n in range(25_000)))
     assert dwell.run("timeline", "cam", "--json").json["events"] == asked(model.rows)
     assert len(model.rows) == 25_000
@@ -117,6 +117,47 @@ def test_timeline_table_and_strip(dwell):
         assert line.split() == [at(row.timestamp), row.type, str(row.seq)]
     assert text[6] == "····" + "█" * 16 + "····" + "▄" + "█" * 15
     assert "inside 7 h 59 min in 2 stays" in text[7]
+
+
+def summary(dwell, *arguments):
+    """The line under the strip: what `dwell timeline` says of the stays."""
+    return dwell.run("timeline", *arguments).out.splitlines()[-1]
+
+
+def test_before_its_first_row_a_device_is_not_known(dwell):
+    """A first row that is an exit ends no stay that anybody saw begin."""
+    stored(dwell, ("cam", "exit", BASE + 12 * HOUR))
+    text = dwell.run("timeline", "cam", "--start", at(BASE)).out.splitlines()
+    assert text[-1] == f"{at(BASE)} to {at(BASE + 12 * HOUR)}: inside 0 s in 0 stays"
+    assert set(text[-2]) == {"·"}
+
+
+def test_what_a_device_is_at_the_start_is_carried_in(dwell):
+    """A window inside a stay has no row and is inside all the time."""
+    day(dwell)
+    window = ("--start", at(BASE + 9 * HOUR), "--end", at(BASE + 10 * HOUR))
+    assert summary(dwell, "cam", *window) == (
+        f"{at(BASE + 9 * HOUR)} to {at(BASE + 10 * HOUR)}: inside 1 h in 1 stay, inside at the end")
+    assert set(dwell.run("timeline", "cam", *window).out.splitlines()[-2]) == {"█"}
+    later = ("--start", at(BASE + 11 * HOUR), "--end", at(BASE + 13 * HOUR))
+    assert summary(dwell, "cam", *later).endswith(": inside 1 h in 1 stay")
+    outside = ("--start", at(BASE + 12 * HOUR + 1), "--end", at(BASE + 13 * HOUR))
+    assert "no events of cam" in summary(dwell, "cam", *outside)
+
+
+def test_only_a_window_that_reaches_now_says_inside_now(dwell):
+    day(dwell)
+    assert summary(dwell, "cam", "--end", at(BASE + 9 * HOUR)) == (
+        f"{at(BASE + 8 * HOUR)} to {at(BASE + 9 * HOUR)}: inside 1 h in 1 stay, inside at the end")
+    assert summary(dwell, "other").endswith(" in 1 stay, inside now")
+
+
+def test_a_strip_of_more_rows_than_a_page(dwell):
+    """The last hour counts as much as the first: 25,000 rows, and then a stay of two hours."""
+    events = [("cam", ("enter", "exit")[n % 2], BASE + n) for n in range(25_000)]
+    stored(dwell, *events, ("cam", "enter", BASE + 22 * HOUR))
+    line = dwell.run("who", "--at", at(BASE + 24 * HOUR)).out.splitlines()[1]
+    assert line.endswith("▄" + "·" * 21 + "██")
 
 
 @pytest.mark.parametrize("columns, width", [("60", 60), ("200", 200), ("1", 40), ("junk", 80)])

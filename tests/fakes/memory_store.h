@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "core/record.h"
+#include "core/row.h"
 #include "core/rule.h"
-#include "core/timeline.h"
 #include "core/totals.h"
-#include "ports/timeline_reader.h"
+#include "ports/store_report.h"
 #include "tests/fakes/fault_plan.h"
 
 namespace dwell {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "tests/fakes/questions.h"
+
 namespace dwell {
 namespace {
 
@@ -45,26 +47,28 @@ Lines lines_of(const Fold& fold, std::span<const Position> positions) {
   return lines;
 }
 
-Lines lines_of(TimelineReader& reader, std::span<const std::string> devices) {
+Lines lines_of(RowReader& reader, StoreReport& report, std::span<const std::string> devices) {
   Lines lines;
+  boost::asio::io_context context(1);
+  Questions answers(context, reader);
   for (const std::string& device : devices) {
     TimelineQuery query;
     query.device = device;
-    const auto rows = reader.timeline(query);
+    const auto rows = answers.timeline(query);
     if (!rows) return trouble(rows);
     for (const Row& row : *rows) {
       lines.push_back(fmt::format("row of {}: {} {} rank {} seq {}", device, to_ms(row.timestamp),
                                   wire_name(row.type), row.rank, row.seq));
     }
   }
-  const auto rejected = reader.rejected({});
+  const auto rejected = report.rejected({});
   if (!rejected) return trouble(rejected);
   for (const RejectedRecord& record : *rejected) {
     lines.push_back(fmt::format("rejected {}: {} {} {} at {} of {}: {}", record.id, record.reason,
                                 record.source, record.offset, to_ms(record.received),
                                 record.truncated_from, hex(record.bytes)));
   }
-  const auto totals = reader.totals();
+  const auto totals = report.totals();
   if (!totals) return trouble(totals);
   lines.push_back(fmt::format("order {}, {} devices, {} rows, {} absorbed, {} faults",
                               name(totals->order), totals->devices, totals->rows, totals->absorbed,

@@ -5,7 +5,8 @@
 #include <vector>
 
 #include "core/fold.h"
-#include "ports/timeline_reader.h"
+#include "ports/row_reader.h"
+#include "ports/store_report.h"
 #include "tests/fakes/scripted_source.h"
 
 namespace dwell {
@@ -18,7 +19,7 @@ using Lines = std::vector<std::string>;
 Lines lines_of(const Fold& fold, std::span<const Position> positions);
 
 // Rows of the devices given, rejected records and store totals.
-Lines lines_of(TimelineReader& reader, std::span<const std::string> devices);
+Lines lines_of(RowReader& reader, StoreReport& report, std::span<const std::string> devices);
 
 // The ids of all devices a fold knows.
 std::vector<std::string> devices_of(const Fold& fold);

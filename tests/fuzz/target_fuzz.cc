@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "http/api/cursor.h"
-#include "http/api/timeline_body.h"
+#include "http/api/negotiate.h"
 #include "http/wire/parameters.h"
 #include "http/wire/target.h"
 
@@ -45,21 +45,24 @@ void check_parameters(const Target& target) {
 // one as well.
 void check_cursor(const std::string& text) {
   constexpr std::string_view kFilter = "filter";
-  const auto true_one = row_cursor({kEarliest, 0, EventType::enter, 0}, kFilter);
+  const auto true_one = cursor_text(row_place({kEarliest, 0, EventType::enter, 0}), kFilter);
   constexpr std::size_t kHeadLetters = 12;  // whole bytes of version and hash
   for (const std::string& cursor : {text, true_one.substr(0, kHeadLetters) + text}) {
-    if (const auto row = parse_row_cursor(cursor, kFilter)) {
+    const auto bytes = parse_cursor(cursor, kFilter);
+    if (const auto row = bytes ? parse_row_place(*bytes) : std::nullopt) {
       CHECK(in_range(row->timestamp));
-      CHECK(row_cursor(*row, kFilter) == cursor);
-      CHECK(!parse_row_cursor(cursor, "another"));
+      CHECK(cursor_text(row_place(*row), kFilter) == cursor);
+      CHECK(!parse_cursor(cursor, "another"));
     }
   }
-  const auto true_place = presence_cursor({kEarliest, "a"});
+  constexpr std::string_view kPresence = "presence";
+  const auto true_place = cursor_text(presence_place({kEarliest, "a"}), kPresence);
   for (const std::string& cursor : {text, true_place.substr(0, kHeadLetters) + text}) {
-    if (const auto place = parse_presence_cursor(cursor)) {
+    const auto bytes = parse_cursor(cursor, kPresence);
+    if (const auto place = bytes ? parse_presence_place(*bytes) : std::nullopt) {
       CHECK(in_range(place->at));
       CHECK(!place->device.empty() && place->device.size() <= kLongestDeviceId);
-      CHECK(presence_cursor(*place) == cursor);
+      CHECK(cursor_text(presence_place(*place), kPresence) == cursor);
     }
   }
 }

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "core/timeline.h"
+#include "core/row.h"
 #include "core/totals.h"
 #include "tests/golden/case_file.h"
 

@@ -8,8 +8,10 @@
 
 #include "core/fold.h"
 #include "sqlite/sqlite_committer.h"
-#include "sqlite/sqlite_reader.h"
+#include "sqlite/sqlite_report.h"
+#include "sqlite/sqlite_row_reader.h"
 #include "tests/fakes/one_partition.h"
+#include "tests/fakes/questions.h"
 #include "tests/golden/case_file.h"
 #include "tests/golden/ending.h"
 
@@ -217,24 +219,28 @@ class Sqlite : public GoldenTest {
   }
 
   void check() const {
-    auto reader = SqliteReader::open(path_);
+    auto reader = SqliteRowReader::open(path_);
     ASSERT_TRUE(reader) << reader.error().message;
-    check_ending(golden_, ending(**reader));
-    check_presence(**reader);
-    check_rejects(**reader);
+    auto report = SqliteReport::open(path_);
+    ASSERT_TRUE(report) << report.error().message;
+    boost::asio::io_context context(1);
+    Questions questions(context, **reader);
+    check_ending(golden_, ending(questions, **report));
+    check_presence(questions);
+    check_rejects(**report);
   }
 
  private:
-  Ending ending(SqliteReader& reader) const {
+  Ending ending(Questions& questions, StoreReport& report) const {
     Ending ending;
-    const auto totals = reader.totals();
+    const auto totals = report.totals();
     EXPECT_TRUE(totals);
     ending.totals = totals->totals;
     ending.absorbed = totals->absorbed;
     ending.faults = totals->faults;
     std::uint64_t row_count = 0;
     for (const auto& [device, expected] : expected_ending(golden_).rows) {
-      const auto rows = reader.timeline({.device = device, .after = {}});
+      const auto rows = questions.timeline({.device = device, .after = {}});
       EXPECT_TRUE(rows);
       if (!rows->empty()) ending.rows[device] = *rows;
       row_count += rows->size();
@@ -245,13 +251,13 @@ class Sqlite : public GoldenTest {
   }
 
   // Who is inside now must be what the rows say.
-  void check_presence(SqliteReader& reader) const {
+  void check_presence(Questions& questions) const {
     std::map<std::string, std::string> expected, actual;
     for (const auto& [device, rows] : expected_ending(golden_).rows) {
       const auto words = presence(rows);
       if (words.starts_with("inside")) expected[device] = words;
     }
-    const auto inside = reader.presence({.after = {}});
+    const auto inside = questions.presence({.after = {}});
     ASSERT_TRUE(inside);
     for (const auto& [device, since] : inside->inside) {
       actual[device] = fmt::format("inside since {}", to_ms(since));
@@ -259,8 +265,8 @@ class Sqlite : public GoldenTest {
     EXPECT_EQ(actual, expected);
   }
 
-  void check_rejects(SqliteReader& reader) const {
-    const auto kept = reader.rejected({.reason = {}, .id = {}});
+  void check_rejects(StoreReport& report) const {
+    const auto kept = report.rejected({.reason = {}, .id = {}});
     ASSERT_TRUE(kept);
     auto next = kept->begin();
     for (std::size_t i = 0; i < count(); ++i) {

@@ -294,8 +294,9 @@ TEST_F(ApiTest, NoStoreIsAskedForWhatIsNoDeviceId) {
     EXPECT_EQ(get("/devices/" + id).status, Status::not_found) << id;
   }
   for (const std::string& id : {std::string("\xff"), std::string("a\0b", 3), std::string("a\n")}) {
-    EXPECT_EQ(get("/presence?cursor=" + presence_cursor({from_ms(1), id})).status,
-              Status::bad_request);
+    EXPECT_EQ(
+        get("/presence?cursor=" + cursor_text(presence_place({from_ms(1), id}), "presence")).status,
+        Status::bad_request);
   }
 }
 

@@ -7,18 +7,18 @@
 #include <gmock/gmock.h>
 #include <thread>
 
+#include "base/awaited.h"
 #include "http/api/api.h"
-#include "http/api/direct_reader.h"
-#include "tests/fakes/awaited.h"
+#include "http/api/fair_reader.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/memory_committer.h"
-#include "tests/fakes/memory_reader.h"
+#include "tests/fakes/memory_row_reader.h"
 #include "tests/fakes/one_partition.h"
 #include "tests/fakes/scripted_source.h"
 
 namespace dwell {
 
-// Answers every submission from a thread of its own, as a pipeline does.
+// Questions every submission from a thread of its own, as a pipeline does.
 class FakeIntake final : public Intake {
  public:
   void submit(Submission submission, std::function<void(SubmissionResult)> done) override {
@@ -42,26 +42,19 @@ class FakeIntake final : public Intake {
 };
 
 // A reader that fails when told to: from the `good_pages`-th page on.
-class FailingReader final : public TimelineReader {
+class FailingReader final : public MemoryRowReader {
  public:
-  explicit FailingReader(const MemoryStore& store) : inner_(store) {}
+  using MemoryRowReader::MemoryRowReader;
 
-  Result<std::vector<Row>> timeline(const TimelineQuery& query) override {
-    if (fails()) return Failure(*error);
-    return inner_.timeline(query);
+  boost::asio::awaitable<Result<void>> scan(const Scan& scan, ScanPage& page) override {
+    if (fails()) co_return Failure(*error);
+    co_return co_await MemoryRowReader::scan(scan, page);
   }
-  Result<PresencePage> presence(const PresenceQuery& query) override {
-    if (fails()) return Failure(*error);
-    return inner_.presence(query);
+  boost::asio::awaitable<Result<std::unique_ptr<RowView>>> view(
+      const DeviceRange& devices) override {
+    if (fails()) co_return Failure(*error);
+    co_return co_await MemoryRowReader::view(devices);
   }
-  Result<std::optional<DeviceReport>> device(const std::string& id) override {
-    if (fails()) return Failure(*error);
-    return inner_.device(id);
-  }
-  Result<std::vector<RejectedRecord>> rejected(const RejectedQuery& query) override {
-    return inner_.rejected(query);
-  }
-  Result<StoreTotals> totals() override { return inner_.totals(); }
 
   std::optional<Error> error;
   std::size_t good_pages = 0;
@@ -73,8 +66,6 @@ class FailingReader final : public TimelineReader {
     --good_pages;
     return false;
   }
-
-  MemoryReader inner_;
 };
 
 class ApiTest : public testing::Test {
@@ -142,7 +133,7 @@ class ApiTest : public testing::Test {
   boost::asio::io_context context_{1};
   FakeIntake intake_;  // its threads end before the context does
   boost::asio::thread_pool workers_{1};
-  DirectReader questions_{reader_, reader_, workers_};
+  FairReader questions_{reader_, reader_, workers_};
   Api api_{{questions_, questions_, intake_, clock_, [this] { return Health{not_ready_}; },
             [] { return std::string("a_metric 1\n"); }}};
 };

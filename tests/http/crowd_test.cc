@@ -8,10 +8,10 @@
 #include <thread>
 
 #include "http/api/api.h"
-#include "http/api/direct_reader.h"
+#include "http/api/fair_reader.h"
 #include "http/wire/server.h"
 #include "tests/fakes/fake_clock.h"
-#include "tests/fakes/memory_reader.h"
+#include "tests/fakes/memory_row_reader.h"
 
 namespace dwell {
 namespace {
@@ -31,30 +31,27 @@ class NoIntake final : public Intake {
   }
 };
 
-// Timelines without end, and questions of presence that wait to be let through.
-class EndlessReader final : public TimelineReader {
+// Timelines without end, and questions about many devices that wait to be let through.
+class EndlessReader final : public RowReader {
  public:
-  Result<std::vector<Row>> timeline(const TimelineQuery& query) override {
+  asio::awaitable<Result<void>> scan(const Scan& scan, ScanPage& page) override {
     ++pages;
-    std::vector<Row> rows;
-    const auto start = query.after ? query.after->timestamp : kEarliest;
-    for (std::size_t i = 1; i <= query.limit; ++i) {
-      rows.push_back({start + Milliseconds(i), 0, i % 2 ? EventType::enter : EventType::exit, i});
+    page.clear();
+    const std::string& device = scan.devices.first;
+    const auto start = scan.after ? scan.after->row->timestamp : kEarliest;
+    for (std::size_t i = 1; i <= scan.limit; ++i) {
+      page.rows.push_back(
+          {start + Milliseconds(i), 0, i % 2 ? EventType::enter : EventType::exit, i});
     }
-    return rows;
+    page.devices.push_back({device, 0, page.rows.size()});
+    page.next = ScanPlace{device, page.rows.back()};
+    co_return Result<void>();
   }
-  Result<PresencePage> presence(const PresenceQuery&) override {
+  asio::awaitable<Result<std::unique_ptr<RowView>>> view(const DeviceRange&) override {
     ++questions;
     is_let_through_.wait();
-    return PresencePage();
+    co_return co_await MemoryRowReader(store_).view(DeviceRange::all());
   }
-  Result<std::optional<DeviceReport>> device(const std::string&) override {
-    return std::optional<DeviceReport>();
-  }
-  Result<std::vector<RejectedRecord>> rejected(const RejectedQuery&) override {
-    return std::vector<RejectedRecord>();
-  }
-  Result<StoreTotals> totals() override { return StoreTotals(); }
 
   void let_through() {
     if (!std::exchange(is_open_, true)) gate_.set_value();
@@ -64,6 +61,7 @@ class EndlessReader final : public TimelineReader {
   std::atomic<std::size_t> questions = 0;
 
  private:
+  MemoryStore store_;
   std::promise<void> gate_;
   std::shared_future<void> is_let_through_{gate_.get_future()};
   bool is_open_ = false;
@@ -120,7 +118,7 @@ class CrowdTest : public testing::Test {
   }
 
   // As the service has it: all pages of streams but the first take turns.
-  static DirectReader::Order streaming(DirectReader::Order order) {
+  static FairReader::Order streaming(FairReader::Order order) {
     order.rows_at_once = 0;
     return order;
   }
@@ -131,9 +129,9 @@ class CrowdTest : public testing::Test {
   asio::io_context client_;
   asio::io_context context_{1};
   asio::thread_pool workers_{1};
-  DirectReader::Order order_;
-  DirectReader questions_{reader_, reader_, workers_, [](const Error&) {}, order_};
-  DirectReader streams_{reader_, reader_, workers_, [](const Error&) {}, streaming(order_)};
+  FairReader::Order order_;
+  FairReader questions_{reader_, reader_, workers_, [](const Error&) {}, order_};
+  FairReader streams_{reader_, reader_, workers_, [](const Error&) {}, streaming(order_)};
   Api api_{{questions_, streams_, intake_, clock_, [] { return Health(); },
             [] { return std::string(); }}};
   Server server_{context_, [this](Request request) { return api_.handle(std::move(request)); },

@@ -5,6 +5,21 @@
 namespace dwell {
 namespace {
 
+std::string row_cursor(const Row& last, std::string_view filter) {
+  return cursor_text(row_place(last), filter);
+}
+std::optional<Row> parse_row_cursor(std::string_view text, std::string_view filter) {
+  const auto place = parse_cursor(text, filter);
+  return place ? parse_row_place(*place) : std::nullopt;
+}
+std::string presence_cursor(const PresencePlace& last) {
+  return cursor_text(presence_place(last), "presence");
+}
+std::optional<PresencePlace> parse_presence_cursor(std::string_view text) {
+  const auto place = parse_cursor(text, "presence");
+  return place ? parse_presence_place(*place) : std::nullopt;
+}
+
 TEST(RowCursor, GivesTheRowBack) {
   const Row rows[] = {
       {kEarliest, 0, EventType::enter, 0},

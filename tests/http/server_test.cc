@@ -8,9 +8,9 @@
 #include <thread>
 
 #include "http/api/api.h"
-#include "http/api/direct_reader.h"
+#include "http/api/fair_reader.h"
 #include "tests/fakes/fake_clock.h"
-#include "tests/fakes/memory_reader.h"
+#include "tests/fakes/memory_row_reader.h"
 
 namespace dwell {
 namespace {
@@ -70,13 +70,13 @@ class ServerTest : public testing::Test {
   }
 
   MemoryStore store_;
-  MemoryReader reader_{store_};
+  MemoryRowReader reader_{store_};
   FakeClock clock_;
   NoIntake intake_;
   asio::io_context client_;
   asio::io_context context_{1};
   asio::thread_pool workers_{1};
-  DirectReader questions_{reader_, reader_, workers_};
+  FairReader questions_{reader_, reader_, workers_};
   Api api_{{questions_, questions_, intake_, clock_, [] { return Health(); },
             [] { return std::string(); }}};
   Server server_{context_, [this](Request request) { return api_.handle(std::move(request)); },

@@ -6,10 +6,11 @@
 #include "live/live_source.h"
 #include "pipeline/pipeline.h"
 #include "sqlite/sqlite_committer.h"
-#include "sqlite/sqlite_reader.h"
+#include "sqlite/sqlite_row_reader.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/memory_committer.h"
-#include "tests/fakes/memory_reader.h"
+#include "tests/fakes/memory_row_reader.h"
+#include "tests/fakes/questions.h"
 #include "tests/fakes/scripted_source.h"
 #include "tests/fakes/temp_folder.h"
 #include "tests/live/answers.h"
@@ -105,11 +106,13 @@ std::vector<Outcome> run_with_submitters(Committer& committer) {
 }
 
 // Every event of every submitter is a row, once and in order.
-void expect_all_rows(TimelineReader& reader) {
+void expect_all_rows(RowReader& reader) {
+  boost::asio::io_context context(1);
+  Questions questions(context, reader);
   for (int submitter = 0; submitter < kSubmitters; ++submitter) {
     TimelineQuery query;
     query.device = device_of(submitter);
-    const auto rows = reader.timeline(query);
+    const auto rows = questions.timeline(query);
     ASSERT_TRUE(rows);
     ASSERT_EQ(rows->size(), static_cast<std::size_t>(kSubmissions * kRecords));
     for (std::size_t i = 0; i < rows->size(); ++i) {
@@ -127,7 +130,7 @@ TEST(GroupCommit, EachSubmitterGetsItsOutcomesFromTheFile) {
   EXPECT_EQ(outcomes.size(), static_cast<std::size_t>(kSubmitters * kSubmissions * kRecords));
   EXPECT_THAT(outcomes, Each(Outcome::accepted));
 
-  auto reader = SqliteReader::open(path);
+  auto reader = SqliteRowReader::open(path);
   ASSERT_TRUE(reader) << reader.error().message;
   expect_all_rows(**reader);
 }
@@ -142,7 +145,7 @@ TEST(GroupCommit, NothingIsLostOrDoubledWhenCommitsFail) {
       ASSERT_TRUE(committer);
       const auto outcomes = run_with_submitters(**committer);
       EXPECT_EQ(outcomes.size(), static_cast<std::size_t>(kSubmitters * kSubmissions * kRecords));
-      MemoryReader reader(store);
+      MemoryRowReader reader(store);
       expect_all_rows(reader);
     }
   }

@@ -1,44 +1,13 @@
-// The stores that the contract of readers runs on here: PostgreSQL alone.
+// The stores that the contract of readers runs on here: PostgreSQL beside the others.
 #include "postgres/device_store.h"
 #include "postgres/migrations.h"
-#include "postgres/postgres_reader.h"
+#include "postgres/postgres_row_reader.h"
 #include "postgres/postgres_store.h"
 #include "tests/contract/store_under_test.h"
-#include "tests/fakes/awaited.h"
 #include "tests/postgres/test_database.h"
 
 namespace dwell {
 namespace {
-
-// Asks and waits for the answer.
-class WaitingReader final : public TimelineReader {
- public:
-  Result<std::vector<Row>> timeline(const TimelineQuery& query) override {
-    return awaited(context_, reader_.timeline(query));
-  }
-  Result<PresencePage> presence(const PresenceQuery& query) override {
-    return awaited(context_, reader_.presence(query));
-  }
-  Result<std::optional<DeviceReport>> device(const std::string& id) override {
-    return awaited(context_, reader_.device(id));
-  }
-  Result<std::vector<RejectedRecord>> rejected(const RejectedQuery&) override {
-    return fail(ErrorKind::invalid, "rejected records are in a topic");
-  }
-  Result<StoreTotals> totals() override {
-    return fail(ErrorKind::invalid, "totals are in a topic");
-  }
-
- private:
-  static PgPoolOptions options() {
-    PgPoolOptions options;
-    options.database = test_database();
-    return options;
-  }
-
-  boost::asio::io_context context_{1};
-  PostgresReader reader_{context_, options()};
-};
 
 // States and positions in memory, the changes of rows and the outcomes of devices as the store gets
 // them from topics.
@@ -117,8 +86,14 @@ class PostgresUnderTest final : public StoreUnderTest {
     return std::unique_ptr<Committer>(
         std::make_unique<RowCommitter>(std::move(*states), std::move(*rows), std::move(*devices)));
   }
-  Result<std::unique_ptr<TimelineReader>> open_reader() override {
-    return std::unique_ptr<TimelineReader>(std::make_unique<WaitingReader>());
+  Result<std::unique_ptr<RowReader>> open_reader() override {
+    PgPoolOptions options;
+    options.database = test_database();
+    return std::unique_ptr<RowReader>(
+        std::make_unique<PostgresRowReader>(context(), std::move(options), "cleaned"));
+  }
+  Result<std::unique_ptr<StoreReport>> open_report() override {
+    return fail(ErrorKind::invalid, "rejected records and totals are in topics");
   }
 
   // What can go wrong is made to go wrong from outside: tests/chaos/test_store_chaos.py.
@@ -139,7 +114,7 @@ std::unique_ptr<StoreUnderTest> make() {
 }  // namespace
 
 std::vector<StoreKind> all_stores() {
-  return {{"postgres", make}};
+  return {memory_store(), sqlite_store(), {"postgres", make}};
 }
 
 }  // namespace dwell

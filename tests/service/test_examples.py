@@ -212,7 +212,7 @@ def test_client_says_when_nobody_answers():
 
 
 class Other(http.server.BaseHTTPRequestHandler):
-    """Answers POST by the script in `plan`, and keeps what was posted."""
+    """Questions POST by the script in `plan`, and keeps what was posted."""
 
     protocol_version = "HTTP/1.1"
 

@@ -1,6 +1,7 @@
 #include "tests/sim/world.h"
 
-#include "tests/fakes/memory_reader.h"
+#include "tests/fakes/memory_report.h"
+#include "tests/fakes/memory_row_reader.h"
 #include "tests/fakes/one_partition.h"
 
 namespace dwell {
@@ -33,8 +34,9 @@ Lines World::contents() {
   const auto positions = restore_one(**committer, fold);
   if (!positions) return {positions.error().message};
   Lines lines = lines_of(fold, *positions);
-  MemoryReader reader(copy);
-  const Lines more = lines_of(reader, devices_of(fold));
+  MemoryRowReader reader(copy);
+  MemoryReport report(copy);
+  const Lines more = lines_of(reader, report, devices_of(fold));
   lines.insert(lines.end(), more.begin(), more.end());
   return lines;
 }

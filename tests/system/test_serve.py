@@ -359,6 +359,9 @@ def test_rows_that_others_have_stored_are_listed_and_not_folded(topics, database
         reply = service.get("/devices/b")
         assert (reply.json["state"], reply.json["firstSeen"]) == (
             "unknown", "1970-01-01T00:00:00.500Z")
+        reply = service.get("/devices/c")
+        assert (reply.json["since"], reply.json["firstSeen"]) == (
+            "1970-01-01T00:00:00.700Z", "1970-01-01T00:00:00.700Z")
         assert service.get("/devices/nobody").status == 404
         assert service.timeline("d") == []
 

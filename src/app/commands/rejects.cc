@@ -6,7 +6,7 @@
 #include "app/terminal/output.h"
 #include "app/terminal/terminal.h"
 #include "core/decoder.h"
-#include "sqlite/sqlite_reader.h"
+#include "sqlite/sqlite_report.h"
 
 namespace dwell {
 namespace {
@@ -36,7 +36,7 @@ void add_row(TextTable& table, const RejectedRecord& record, std::size_t columns
              printable(record.bytes, columns)});
 }
 
-Result<void> print_raw(TimelineReader& reader, std::int64_t id) {
+Result<void> print_raw(StoreReport& reader, std::int64_t id) {
   RejectedQuery query;
   query.id = id;
   query.limit = 1;
@@ -51,7 +51,7 @@ Result<void> print_raw(TimelineReader& reader, std::int64_t id) {
 }  // namespace
 
 Result<void> rejects(const Config& config, const RejectsArguments& arguments) {
-  auto reader = SqliteReader::open(config.db_path);
+  auto reader = SqliteReport::open(config.db_path);
   if (!reader) return pass(reader);
   if (arguments.id) return print_raw(**reader, *arguments.id);
 

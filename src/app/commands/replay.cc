@@ -11,7 +11,7 @@
 #include "app/terminal/progress.h"
 #include "app/terminal/terminal.h"
 #include "file/file_source.h"
-#include "sqlite/sqlite_reader.h"
+#include "sqlite/sqlite_report.h"
 
 namespace dwell {
 namespace {
@@ -134,7 +134,7 @@ Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments
   }
 
   const Totals run = pipeline.partitions()[0].fold.totals() - before;
-  auto reader = SqliteReader::open(config.db_path);
+  auto reader = SqliteReport::open(config.db_path);
   if (!reader) return pass(reader);
   auto store = (*reader)->totals();
   if (!store) return pass(store);

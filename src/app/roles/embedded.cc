@@ -19,12 +19,12 @@
 #include "app/roles/roles.h"
 #include "file/file_tail.h"
 #include "http/api/api.h"
-#include "http/api/direct_reader.h"
+#include "http/api/fair_reader.h"
 #include "http/wire/server.h"
 #include "live/live_source.h"
 #include "pipeline/pipeline.h"
 #include "sqlite/sqlite_committer.h"
-#include "sqlite/sqlite_reader.h"
+#include "sqlite/sqlite_row_reader.h"
 
 namespace dwell {
 namespace {
@@ -80,7 +80,7 @@ PipelineOptions service_options(const Config& config) {
 }
 
 struct Readers {
-  std::unique_ptr<SqliteReader> quick, slow, stream;
+  std::unique_ptr<SqliteRowReader> quick, slow, stream;
 };
 
 Result<Readers> open_readers(const Config& config) {
@@ -89,11 +89,11 @@ Result<Readers> open_readers(const Config& config) {
   // A stream comes by every page once: to keep them would only push out what is asked for again.
   DatabaseOptions passing;
   passing.cache_bytes = kStreamCache;
-  auto quick = SqliteReader::open(config.db_path, cached);
+  auto quick = SqliteRowReader::open(config.db_path, cached);
   if (!quick) return pass(quick);
-  auto slow = SqliteReader::open(config.db_path, cached);
+  auto slow = SqliteRowReader::open(config.db_path, cached);
   if (!slow) return pass(slow);
-  auto stream = SqliteReader::open(config.db_path, passing);
+  auto stream = SqliteRowReader::open(config.db_path, passing);
   if (!stream) return pass(stream);
   return Readers{std::move(*quick), std::move(*slow), std::move(*stream)};
 }
@@ -164,10 +164,10 @@ Result<void> run_embedded(const LoadedConfig& loaded, const std::string& from) {
 
   asio::thread_pool workers(1);
   const auto on_error = [&readiness](const Error& error) { readiness.question_failed(error); };
-  DirectReader::Order order;
-  DirectReader questions(*readers->quick, *readers->slow, workers, on_error, order);
+  FairReader::Order order;
+  FairReader questions(*readers->quick, *readers->slow, workers, on_error, order);
   order.rows_at_once = 0;  // many streams that fill their buffers would hold up all else
-  DirectReader streams(*readers->stream, *readers->slow, workers, on_error, order);
+  FairReader streams(*readers->stream, *readers->slow, workers, on_error, order);
   Api api({questions, streams, queue, clock, [&readiness] { return readiness.health(); },
            [&metrics] { return metrics.text(); }, nullptr, config.limits.record_bytes});
   Server server(

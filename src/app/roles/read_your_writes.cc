@@ -49,7 +49,7 @@ PartitionOffsets::const_iterator first_behind(const PartitionOffsets& goals,
 }  // namespace
 
 ReadYourWrites::ReadYourWrites(asio::io_context& context, const Config& config,
-                               PostgresReader& reader)
+                               PostgresRowReader& reader)
     : context_(context), config_(config), reader_(reader), progress_(kafka_options(config)) {}
 
 asio::awaitable<Result<void>> ReadYourWrites::wait_for(const std::vector<InputPlace>& places) {
@@ -98,8 +98,7 @@ asio::awaitable<Result<void>> ReadYourWrites::follow(const std::vector<InputPlac
   auto ends = co_await on_worker(
       worker_, [&] { return progress_.ends(topics.cleaned, partitions_of(goals)); });
   if (!ends) co_return pass(ends);
-  co_return co_await reach(*ends, "stored", deadline,
-                           [&]() { return reader_.positions(topics.cleaned); });
+  co_return co_await reach(*ends, "stored", deadline, [&]() { return reader_.stored_up_to(); });
 }
 
 asio::awaitable<Result<int>> ReadYourWrites::input_partitions(PartitionId last_named) {

@@ -6,7 +6,7 @@
 #include "app/settings/config.h"
 #include "kafka/client/progress.h"
 #include "ports/visibility.h"
-#include "postgres/postgres_reader.h"
+#include "postgres/postgres_row_reader.h"
 
 namespace dwell {
 
@@ -17,7 +17,7 @@ namespace dwell {
 class ReadYourWrites final : public Visibility {
  public:
   // `context` is run by the thread that asks.
-  ReadYourWrites(boost::asio::io_context& context, const Config& config, PostgresReader& reader);
+  ReadYourWrites(boost::asio::io_context& context, const Config& config, PostgresRowReader& reader);
 
   boost::asio::awaitable<Result<void>> wait_for(const std::vector<InputPlace>& places) override;
 
@@ -39,7 +39,7 @@ class ReadYourWrites final : public Visibility {
 
   boost::asio::io_context& context_;
   const Config& config_;
-  PostgresReader& reader_;
+  PostgresRowReader& reader_;
   KafkaProgress progress_;
   int input_partitions_ = 0;
   Clock::time_point asked_at_;

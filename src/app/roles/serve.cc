@@ -27,7 +27,7 @@ class ServeRole {
         context_(process.context()),
         door_(config_),
         intake_(std::move(intake)),
-        reader_(process.context(), pool_options(config_)),
+        reader_(process.context(), pool_options(config_), config_.topics.cleaned),
         visibility_(process.context(), config_, reader_),
         api_({reader_, reader_, *intake_, process.clock(),
               [&process] { return process.status().health(); },
@@ -89,7 +89,7 @@ class ServeRole {
   boost::asio::io_context& context_;
   DatabaseDoor door_;
   std::unique_ptr<KafkaIntake> intake_;
-  PostgresReader reader_;
+  PostgresRowReader reader_;
   ReadYourWrites visibility_;
   Api api_;
 };

@@ -21,17 +21,6 @@ bool is_set(const char* variable) {
   return value && *value;
 }
 
-// The part of [begin, end) that the sessions cover.
-Milliseconds covered(const std::vector<Session>& sessions, Timestamp begin, Timestamp end) {
-  Milliseconds sum{0};
-  for (const Session& session : sessions) {
-    const auto from = std::max(begin, session.begin.value_or(begin));
-    const auto to = std::min(end, session.end.value_or(end));
-    if (from < to) sum += to - from;
-  }
-  return sum;
-}
-
 }  // namespace
 
 Terminal Terminal::of(std::FILE* stream) {
@@ -79,35 +68,36 @@ std::string TextTable::render(const Terminal& terminal) const {
   return out;
 }
 
-std::string presence_strip(const std::vector<Session>& sessions, Timestamp begin, Timestamp end,
-                           std::size_t columns, const Terminal& terminal) {
+PresenceStrip::PresenceStrip(Timestamp begin, Timestamp end, std::size_t columns)
+    : begin_(begin), end_(std::max(end, begin + Milliseconds{1})), inside_(columns) {}
+
+Timestamp PresenceStrip::edge(std::size_t cell) const {
+  const double share = static_cast<double>(cell) / static_cast<double>(inside_.size());
+  const auto span = static_cast<double>((end_ - begin_).count());
+  return begin_ + Milliseconds{static_cast<std::int64_t>(share * span)};
+}
+
+void PresenceStrip::add(const Stay& stay) {
+  if (!stay.enter) return;
+  const auto share = static_cast<double>((*stay.enter - begin_).count()) /
+                     static_cast<double>((end_ - begin_).count());
+  const auto cell = std::max(0.0, share * static_cast<double>(inside_.size()) - 1);
+  const auto last = stay.exit.value_or(end_);
+  for (auto i = static_cast<std::size_t>(cell); i < inside_.size() && edge(i) <= last; ++i) {
+    inside_[i] += clipped(stay, edge(i), std::max(edge(i + 1), edge(i) + Milliseconds{1}));
+  }
+}
+
+std::string PresenceStrip::render(const Terminal& terminal) const {
   const char* full = terminal.has_unicode ? "█" : "#";
   const char* half = terminal.has_unicode ? "▄" : "+";
   const char* empty = terminal.has_unicode ? "·" : ".";
   std::string strip;
-  const auto span = std::max(end - begin, Milliseconds{1});
-  for (std::size_t i = 0; i < columns; ++i) {
-    const auto edge = [&](std::size_t cell) {
-      const double share = static_cast<double>(cell) / static_cast<double>(columns);
-      return begin +
-             Milliseconds{static_cast<std::int64_t>(share * static_cast<double>(span.count()))};
-    };
-    const auto from = edge(i);
-    const auto to = std::max(edge(i + 1), from + Milliseconds{1});
-    const auto inside = covered(sessions, from, to);
-    strip += inside >= to - from ? full : inside > Milliseconds{0} ? half : empty;
+  for (std::size_t i = 0; i < inside_.size(); ++i) {
+    const auto length = std::max(edge(i + 1) - edge(i), Milliseconds{1});
+    strip += inside_[i] >= length ? full : inside_[i] > Milliseconds{0} ? half : empty;
   }
   return terminal.has_color ? "\x1b[32m" + strip + "\x1b[0m" : strip;
-}
-
-std::string csv_field(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  return out + '"';
 }
 
 }  // namespace dwell

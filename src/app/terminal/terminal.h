@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/printable.h"
-#include "core/timeline.h"
+#include "questions/stays.h"
 
 namespace dwell {
 
@@ -40,11 +40,20 @@ class TextTable {
 };
 
 // Presence from `begin` to `end` in `columns` cells: full where inside for the whole cell, half
-// where for a part of it. Sessions open at either side reach over the edge.
-std::string presence_strip(const std::vector<Session>& sessions, Timestamp begin, Timestamp end,
-                           std::size_t columns, const Terminal& terminal);
+// where for a part of it. A stay that has not ended reaches over the end; what was before a first
+// row is not known, and is drawn as outside.
+class PresenceStrip {
+ public:
+  PresenceStrip(Timestamp begin, Timestamp end, std::size_t columns);
 
-// One field of a CSV line (RFC 4180).
-std::string csv_field(std::string_view text);
+  void add(const Stay& stay);
+  std::string render(const Terminal& terminal) const;
+
+ private:
+  Timestamp edge(std::size_t cell) const;
+
+  Timestamp begin_, end_;
+  std::vector<Milliseconds> inside_;  // of each cell
+};
 
 }  // namespace dwell

@@ -6,20 +6,20 @@
 #include <string_view>
 #include <vector>
 
-#include "http/wire/parameters.h"
+#include "http/api/list_questions.h"
 #include "http/wire/process_routes.h"
 #include "http/wire/router.h"
-#include "ports/async_timeline_reader.h"
 #include "ports/clock.h"
 #include "ports/intake.h"
+#include "ports/row_reader.h"
 #include "ports/visibility.h"
 
 namespace dwell {
 
 // What the API stands on. All outlive it.
 struct ApiParts {
-  AsyncTimelineReader& reader;
-  AsyncTimelineReader& stream_reader;  // for what follows the first page of a stream
+  RowReader& reader;
+  RowReader& stream_reader;  // for what follows the first page of a stream
   Intake& intake;
   Clock& clock;
   std::function<Health()> health;
@@ -41,14 +41,13 @@ class Api {
   }
 
  private:
-  using Handler = boost::asio::awaitable<Reply> (Api::*)(const Request&, const Target&);
   std::vector<Route> routes();
 
   std::vector<InputPlace> places_of(Parameters& parameters) const;
   boost::asio::awaitable<std::optional<Reply>> wait_for(const std::vector<InputPlace>& places);
   boost::asio::awaitable<Reply> post_timeline(const Request& request, const Target& target);
-  boost::asio::awaitable<Reply> get_timeline(const Request& request, const Target& target);
-  boost::asio::awaitable<Reply> get_presence(const Request& request, const Target& target);
+  boost::asio::awaitable<Reply> get_list(const ListRoute& route, const Request& request,
+                                         const Target& target);
   boost::asio::awaitable<Reply> get_device(const Request& request, const Target& target);
   boost::asio::awaitable<Reply> get_openapi(const Request& request, const Target& target);
 

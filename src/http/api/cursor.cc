@@ -12,7 +12,6 @@ namespace {
 constexpr std::size_t kLongestCursor = 4'096;  // an index of PostgreSQL holds no longer type
 constexpr std::uint64_t kOtherType = 2;
 constexpr char kVersion = 1;
-constexpr std::string_view kPresence = "presence";
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -55,15 +54,6 @@ std::string head(std::string_view filter) {
   return out;
 }
 
-// The fields behind the head, if the head is the right one.
-std::optional<std::string> fields(std::string_view text, std::string_view filter) {
-  if (text.size() > kLongestCursor) return std::nullopt;
-  const auto bytes = from_base64url(text);
-  const auto expected = head(filter);
-  if (!bytes || !bytes->starts_with(expected)) return std::nullopt;
-  return bytes->substr(expected.size());
-}
-
 // Whether every store can hold a text; one that is in none need not be asked for.
 bool is_storable(std::string_view text) {
   return text.find('\0') == text.npos && simdjson::validate_utf8(text.data(), text.size());
@@ -71,46 +61,52 @@ bool is_storable(std::string_view text) {
 
 }  // namespace
 
-std::string row_cursor(const Row& last, std::string_view filter) {
-  std::string out = head(filter);
+std::string cursor_text(std::string_view place, std::string_view filter) {
+  return base64url(head(filter).append(place));
+}
+
+std::optional<std::string> parse_cursor(std::string_view text, std::string_view filter) {
+  if (text.size() > kLongestCursor) return std::nullopt;
+  const auto bytes = from_base64url(text);
+  const auto expected = head(filter);
+  if (!bytes || !bytes->starts_with(expected)) return std::nullopt;
+  return bytes->substr(expected.size());
+}
+
+std::string row_place(const Row& last) {
+  std::string out;
   put_varint(out, static_cast<std::uint64_t>(to_ms(last.timestamp)));
   put_varint(out, last.rank);
   put_varint(out, last.other_type.empty() ? static_cast<std::uint64_t>(last.type) : kOtherType);
-  return base64url(out.append(last.other_type));
+  return out.append(last.other_type);
 }
 
-std::optional<Row> parse_row_cursor(std::string_view text, std::string_view filter) {
-  const auto bytes = fields(text, filter);
-  if (!bytes) return std::nullopt;
-  std::string_view rest = *bytes;
-  const auto ms = take_varint(rest);
-  const auto rank = take_varint(rest);
-  const auto type = take_varint(rest);
+std::optional<Row> parse_row_place(std::string_view place) {
+  const auto ms = take_varint(place);
+  const auto rank = take_varint(place);
+  const auto type = take_varint(place);
   if (!type || !rank || !ms || *ms > static_cast<std::uint64_t>(to_ms(kLatest)) ||
-      *type > kOtherType || rest.empty() != (*type < kOtherType) || !is_storable(rest)) {
+      *type > kOtherType || place.empty() != (*type < kOtherType) || !is_storable(place)) {
     return std::nullopt;
   }
   return Row{from_ms(static_cast<std::int64_t>(*ms)), *rank,
              *type == kOtherType ? EventType::enter : static_cast<EventType>(*type), 0,
-             std::string(rest)};
+             std::string(place)};
 }
 
-std::string presence_cursor(const PresencePlace& last) {
-  std::string out = head(kPresence);
+std::string presence_place(const PresencePlace& last) {
+  std::string out;
   put_varint(out, static_cast<std::uint64_t>(to_ms(last.at)));
-  return base64url(out.append(last.device));
+  return out.append(last.device);
 }
 
-std::optional<PresencePlace> parse_presence_cursor(std::string_view text) {
-  const auto bytes = fields(text, kPresence);
-  if (!bytes) return std::nullopt;
-  std::string_view rest = *bytes;
-  const auto ms = take_varint(rest);
-  if (!ms || *ms > static_cast<std::uint64_t>(to_ms(kLatest)) || rest.empty() ||
-      rest.size() > kLongestDeviceId) {
+std::optional<PresencePlace> parse_presence_place(std::string_view place) {
+  const auto ms = take_varint(place);
+  if (!ms || *ms > static_cast<std::uint64_t>(to_ms(kLatest)) || place.empty() ||
+      place.size() > kLongestDeviceId) {
     return std::nullopt;
   }
-  return PresencePlace{from_ms(static_cast<std::int64_t>(*ms)), std::string(rest)};
+  return PresencePlace{from_ms(static_cast<std::int64_t>(*ms)), std::string(place)};
 }
 
 }  // namespace dwell

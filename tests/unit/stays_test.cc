@@ -1,4 +1,4 @@
-#include "core/timeline.h"
+#include "questions/stays.h"
 
 #include <gtest/gtest.h>
 
@@ -12,10 +12,10 @@ Row row(EventType type, std::int64_t ms, std::uint64_t rank = 0) {
   return {from_ms(ms), rank, type, 1};
 }
 
-std::vector<Session> sessions(const std::vector<Row>& rows) {
-  SessionFold fold;
+std::vector<Stay> sessions(const std::vector<Row>& rows) {
+  StayFold fold;
   for (const Row& row : rows) fold.add(row);
-  return fold.sessions();
+  return fold.stays();
 }
 
 TEST(RowOrder, IsTimeThenRankThenType) {
@@ -31,7 +31,7 @@ TEST(RowOrder, IsTimeThenRankThenType) {
 struct Expectation {
   const char* what;
   std::vector<Row> rows;
-  std::vector<Session> sessions;
+  std::vector<Stay> sessions;
 };
 
 TEST(Sessions, FollowTheRows) {
@@ -61,13 +61,13 @@ TEST(Sessions, FollowTheRows) {
 }
 
 TEST(Sessions, MayBeAskedForInBetween) {
-  SessionFold fold;
+  StayFold fold;
   fold.add(row(kEnter, 1));
-  EXPECT_EQ(fold.sessions().size(), 1u);
-  EXPECT_FALSE(fold.sessions()[0].end);
+  EXPECT_EQ(fold.stays().size(), 1u);
+  EXPECT_FALSE(fold.stays()[0].exit);
   fold.add(row(kExit, 2));
-  EXPECT_EQ(fold.sessions().size(), 1u);
-  EXPECT_EQ(fold.sessions()[0].end, from_ms(2));
+  EXPECT_EQ(fold.stays().size(), 1u);
+  EXPECT_EQ(fold.stays()[0].exit, from_ms(2));
 }
 
 }  // namespace

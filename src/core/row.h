@@ -1,14 +1,14 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "core/event.h"
 
 namespace dwell {
+
+inline constexpr std::size_t kLargestPage = 100'000;  // rows or records that are read at once
 
 // One stored row of a device's timeline. Rows are ordered by (timestamp, rank, type).
 struct Row {
@@ -30,27 +30,5 @@ inline bool comes_before(const Row& a, const Row& b) {
   if (a.rank != b.rank) return a.rank < b.rank;
   return a.type_name() < b.type_name();
 }
-
-// A stay from its enter to its exit. Empty `begin`: it began before the first row, which is an
-// exit. Empty `end`: it has not ended yet.
-struct Session {
-  std::optional<Timestamp> begin;
-  std::optional<Timestamp> end;
-
-  friend bool operator==(const Session&, const Session&) = default;
-};
-
-// Folds rows, given in row order, into sessions: equal neighbours merge into the first of them.
-class SessionFold {
- public:
-  void add(const Row& row);
-  // The sessions so far, the open one included.
-  std::vector<Session> sessions() const;
-
- private:
-  std::vector<Session> closed_;
-  std::optional<EventType> last_;
-  Timestamp since_{};
-};
 
 }  // namespace dwell

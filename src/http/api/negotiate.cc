@@ -1,11 +1,10 @@
-#include "http/api/timeline_body.h"
+#include "http/api/negotiate.h"
 
 #include <algorithm>
 #include <array>
 #include <boost/beast/core/string.hpp>
-#include <boost/json/serialize.hpp>
 #include <charconv>
-#include <fmt/format.h>
+#include <string>
 #include <utility>
 
 namespace dwell {
@@ -37,20 +36,6 @@ double weight(std::string_view parameters) {
     return value > 0 ? std::min(value, 1.0) : 0;  // 0 for what is no number, too
   }
   return 1;
-}
-
-// RFC 4180.
-std::string csv_quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"') out += '"';
-    out += c;
-  }
-  return out + '"';
-}
-
-std::string json_quoted(std::string_view text) {
-  return boost::json::serialize(boost::json::string_view(text.data(), text.size()));
 }
 
 }  // namespace
@@ -103,58 +88,6 @@ std::optional<Representation> negotiate(std::string_view header) {
     best_weight = weights[i];
   }
   return best;
-}
-
-TimelineWriter::TimelineWriter(Representation representation, std::string_view device)
-    : representation_(representation) {
-  const bool is_csv = representation == Representation::csv;
-  device_ = is_csv ? csv_quoted(device) : json_quoted(device);
-  for (const auto type : {EventType::enter, EventType::exit}) {
-    before_[static_cast<std::size_t>(type)] = before(wire_name(type));
-  }
-  after_ = is_csv ? "\r\n" : representation == Representation::ndjson ? "\"}\n" : "\"}";
-}
-
-std::string TimelineWriter::before(std::string_view type_name) const {
-  if (representation_ == Representation::csv) {
-    const bool is_plain = type_name.find_first_of("\",\r\n") == std::string_view::npos;
-    return fmt::format("{},{},", device_,
-                       is_plain ? std::string(type_name) : csv_quoted(type_name));
-  }
-  return fmt::format(R"({{"deviceID":{},"eventType":{},"timestamp":")", device_,
-                     json_quoted(type_name));
-}
-
-void TimelineWriter::begin(std::string& out) const {
-  if (representation_ == Representation::json) out += "{\"events\":[";
-  if (representation_ == Representation::csv) out += "deviceID,eventType,timestamp\r\n";
-}
-
-void TimelineWriter::add(const Row& row, std::string& out) {
-  if (representation_ == Representation::json && count_ > 0) out += ',';
-  if (row.other_type.empty()) {
-    out += before_[static_cast<std::size_t>(row.type)];
-  } else {
-    out += before(row.other_type);
-  }
-  times_.append(out, row.timestamp);
-  out += after_;
-  ++count_;
-}
-
-void TimelineWriter::end(const std::optional<std::string>& next, std::string& out) const {
-  switch (representation_) {
-    case Representation::json:
-      out += next ? fmt::format("],\"next\":\"{}\"}}\n", *next) : "]}\n";
-      return;
-    case Representation::ndjson:
-      out += fmt::format("{{\"end\":true,\"events\":{}", count_);
-      out += next ? fmt::format(",\"next\":\"{}\"}}\n", *next) : "}\n";
-      return;
-    case Representation::csv:
-      out += fmt::format("# end,{}\r\n", count_);
-      return;
-  }
 }
 
 }  // namespace dwell
