@@ -1,5 +1,6 @@
 #include "questions/list_writer.h"
 
+#include <algorithm>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 #include <utility>
@@ -18,8 +19,14 @@ std::string csv_quoted(std::string_view text) {
   return out + '"';
 }
 
-std::string json_quoted(std::string_view text) {
-  return boost::json::serialize(boost::json::string_view(text.data(), text.size()));
+void add_json_text(std::string& out, std::string_view text) {
+  const bool is_plain = std::all_of(
+      text.begin(), text.end(), [](unsigned char c) { return c >= ' ' && c != '"' && c != '\\'; });
+  if (is_plain) {
+    out.append("\"").append(text).append("\"");
+  } else {
+    out += boost::json::serialize(boost::json::string_view(text.data(), text.size()));
+  }
 }
 
 // One field of a CSV line (RFC 4180).
@@ -40,7 +47,9 @@ ListWriter::ListWriter(Representation representation, std::string_view list,
                                                        : "\"}") {}
 
 void ListWriter::begin(std::string& out, std::string_view members) const {
-  if (representation_ == Representation::json) out += fmt::format("{{{}\"{}\":[", members, list_);
+  if (representation_ == Representation::json) {
+    out.append("{").append(members).append("\"").append(list_).append("\":[");
+  }
   if (representation_ == Representation::csv) {
     out += fmt::format("{}\r\n", fmt::join(columns_, ","));
   }
@@ -48,33 +57,31 @@ void ListWriter::begin(std::string& out, std::string_view members) const {
 
 std::string ListWriter::head(std::initializer_list<std::string_view> texts) const {
   CHECK(texts.size() + 1 == columns_.size());
+  constexpr std::size_t kUsual = 96;  // bytes
   const bool is_csv = representation_ == Representation::csv;
-  std::string out = is_csv ? "" : "{";
+  std::string out;
+  out.reserve(kUsual);
+  if (!is_csv) out += '{';
   auto column = columns_.begin();
   for (const std::string_view text : texts) {
     if (is_csv) {
       out += column == columns_.begin() ? csv_quoted(text) : csv_field(text);
-      out += ',';
     } else {
-      out += fmt::format("\"{}\":{},", *column, json_quoted(text));
+      out.append("\"").append(*column).append("\":");
+      add_json_text(out, text);
     }
+    out += ',';
     ++column;
   }
-  return is_csv ? out : out + fmt::format("\"{}\":\"", *column);
-}
-
-void ListWriter::add(std::string& out, std::string_view head, Timestamp time) {
-  if (representation_ == Representation::json && count_ > 0) out += ',';
-  out += head;
-  times_.append(out, time);
-  out += tail_;
-  ++count_;
+  if (!is_csv) out.append("\"").append(*column).append("\":\"");
+  return out;
 }
 
 void ListWriter::end(std::string& out, const std::optional<std::string>& next) const {
   switch (representation_) {
     case Representation::json:
-      out += next ? fmt::format("],\"next\":\"{}\"}}\n", *next) : "]}\n";
+      if (next) out.append("],\"next\":\"").append(*next).append("\"}\n");
+      if (!next) out += "]}\n";
       return;
     case Representation::ndjson:
       out += fmt::format("{{\"end\":true,\"{}\":{}", list_, count_);

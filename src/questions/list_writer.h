@@ -28,7 +28,13 @@ class ListWriter {
   void begin(std::string& out, std::string_view members = {}) const;
   // What stands before the time of an item with these texts: made once for many items.
   std::string head(std::initializer_list<std::string_view> texts) const;
-  void add(std::string& out, std::string_view head, Timestamp time);
+  void add(std::string& out, std::string_view head, Timestamp time) {
+    if (representation_ == Representation::json && count_ > 0) out += ',';
+    out += head;
+    times_.append(out, time);
+    out += tail_;
+    ++count_;
+  }
   void add(std::string& out, std::initializer_list<std::string_view> texts, Timestamp time) {
     add(out, head(texts), time);
   }

@@ -36,15 +36,15 @@ struct ListRoute {
   std::string_view name;  // as in Route
   std::vector<std::string_view> pattern;
   // Takes the parameters of its own; what is wrong with them is refused there.
-  std::unique_ptr<ListQuestion> (*make)(Parameters& parameters, const Target& target,
+  std::shared_ptr<ListQuestion> (*make)(Parameters& parameters, const Target& target,
                                         Timestamp now);
   bool is_streamed = false;    // without a limit the answer is the whole list, sent as it is read
   bool is_json_alone = false;  // the answer has no other form
 };
 
-std::unique_ptr<ListQuestion> timeline_question(Parameters& parameters, const Target& target,
+std::shared_ptr<ListQuestion> timeline_question(Parameters& parameters, const Target& target,
                                                 Timestamp now);
-std::unique_ptr<ListQuestion> presence_question(Parameters& parameters, const Target& target,
+std::shared_ptr<ListQuestion> presence_question(Parameters& parameters, const Target& target,
                                                 Timestamp now);
 
 // Every list the API answers with.

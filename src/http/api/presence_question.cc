@@ -49,10 +49,10 @@ class PresenceQuestion final : public ListQuestion {
 
 }  // namespace
 
-std::unique_ptr<ListQuestion> presence_question(Parameters& parameters, const Target& target,
+std::shared_ptr<ListQuestion> presence_question(Parameters& parameters, const Target& target,
                                                 Timestamp now) {
   const auto at = parameters.time("at", now);
-  return std::make_unique<PresenceQuestion>(at, target.parameter("at") != nullptr);
+  return std::make_shared<PresenceQuestion>(at, target.parameter("at") != nullptr);
 }
 
 }  // namespace dwell

@@ -49,12 +49,12 @@ class TimelineQuestion final : public ListQuestion {
 
 }  // namespace
 
-std::unique_ptr<ListQuestion> timeline_question(Parameters& parameters, const Target& target,
+std::shared_ptr<ListQuestion> timeline_question(Parameters& parameters, const Target& target,
                                                 Timestamp /*now*/) {
   const auto start = parameters.time("start", kEarliest);
   const auto end = parameters.time("end", kLatest);
   const bool is_descending = parameters.choice("order", "asc", "desc");
-  return std::make_unique<TimelineQuestion>(
+  return std::make_shared<TimelineQuestion>(
       target.segments[1], start, end, is_descending ? RowOrder::descending : RowOrder::ascending);
 }
 
