@@ -4,11 +4,12 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "tests/fakes/no_free_files.h"
 
 namespace dwell {
 namespace {
@@ -463,12 +464,10 @@ TEST_F(FileSourceTest, WhatCannotBeFollowedIsRefused) {
 
 TEST_F(FileSourceTest, TooManyOpenFilesMayPass) {
   write("one\n");
-  rlimit before{};
-  ::getrlimit(RLIMIT_NOFILE, &before);
-  rlimit none{0, before.rlim_max};
-  ::setrlimit(RLIMIT_NOFILE, &none);
-  const auto source = FileSource::open(path_, kSmall, clock_);
-  ::setrlimit(RLIMIT_NOFILE, &before);
+  const auto source = [this] {
+    const NoFreeFiles none;
+    return FileSource::open(path_, kSmall, clock_);
+  }();
   ASSERT_FALSE(source);
   EXPECT_EQ(source.error().kind, ErrorKind::retry_later);
 }

@@ -5,11 +5,11 @@
 #include <fstream>
 #include <functional>
 #include <gmock/gmock.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "file/file_tail.h"
+#include "tests/fakes/no_free_files.h"
 #include "tests/fakes/stopped_clock.h"
 
 namespace dwell {
@@ -173,14 +173,14 @@ TEST_F(UnfitInputTest, TooManyOpenFilesPass) {
   append("b\n");
   fs::rename(path_, other("log.1"));
   append("c\n");
-  rlimit before{};
-  ::getrlimit(RLIMIT_NOFILE, &before);
-  const rlimit none{0, before.rlim_max};
-  ::setrlimit(RLIMIT_NOFILE, &none);
-  const auto meanwhile = read();
-  ASSERT_TRUE(tail_->seek(0, committed_));
-  const auto after_going_back = read();
-  ::setrlimit(RLIMIT_NOFILE, &before);
+  std::vector<std::string> meanwhile;
+  std::vector<std::string> after_going_back;
+  {
+    const NoFreeFiles none;
+    meanwhile = read();
+    ASSERT_TRUE(tail_->seek(0, committed_));
+    after_going_back = read();
+  }
   EXPECT_THAT(meanwhile, ElementsAre("b", HasSubstr("Too many open files")));
   EXPECT_THAT(after_going_back, IsEmpty()) << "told already";
   EXPECT_THAT(read(), ElementsAre("c", ""));
