@@ -20,7 +20,7 @@ PART ?= all
 
 .DEFAULT_GOAL := help
 .PHONY: help deps deps-client deps-local deps-test deps-bench build run up down up-local down-local client data \
-        data-kafka e2e need-compose test soak bench format check-format clean
+        data-kafka e2e need-compose quick test soak bench format check-format clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -79,6 +79,9 @@ data-kafka: deps-client ## Play the examples to TOPIC at BROKERS as of now, in D
 
 e2e: deps-client ## Post known events to the running system at URL and check its answers
 	@scripts/check-system $(URL)
+
+quick: deps-test ## Build and run the tests that need no server, in release: a minute after a build
+	@scripts/run-quick-tests $(JOBS)
 
 test: deps-test ## Build and run every test, with and without sanitizers
 	@scripts/run-tests $(JOBS)

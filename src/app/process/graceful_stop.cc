@@ -13,6 +13,7 @@
 #include "app/process/signals.h"
 #include "app/terminal/exit_status.h"
 #include "app/terminal/stderr_line.h"
+#include "http/wire/server.h"
 
 namespace dwell {
 namespace {

@@ -4,9 +4,11 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 
-#include "http/wire/server.h"
+#include "base/result.h"
 
 namespace dwell {
+
+class Server;
 
 // From the signal to the end of the process, whatever its threads wait for: SIGTERM ends it within
 // five seconds.

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/fold.h"
-#include "http/wire/process_routes.h"
+#include "http/wire/health.h"
 
 namespace dwell {
 

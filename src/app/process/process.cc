@@ -14,6 +14,7 @@
 #include "app/process/caught.h"
 #include "app/process/graceful_stop.h"
 #include "http/wire/process_routes.h"
+#include "http/wire/server.h"
 
 namespace dwell {
 namespace {

@@ -12,9 +12,11 @@
 #include "app/process/topic_guard.h"
 #include "app/settings/config.h"
 #include "base/file_lock.h"
-#include "http/wire/server.h"
+#include "http/wire/router.h"
 
 namespace dwell {
+
+class Server;
 
 // What a role does on a thread of its own until it is asked to stop.
 using RoleTask = std::function<Result<void>(const std::stop_token& stop)>;
@@ -41,7 +43,7 @@ class Process {
 
   void add(RoleTask task) { tasks_.push_back(std::move(task)); }
   // Serves what `handle` answers instead of health and metrics alone.
-  void answer_with(Server::Handle handle) { handle_ = std::move(handle); }
+  void answer_with(Handle handle) { handle_ = std::move(handle); }
 
   // Serves on `listen` (off: nowhere) until a signal comes or one task ends with an error, which
   // ends all.
@@ -59,7 +61,7 @@ class Process {
   boost::asio::io_context context_{1};
   std::vector<FileLock> locks_;
   std::vector<RoleTask> tasks_;
-  Server::Handle handle_;
+  Handle handle_;
 };
 
 }  // namespace dwell

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "http/wire/process_routes.h"
+#include "http/wire/health.h"
 #include "live/intake_queue.h"
 #include "ports/clock.h"
 #include "ports/observer.h"

@@ -24,12 +24,18 @@ std::string lower_case(std::string_view text) {
   return out;
 }
 
+// Takes what stands before the first `separator`, or all, off the front of `rest`.
+std::string_view take_item(std::string_view& rest, char separator) {
+  const auto end = std::find(rest.begin(), rest.end(), separator);
+  const std::string_view item(rest.begin(), end);
+  rest = end == rest.end() ? std::string_view() : std::string_view(end + 1, rest.end());
+  return item;
+}
+
 // The weight of a media range, 1 unless a q parameter says less.
 double weight(std::string_view parameters) {
   while (!parameters.empty()) {
-    const auto semicolon = std::min(parameters.find(';'), parameters.size());
-    const auto parameter = trim(parameters.substr(0, semicolon));
-    parameters.remove_prefix(std::min(semicolon + 1, parameters.size()));
+    const auto parameter = trim(take_item(parameters, ';'));
     if (!parameter.starts_with("q=")) continue;
     double value = 0;
     std::from_chars(parameter.data() + 2, parameter.data() + parameter.size(), value);
@@ -63,11 +69,8 @@ std::optional<Representation> negotiate(std::string_view header) {
   std::array<double, kOffers.size()> weights{};
   std::array<std::size_t, kOffers.size()> specificity{};
   for (std::string_view rest = accept; !rest.empty();) {
-    const auto comma = std::min(rest.find(','), rest.size());
-    const auto item = rest.substr(0, comma);
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
-    const auto semicolon = std::min(item.find(';'), item.size());
-    const auto range = trim(item.substr(0, semicolon));
+    auto parameters = take_item(rest, ',');
+    const auto range = trim(take_item(parameters, ';'));
     for (std::size_t i = 0; i < kOffers.size(); ++i) {
       const auto offer = kOffers[i].first;
       const auto family = std::string(offer.substr(0, offer.find('/'))) + "/*";
@@ -77,7 +80,7 @@ std::optional<Representation> negotiate(std::string_view header) {
                                                                       : 0;
       if (fits < specificity[i] || fits == 0) continue;
       specificity[i] = fits;
-      weights[i] = weight(item.substr(semicolon));
+      weights[i] = weight(parameters);
     }
   }
   std::optional<Representation> best;

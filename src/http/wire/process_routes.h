@@ -5,15 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "http/wire/health.h"
 #include "http/wire/router.h"
 
 namespace dwell {
-
-// How a process is.
-struct Health {
-  std::vector<std::string> not_ready_because = {};  // empty: ready
-  std::vector<std::string> warnings = {};           // what somebody should look at all the same
-};
 
 // What every process answers about itself: /health, /livez, /readyz and /metrics. Both functions
 // may be called on any thread; `metrics` gives the text format of Prometheus.

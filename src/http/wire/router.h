@@ -34,6 +34,9 @@ struct Routed {
   Reply reply;
 };
 
+// What answers a request: a router, or a test's stand-in.
+using Handle = std::function<boost::asio::awaitable<Routed>(Request)>;
+
 // What is answered where.
 struct Route {
   using Handler = std::function<boost::asio::awaitable<Reply>(const Request&, const Target&)>;

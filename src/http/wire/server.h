@@ -33,8 +33,6 @@ class Server {
   using OnReply =
       std::function<void(std::string_view route, Status status, std::chrono::nanoseconds took)>;
 
-  using Handle = std::function<boost::asio::awaitable<Routed>(Request)>;
-
   Server(boost::asio::io_context& context, Handle handle, const ServerLimits& limits,
          OnReply on_reply);
 
