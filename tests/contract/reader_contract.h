@@ -40,12 +40,14 @@ class ReaderContract : public ::testing::TestWithParam<StoreKind> {
   std::vector<Presence> presence(PresenceQuery query) {
     std::vector<Presence> all;
     for (;;) {
-      const auto page = answers_->presence(query).value();
-      EXPECT_LE(page.inside.size(), query.limit);
-      all.insert(all.end(), page.inside.begin(), page.inside.end());
-      if (!page.next) return all;
-      EXPECT_GT(*page.next, query.after.value_or("")) << "pages move on";
-      query.after = page.next;
+      const auto page = answers_->presence(query);
+      EXPECT_TRUE(page) << page.error().message;
+      if (!page) return all;
+      EXPECT_LE(page->inside.size(), query.limit);
+      all.insert(all.end(), page->inside.begin(), page->inside.end());
+      if (!page->next) return all;
+      EXPECT_GT(*page->next, query.after.value_or("")) << "pages move on";
+      query.after = page->next;
     }
   }
   std::vector<RejectedRecord> rejected(const RejectedQuery& query) {

@@ -89,6 +89,7 @@ class PostgresUnderTest final : public StoreUnderTest {
   Result<std::unique_ptr<RowReader>> open_reader() override {
     PgPoolOptions options;
     options.database = test_database();
+    options.connections = test_connections();
     return std::unique_ptr<RowReader>(
         std::make_unique<PostgresRowReader>(context(), std::move(options), "cleaned"));
   }
