@@ -48,7 +48,7 @@ void RowWriter::run(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (changed_.wait(lock, stop, [&] { return is_busy_; })) {
     lock.unlock();
-    auto committed = around_([this] { return store_->commit(stored_); });
+    auto committed = around_(stored_, [this] { return store_->commit(stored_); });
     lock.lock();
     outcome_ = std::move(committed);
     is_busy_ = false;

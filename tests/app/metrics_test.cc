@@ -46,8 +46,8 @@ TEST(Metrics, CommittedRecordsAreCountedByOutcome) {
 
 TEST(Metrics, DevicesOfThePastAreThereBeforeTheFirstCommit) {
   Metrics metrics;
-  metrics.holds(0, 1, 4);
-  metrics.holds(1, 2, 3);
+  metrics.holds("member 0", 1, 4);
+  metrics.holds("member 1", 2, 3);
   EXPECT_THAT(metrics.text(), HasSubstr("\ndwell_devices 7\n"));
   EXPECT_THAT(metrics.text(), HasSubstr("\ndwell_partitions 3\n"));
 }

@@ -52,13 +52,15 @@ Metrics::Metrics()
   for (std::size_t i = 0; i < kOutcomeCount; ++i) {
     records_[i] = &records.Add({{"outcome", std::string(kOutcomeNames[i])}});
   }
+  stored_ = &records.Add({{"outcome", "stored"}});
+  not_cleaned_ = &records.Add({{"outcome", "not_cleaned"}});
 }
 
-void Metrics::holds(std::size_t member, std::size_t partitions, std::size_t devices) {
+void Metrics::holds(const std::string& task, std::size_t partitions, std::size_t devices) {
   const std::lock_guard lock(mutex_);
-  held_[member] = {partitions, devices};
+  held_[task] = {partitions, devices};
   Held all;
-  for (const auto& [number, held] : held_) {
+  for (const auto& [name, held] : held_) {
     all.partitions += held.partitions;
     all.devices += held.devices;
   }
@@ -74,6 +76,12 @@ void Metrics::committed(const Unit& unit) {
   }
   batches_.Increment();
   if (!unit.miskeyed.empty()) miskeyed_.Increment(static_cast<double>(unit.miskeyed.size()));
+}
+
+void Metrics::stored(std::uint64_t changes, std::uint64_t not_cleaned) {
+  if (changes) stored_->Increment(static_cast<double>(changes));
+  if (not_cleaned) not_cleaned_->Increment(static_cast<double>(not_cleaned));
+  batches_.Increment();
 }
 
 void Metrics::commit_took(std::chrono::nanoseconds duration) {

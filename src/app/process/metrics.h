@@ -22,9 +22,11 @@ class Metrics {
  public:
   Metrics();
 
-  // What the committer of that number holds.
-  void holds(std::size_t member, std::size_t partitions, std::size_t devices);
+  // What the task of that name holds. One that ends holds nothing.
+  void holds(const std::string& task, std::size_t partitions, std::size_t devices);
   void committed(const Unit& unit);
+  // A batch of changes of rows, and of records that were none.
+  void stored(std::uint64_t changes, std::uint64_t not_cleaned);
   void commit_took(std::chrono::nanoseconds duration);
   void commit_failed();
   void gap();
@@ -39,6 +41,8 @@ class Metrics {
 
   prometheus::Registry registry_;
   std::array<Counter*, kOutcomeCount> records_;
+  Counter* stored_ = nullptr;
+  Counter* not_cleaned_ = nullptr;
   Counter& batches_;
   Counter& failures_;
   Counter& gaps_;
@@ -55,7 +59,7 @@ class Metrics {
     std::size_t devices = 0;
   };
   std::mutex mutex_;                  // for held_
-  std::map<std::size_t, Held> held_;  // by member
+  std::map<std::string, Held> held_;  // by member
 
   // Looked up once each; the server's thread alone.
   std::map<std::pair<std::string_view, unsigned>, Counter*> request_counters_;

@@ -35,7 +35,7 @@ Result<void> TimedCommitter::release(std::span<const Partition> partitions) {
 void TimedCommitter::tell_held(std::span<const Partition> partitions) {
   std::size_t devices = 0;
   for (const Partition& partition : partitions) devices += partition.fold.device_count();
-  metrics_.holds(member_, partitions.size(), devices);
+  metrics_.holds(task_, partitions.size(), devices);
 }
 
 }  // namespace dwell

@@ -122,7 +122,6 @@ CleanMember::CleanMember(const Config& config, const std::string& instance, std:
       member_(fmt::format("{}-{}", instance, number)),
       task_(fmt::format("member {}", number)),
       hop_task_(task_ + ", hop"),
-      number_(number),
       clock_(clock),
       status_(status),
       metrics_(metrics),
@@ -162,7 +161,7 @@ Result<void> CleanMember::clean_once(const std::stop_token& ends, const std::sto
 
   MemberObserver observer(status_, task_);
   ToldSource told(**source, status_, task_);
-  TimedCommitter timed(**committer, clock_, metrics_, number_);
+  TimedCommitter timed(**committer, clock_, metrics_, task_);
   PipelineOptions options = pipeline_options(config_);
   options.partitions.clear();
   options.longest_retry = std::chrono::seconds(1);

@@ -34,7 +34,6 @@ class CleanMember {
   std::string member_;
   std::string task_;
   std::string hop_task_;
-  std::size_t number_;
   Clock& clock_;
   MemberStatus& status_;
   Metrics& metrics_;

@@ -159,7 +159,7 @@ Result<void> run_embedded(const LoadedConfig& loaded, const std::string& from) {
   IntakeQueue queue(config.intake_limits, clock);
   LiveSource source(input->get(), queue, kLookForInput);
   ServiceObserver observer(queue, readiness);
-  TimedCommitter timed(**committer, clock, metrics);
+  TimedCommitter timed(**committer, clock, metrics, "embedded");
   Pipeline pipeline(timed, clock, observer, service_options(config));
 
   asio::thread_pool workers(1);

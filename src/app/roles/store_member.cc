@@ -1,6 +1,7 @@
 #include "app/roles/store_member.h"
 
 #include <spdlog/spdlog.h>
+#include <utility>
 
 #include "app/process/rejoining.h"
 #include "app/settings/kafka_options.h"
@@ -11,6 +12,15 @@ namespace {
 
 // Batches without a refused row before they are stored while the next is read again.
 constexpr int kCarefulBatches = 100;
+
+StoreMember::Stored stored_of(const RowBatch& batch) {
+  StoreMember::Stored stored;
+  for (const RowBatch::Part& part : batch.parts()) {
+    stored.changes += static_cast<std::uint64_t>(part.inserts + part.retracts);
+    stored.not_cleaned += static_cast<std::uint64_t>(part.rejected);
+  }
+  return stored;
+}
 
 // Each partition that came goes on where the database has it. `store` has positions().
 Result<void> restore(CleanedSource& source, auto& store, StoreWatch& watch,
@@ -53,8 +63,11 @@ StoreMember::StoreMember(const Config& config, const std::string& instance, std:
 }
 
 Result<void> StoreMember::run(const std::stop_token& stop) {
-  return topics_.keep_joining(task_, stop, clock_,
-                              [&](const std::stop_token& ends) { return store_once(ends); });
+  return topics_.keep_joining(task_, stop, clock_, [&](const std::stop_token& ends) {
+    auto done = store_once(ends);
+    tell_held(0);
+    return done;
+  });
 }
 
 // One membership of the group, with one connection to the database.
@@ -80,8 +93,8 @@ Result<void> StoreMember::store_once(const std::stop_token& ends) {
 // One batch is stored while the next is read.
 Result<void> StoreMember::store_ahead(CleanedSource& source, std::unique_ptr<PostgresStore> store,
                                       const std::stop_token& ends) {
-  RowWriter writer(std::move(store), [this](const RowWriter::Commit& work) {
-    return watch_.commit([&] { return commit(work); });
+  RowWriter writer(std::move(store), [this](const RowBatch& batch, const RowWriter::Commit& work) {
+    return commit(stored_of(batch), work);
   });
   // A row that is refused is found by reading the batch once more.
   const auto failed = [this](Error error) {
@@ -97,28 +110,38 @@ Result<void> StoreMember::store_ahead(CleanedSource& source, std::unique_ptr<Pos
       if (!restored) return restored;
     }
     if (auto committed = writer.commit(batch->slices); !committed) return failed(committed.error());
+    tell_held(source.partition_count());
     if (source.has_joined()) watch_.joined(source.is_at_end() && writer.is_done());
   }
   if (auto finished = writer.finish(); !finished) return failed(finished.error());
   return {};
 }
 
-Result<void> StoreMember::commit(const StoreWatch::Work& work) {
-  const auto start = std::chrono::steady_clock::now();
-  auto committed = work();
-  if (committed) {
-    metrics_.commit_took(std::chrono::steady_clock::now() - start);
-  } else {
-    metrics_.commit_failed();
-  }
-  return committed;
+Result<void> StoreMember::commit(const Stored& stored, const StoreWatch::Work& work) {
+  return watch_.commit([&] {
+    const auto start = clock_.monotonic();
+    auto committed = work();
+    if (committed) {
+      metrics_.commit_took(clock_.monotonic() - start);
+      metrics_.stored(stored.changes, stored.not_cleaned);
+    } else {
+      metrics_.commit_failed();
+    }
+    return committed;
+  });
+}
+
+void StoreMember::tell_held(std::size_t partitions) {
+  if (std::exchange(held_, partitions) != partitions) metrics_.holds(task_, partitions, 0);
 }
 
 // Each batch alone, without the rows that the database refuses.
 Result<void> StoreMember::store_carefully(CleanedSource& source, PostgresStore& store,
                                           const std::stop_token& ends) {
   const auto commit = [&](const RowSlice& slice) {
-    return watch_.commit([&] { return store.commit({&slice, 1}); });
+    return this->commit({slice.changes.size(), slice.rejected}, [&] {
+      return store.commit({&slice, 1});
+    });
   };
   for (int left = kCarefulBatches; left > 0 && !ends.stop_requested();) {
     const auto batch = source.poll();
@@ -136,6 +159,7 @@ Result<void> StoreMember::store_carefully(CleanedSource& source, PostgresStore& 
                      config_.topics.rejected);
       }
     }
+    tell_held(source.partition_count());
     if (source.has_joined()) watch_.joined(source.is_at_end());
   }
   is_careful_ = ends.stop_requested();

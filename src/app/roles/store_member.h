@@ -24,6 +24,12 @@ class StoreMember {
   StoreMember(const Config& config, const std::string& instance, std::size_t number, Clock& clock,
               MemberStatus& status, Metrics& metrics, TopicGuard& topics);
 
+  // What a commit brings to the database.
+  struct Stored {
+    std::uint64_t changes = 0;      // of rows
+    std::uint64_t not_cleaned = 0;  // records that were none
+  };
+
   // Until `stop` is asked for. Errors: what joining again cannot mend.
   Result<void> run(const std::stop_token& stop);
 
@@ -33,7 +39,8 @@ class StoreMember {
                            const std::stop_token& ends);
   Result<void> store_carefully(CleanedSource& source, PostgresStore& store,
                                const std::stop_token& ends);
-  Result<void> commit(const StoreWatch::Work& work);
+  Result<void> commit(const Stored& stored, const StoreWatch::Work& work);
+  void tell_held(std::size_t partitions);
 
   const Config& config_;
   DatabaseDoor door_;
@@ -44,6 +51,7 @@ class StoreMember {
   Metrics& metrics_;
   TopicGuard& topics_;
   StoreWatch watch_;
+  std::size_t held_ = 0;     // partitions, as the metrics say
   bool is_careful_ = false;  // the database refused a row: batches are stored one after the other
 };
 

@@ -45,6 +45,8 @@ class CleanedSource {
   Result<void> seek(const StorePosition& position);
 
   bool has_joined() const { return source_->has_joined(); }
+  // Of this member, gone to where they go on.
+  std::size_t partition_count() const { return positions_.size(); }
   // Whether every partition is read to its end.
   bool is_at_end() const { return source_->is_at_end(); }
 

@@ -1,0 +1,44 @@
+"""`dwell store` says on /metrics what it has stored, as `dwell clean` says what it has committed."""
+
+import uuid
+
+from dwell_service import wait_until
+from dwell_system import system
+from test_database_stalls import STORE, STORED, produce
+
+import pytest
+
+
+@pytest.fixture
+def topics(broker, admin):
+    from kafka_topics import Topics
+    return Topics(broker, f"metrics-{uuid.uuid4().hex[:8]}").create(admin, "LogAppendTime")
+
+
+def test_what_is_stored_is_counted(topics, database, tmp_path):
+    import confluent_kafka
+    with system(tmp_path, topics, database.url, *STORE) as service:
+        produce(topics, 1, 2, 3)
+        producer = confluent_kafka.Producer({"bootstrap.servers": topics.broker.address})
+        producer.produce(topics.cleaned, "no change", "d", 0)
+        assert producer.flush(30) == 0
+        produce(topics, 4)
+        wait_until(lambda: database.query(STORED) == [(4,)])
+
+        def counted():
+            metrics = service.metrics()
+            return (metrics.get('dwell_records_total{outcome="stored"}'),
+                    metrics.get('dwell_records_total{outcome="not_cleaned"}'))
+
+        wait_until(lambda: counted() == (4, 1))
+        metrics = service.metrics()
+        assert 1 <= metrics["dwell_batches_total"] <= 5
+        assert metrics["dwell_commit_seconds_count"] == metrics["dwell_batches_total"]
+        assert metrics["dwell_partitions"] == len(topics_of(service, topics))
+
+
+def topics_of(service, topics):
+    """The partitions of the cleaned topic, all of which this process has."""
+    import confluent_kafka.admin
+    admin = confluent_kafka.admin.AdminClient({"bootstrap.servers": topics.broker.address})
+    return admin.list_topics(topics.cleaned, timeout=10).topics[topics.cleaned].partitions
