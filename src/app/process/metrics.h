@@ -25,7 +25,7 @@ class Metrics {
   // What the task of that name holds. One that ends holds nothing.
   void holds(const std::string& task, std::size_t partitions, std::size_t devices);
   void committed(const Unit& unit);
-  // A batch of changes of rows, and of records that were none.
+  // A batch is in the database: so many changes of rows, and records that were no change.
   void stored(std::uint64_t changes, std::uint64_t not_cleaned);
   void commit_took(std::chrono::nanoseconds duration);
   void commit_failed();

@@ -45,7 +45,7 @@ class CleanedSource {
   Result<void> seek(const StorePosition& position);
 
   bool has_joined() const { return source_->has_joined(); }
-  // Of this member, gone to where they go on.
+  // How many partitions this member reads now.
   std::size_t partition_count() const { return positions_.size(); }
   // Whether every partition is read to its end.
   bool is_at_end() const { return source_->is_at_end(); }
