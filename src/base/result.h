@@ -47,6 +47,10 @@ template <typename T>
 [[nodiscard]] Failure pass(Result<T>& failed) {
   return Failure(std::move(failed.error()));
 }
+template <typename T>
+[[nodiscard]] Failure pass(const Result<T>& failed) {
+  return Failure(failed.error());
+}
 
 inline std::string_view name(ErrorKind kind) {
   switch (kind) {

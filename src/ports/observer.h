@@ -1,24 +1,74 @@
 #pragma once
 
+#include <chrono>
 #include <span>
+#include <variant>
 
 #include "base/result.h"
 #include "ports/partition.h"
+#include "ports/source.h"
 
 namespace dwell {
 
-// Told what the pipeline did, after it happened; cannot change it. Called on the pipeline's thread.
+// What a runner (pipeline/runner.h) and its stage did, told after it happened. References and spans
+// are valid while they are told.
+
+// The next records are asked for: what was read before is durable, or handed over.
+struct Polling {};
+
+// Partitions came. They are restored next.
+struct Gained {
+  std::size_t partitions = 0;
+};
+
+// Partitions that came are restored.
+struct Ready {
+  std::span<const Partition> folds = {};  // of a stage that folds
+};
+
+// A step is done.
+struct Committed {
+  bool has_batch = false;                 // else nothing new became durable
+  std::chrono::nanoseconds took{};        // for the batch
+  std::span<const Partition> folds = {};  // of a stage that folds: all, with what changed
+  std::uint64_t changes = 0;              // of a stage that stores rows: that are stored now
+  std::uint64_t not_cleaned = 0;          // of such a stage: records that were no change
+  bool is_pending = false;                // something was handed over that is not durable yet
+  // How the reader is.
+  std::size_t partitions = 0;
+  bool has_joined = false;
+  bool is_at_end = false;  // and nothing is pending
+  std::span<const PartitionLag> lags = {};
+};
+
+// A try to commit failed.
+struct CommitFailed {
+  const Error& error;
+};
+
+// A step failed, and is tried again after `wait`.
+struct Retrying {
+  const Error& error;
+  Milliseconds wait;
+};
+
+// What was tried again has worked.
+struct Recovered {};
+
+// State and position went back to the last commit.
+struct WentBack {
+  const Error& cause;
+};
+
+using Observation =
+    std::variant<Polling, Gained, Ready, Committed, CommitFailed, Retrying, Recovered, WentBack>;
+
+// Told what happened; cannot change it. Called on the runner's thread.
 class Observer {
  public:
   virtual ~Observer() = default;
 
-  virtual void polling() {}                      // what was read before is committed
-  virtual void committed(const Unit& unit) = 0;  // `unit` is durable
-  virtual void retrying(const Error& error, Milliseconds wait) = 0;
-  virtual void recovered() {}  // what was tried again has worked
-  // Partitions came and are restored.
-  virtual void gained(std::span<const Partition> /*partitions*/) {}
-  virtual void restored(const Error& cause) = 0;  // state and position went back to the last commit
+  virtual void observe(const Observation& observation) = 0;
 };
 
 }  // namespace dwell

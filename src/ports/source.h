@@ -15,6 +15,12 @@ struct Slice {
   std::span<const Position> positions;
 };
 
+// How many records of a partition are not handed out yet.
+struct PartitionLag {
+  PartitionId partition = 0;
+  std::int64_t records = 0;
+};
+
 // What is new: at most one slice a partition, or none at all (nothing new yet).
 //
 // The spans belong to the source and stay valid until its next poll() or seek(). Partitions that
@@ -26,6 +32,10 @@ struct Batch {
   std::span<const PartitionId> lost = {};
   std::span<const PartitionId> gained = {};
   bool were_taken = false;  // somebody else may own those lost already
+  // Of a source whose partitions come from a group.
+  bool has_joined = false;  // the group has said which partitions are this source's, if any
+  bool is_at_end = false;   // every partition is read to its end, as far as that was told
+  std::span<const PartitionLag> lags = {};
 
   // Of a source with one partition: what there is, an empty slice when there is nothing.
   Slice only() const { return slices.empty() ? Slice{} : slices.front(); }

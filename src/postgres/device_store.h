@@ -4,23 +4,10 @@
 #include <memory>
 #include <vector>
 
-#include "core/state_record.h"
-#include "ports/row_store.h"
+#include "ports/store_slices.h"
 #include "postgres/connection.h"
 
 namespace dwell {
-
-// What became of a device's events.
-struct DeviceOutcomes {
-  std::string_view device;
-  OutcomeSummary outcomes;
-};
-
-// What is new of one partition of the state topic. Of a device that is in it twice the last counts.
-struct DeviceSlice {
-  std::span<const DeviceOutcomes> devices;
-  StorePosition position;  // behind them; without `last`
-};
 
 // Keeps the outcomes of each device in the table dwell_device, with how far the state topic is
 // read. The last word on a device stands: reading states once more changes nothing. A device that
@@ -30,10 +17,10 @@ class DeviceStore {
   // Errors: those of PgConnection; invalid (the layout is not that of this release).
   static Result<std::unique_ptr<DeviceStore>> open(std::unique_ptr<PgConnection> database);
 
-  // As of RowStore.
+  // As of PostgresStore.
   Result<std::vector<StorePosition>> positions(std::span<const StorePosition> starts);
   // Outcomes and positions, together. Partitions that positions() gave, each at most once. Errors:
-  // as of RowStore.
+  // as of PostgresStore.
   Result<void> commit(std::span<const DeviceSlice> slices);
 
   // What the database said of each device that the last commit left out.

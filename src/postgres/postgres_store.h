@@ -4,13 +4,18 @@
 #include <memory>
 #include <vector>
 
-#include "ports/row_store.h"
+#include "ports/store_slices.h"
 #include "postgres/connection.h"
 #include "postgres/row_batch.h"
 
 namespace dwell {
 
-// Stores rows in the table device_events_cleaned, with the positions in the same transaction.
+// Stores rows in the table device_events_cleaned, with the positions in the same transaction. One
+// thread at a time.
+//
+// Law: after commit() returned ok, positions() in any process gives those behind its slices. After
+// any error but `unknown_outcome` nothing of it is stored. Of two stores that commit from one
+// position, one wins and the other gets `lost_ownership`. After an error open another.
 //
 // Each commit counts what it did as if its changes were made one by one: an insert of a row that is
 // there is absorbed, a retract that finds no row is a fault, or expired where retention has been.
@@ -18,13 +23,15 @@ namespace dwell {
 // and the store may be used on. That is also so where a trigger swallowed the row or made another
 // one of it. Rows are written by a plain COPY; a batch that meets rows that are there, or a
 // trigger, goes through a staging table, which tells what became of each row.
-class PostgresStore final : public RowStore {
+class PostgresStore {
  public:
   // Errors: those of PgConnection; invalid (the layout is not that of this release).
   static Result<std::unique_ptr<PostgresStore>> open(std::unique_ptr<PgConnection> database);
 
-  Result<std::vector<StorePosition>> positions(std::span<const StorePosition> starts) override;
-  Result<void> commit(std::span<const RowSlice> slices) override;
+  // How far each partition is; `starts` where nothing of it was stored yet, which are kept then.
+  Result<std::vector<StorePosition>> positions(std::span<const StorePosition> starts);
+  // Rows and positions, together. Partitions that positions() gave, each at most once.
+  Result<void> commit(std::span<const RowSlice> slices);
 
   // The same, of what was made ready before.
   Result<void> commit(const RowBatch& batch);

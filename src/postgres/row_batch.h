@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "ports/row_store.h"
+#include "ports/store_slices.h"
 
 namespace dwell {
 

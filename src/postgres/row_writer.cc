@@ -33,6 +33,12 @@ Result<void> RowWriter::commit(std::span<const RowSlice> slices) {
   return {};
 }
 
+Result<void> RowWriter::commit_now(const RowSlice& slice) {
+  if (auto finished = finish(); !finished) return finished;
+  ready_.fill({&slice, 1});
+  return around_(ready_, [this] { return store_->commit(ready_); });
+}
+
 Result<void> RowWriter::finish() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return !is_busy_; });

@@ -20,13 +20,16 @@ class RowWriter {
   RowWriter(std::unique_ptr<PostgresStore> store, Around around);
   ~RowWriter();
 
-  // As of RowStore, with nothing on its way.
+  // As of PostgresStore, with nothing on its way.
   Result<std::vector<StorePosition>> positions(std::span<const StorePosition> starts);
 
   // Makes the slices ready, waits for what is on its way and hands them over; without slices it
   // waits for nothing. Errors: those of what was on its way; the slices are not stored then, and
   // nothing is after that.
   Result<void> commit(std::span<const RowSlice> slices);
+  // Stores one slice on the caller's thread, with nothing on its way. Errors: those of
+  // PostgresStore.
+  Result<void> commit_now(const RowSlice& slice);
   // Waits for what is on its way. Errors: its.
   Result<void> finish();
   // Whether all that was handed over is stored.

@@ -52,6 +52,7 @@ class ProcessTest : public testing::TestWithParam<Connection> {
   Result<void> run(const std::function<Result<void>()>& ending) {
     std::promise<void> may_end;
     Config config;
+    HeldSignals signals;
     Process process(config, "dwell test");
     process.add([&, goes_on = may_end.get_future().share()](const std::stop_token&) {
       goes_on.wait();
@@ -64,8 +65,9 @@ class ProcessTest : public testing::TestWithParam<Connection> {
     });
     if (GetParam() == Connection::streaming) process.answer_with(endless);
     const auto port = free_port();
-    auto outcome = std::async(std::launch::async,
-                              [&] { return process.run(fmt::format("127.0.0.1:{}", port)); });
+    auto outcome = std::async(std::launch::async, [&] {
+      return process.run(fmt::format("127.0.0.1:{}", port), signals);
+    });
     tcp::socket socket(client_);
     if (GetParam() != Connection::none) connect(socket, port);
     may_end.set_value();

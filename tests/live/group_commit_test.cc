@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "live/live_source.h"
+#include "live/queue_observer.h"
 #include "pipeline/pipeline.h"
 #include "sqlite/sqlite_committer.h"
 #include "sqlite/sqlite_row_reader.h"
@@ -23,25 +24,6 @@ using ::testing::Each;
 constexpr int kSubmitters = 4;
 constexpr int kSubmissions = 25;  // of each
 constexpr int kRecords = 4;       // of a submission; as many as a device's window of duplicates
-
-// Hands outcomes to those who submitted, and refuses them while commits fail, as the service does.
-class Forwarder final : public Observer {
- public:
-  explicit Forwarder(IntakeQueue& queue) : queue_(queue) {}
-
-  void committed(const Unit& unit) override {
-    queue_.committed(std::span(unit.outcomes).last(queue_.polled()));
-    queue_.open();
-  }
-  void retrying(const Error& error, Milliseconds) override {
-    queue_.close({ErrorKind::retry_later, error.message});
-    queue_.give_up_polled({ErrorKind::unknown_outcome, error.message});
-  }
-  void restored(const Error&) override { queue_.open(); }
-
- private:
-  IntakeQueue& queue_;
-};
 
 std::string device_of(int submitter) {
   return "cam-" + std::to_string(submitter);
@@ -75,7 +57,7 @@ std::vector<Outcome> run_with_submitters(Committer& committer) {
   FakeClock clock;
   IntakeQueue queue({}, clock);
   LiveSource source(nullptr, queue, Milliseconds{1});
-  Forwarder forwarder(queue);
+  QueueObserver forwarder(queue);
   PipelineOptions options;
   options.give_up_after = std::chrono::hours(24);
   Pipeline pipeline(committer, clock, forwarder, options);

@@ -1,5 +1,5 @@
-// The law of ports/row_store.h on PostgresStore, with the database that DWELL_TEST_POSTGRES names;
-// run by test_store_contract.py, which makes it.
+// The law of ports/store_slices.h on PostgresStore, with the database that DWELL_TEST_POSTGRES
+// names; run by test_store_contract.py, which makes it.
 #include <gmock/gmock.h>
 #include <random>
 #include <set>

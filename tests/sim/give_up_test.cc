@@ -153,11 +153,11 @@ TEST(Stop, EndsBetweenTwoBatchesAndLosesNothing) {
     {
       std::stop_source stop;
       struct StoppingObserver final : Observer {
-        void committed(const Unit&) override {
+        void observe(const Observation& observation) override {
+          const auto* committed = std::get_if<Committed>(&observation);
+          if (!committed || !committed->has_batch) return;
           if (++commits == wanted) stop->request_stop();
         }
-        void retrying(const Error&, Milliseconds) override {}
-        void restored(const Error&) override {}
         std::size_t commits = 0, wanted = 0;
         std::stop_source* stop = nullptr;
       } observer;

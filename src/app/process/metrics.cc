@@ -43,6 +43,10 @@ Metrics::Metrics()
                        .Add({})),
       partitions_(gauge(registry_, "dwell_partitions", "Partitions held and restored")),
       devices_(gauge(registry_, "dwell_devices", "Devices ever seen, of the partitions held")),
+      lag_(prometheus::BuildGauge()
+               .Name("dwell_consumer_lag_records")
+               .Help("Records of a partition that are not read yet, as far as the brokers told")
+               .Register(registry_)),
       commit_seconds_(histogram(registry_, "dwell_commit_seconds", "Time to make a batch durable")
                           .Add({}, kSeconds)),
       requests_(counter(registry_, "dwell_http_requests_total", "Requests answered")),
@@ -90,6 +94,21 @@ void Metrics::commit_took(std::chrono::nanoseconds duration) {
 
 void Metrics::commit_failed() {
   failures_.Increment();
+}
+
+void Metrics::lags(const std::string& topic, PartitionId partition,
+                   std::optional<std::int64_t> records) {
+  const std::lock_guard lock(mutex_);
+  prometheus::Gauge*& gauge = lags_[{topic, partition}];
+  if (!gauge) {
+    gauge = &lag_.Add({{"topic", topic}, {"partition", fmt::format("{}", partition)}});
+  }
+  if (records) {
+    gauge->Set(static_cast<double>(*records));
+  } else {
+    lag_.Remove(gauge);
+    lags_.erase({topic, partition});
+  }
 }
 
 void Metrics::gap() {

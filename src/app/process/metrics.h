@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
@@ -29,6 +30,8 @@ class Metrics {
   void stored(std::uint64_t changes, std::uint64_t not_cleaned);
   void commit_took(std::chrono::nanoseconds duration);
   void commit_failed();
+  // So many records of a partition are not handed out yet; empty: another process reads it.
+  void lags(const std::string& topic, PartitionId partition, std::optional<std::int64_t> records);
   void gap();
   // The brokers have told how the topics are.
   void looked_at_topics();
@@ -50,6 +53,7 @@ class Metrics {
   Counter& topic_looks_;
   prometheus::Gauge& partitions_;
   prometheus::Gauge& devices_;
+  prometheus::Family<prometheus::Gauge>& lag_;
   prometheus::Histogram& commit_seconds_;
   prometheus::Family<Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& request_seconds_;
@@ -58,8 +62,9 @@ class Metrics {
     std::size_t partitions = 0;
     std::size_t devices = 0;
   };
-  std::mutex mutex_;                  // for held_
-  std::map<std::string, Held> held_;  // by member
+  std::mutex mutex_;                  // for held_ and lags_
+  std::map<std::string, Held> held_;  // by task
+  std::map<std::pair<std::string, PartitionId>, prometheus::Gauge*> lags_;
 
   // Looked up once each; the server's thread alone.
   std::map<std::pair<std::string_view, unsigned>, Counter*> request_counters_;

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <mutex>
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 #include <thread>
 #include <unistd.h>
 #include <zlib.h>
@@ -53,6 +54,14 @@ Result<std::string> instance_id(const Config& config) {
   return fmt::format("{}-{:08x}", legal(host.data()), hash);
 }
 
+// Ten thousand connections need as many descriptors.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 Result<std::string> Process::take_instance(const std::string& group) {
@@ -79,24 +88,29 @@ Result<void> Process::run_tasks(Server& server) {
     threads.emplace_back([&](const std::stop_token& stop) {
       const auto done = caught([&] { return task(stop); });
       const std::lock_guard lock(mutex);
-      if (done || !outcome) return;
-      outcome = done;
-      stop_because(outcome.error(), context_);
+      if (done) {
+        if (!stop.stop_requested()) context_.stop();
+      } else if (outcome) {
+        outcome = done;
+        stop_because(outcome.error(), context_);
+      }
     });
   }
   server.run();
+  for (const auto& call : at_stop_) call();
   for (std::jthread& thread : threads) thread.request_stop();
   for (std::jthread& thread : threads) thread.join();
+  for (const auto& call : when_stopped_) call();
   end_connections(context_, server);
   return outcome;
 }
 
-Result<void> Process::run(const std::string& listen) {
+Result<void> Process::run(const std::string& listen, HeldSignals& signals) {
+  raise_descriptor_limit();
   const Router router(
-      process_routes([this] { return status_.health(); }, [this] { return metrics_.text(); }),
+      process_routes([this] { return board_.health(); }, [this] { return metrics_.text(); }),
       "there are /livez, /readyz and /metrics");
-  const bool has_api = handle_ != nullptr;
-  if (!has_api) {
+  if (!handle_) {
     handle_ = [&router](Request request) { return router.handle(std::move(request)); };
   }
   Server server(context_, handle_, config_.http_limits,
@@ -105,10 +119,10 @@ Result<void> Process::run(const std::string& listen) {
                 });
   asio::co_spawn(context_, stop_on_signal(context_, server), asio::detached);
   context_.poll();  // a signal is looked out for before anything else begins
+  signals.let_go();
   if (listen != "off") {
     if (auto listening = server.listen(listen); !listening) return listening;
-    spdlog::info("serving {} on http://{}", has_api ? "the API" : "health and metrics",
-                 server.address());
+    spdlog::info("serving {} on http://{}", what_, server.address());
   }
   return run_tasks(server);
 }

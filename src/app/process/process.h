@@ -6,8 +6,9 @@
 #include <stop_token>
 #include <vector>
 
-#include "app/process/member_status.h"
+#include "app/process/health_board.h"
 #include "app/process/metrics.h"
+#include "app/process/signals.h"
 #include "app/process/system_clock.h"
 #include "app/process/topic_guard.h"
 #include "app/settings/config.h"
@@ -21,8 +22,11 @@ class Server;
 // What a role does on a thread of its own until it is asked to stop.
 using RoleTask = std::function<Result<void>(const std::stop_token& stop)>;
 
-// A process between Kafka and PostgreSQL: the tasks of its roles, each on a thread of its own, and
-// one thread that serves HTTP. Roles add themselves (roles.h), then run().
+// A process that serves until a signal comes: the tasks of its roles, each on a thread of its own,
+// and one thread that serves HTTP. Roles add themselves (roles.h), then run().
+//
+// It stops in one order: no request is taken any more and those in flight are answered; at_stop();
+// the tasks are asked to stop and waited for; when_stopped(); connections that are left are closed.
 class Process {
  public:
   // `name`: the command, for messages.
@@ -32,7 +36,7 @@ class Process {
 
   const Config& config() const { return config_; }
   Clock& clock() { return clock_; }
-  MemberStatus& status() { return status_; }
+  HealthBoard& board() { return board_; }
   Metrics& metrics() { return metrics_; }
   TopicGuard& topics() { return topics_; }                 // roles name those they use
   boost::asio::io_context& context() { return context_; }  // of the HTTP thread
@@ -41,13 +45,21 @@ class Process {
   // (another process on this host has it; says what to do).
   Result<std::string> take_instance(const std::string& group);
 
+  // A task that ends by itself ends the process.
   void add(RoleTask task) { tasks_.push_back(std::move(task)); }
-  // Serves what `handle` answers instead of health and metrics alone.
-  void answer_with(Handle handle) { handle_ = std::move(handle); }
+  // Serves what `handle` answers instead of health and metrics alone; `what` it is, for the log.
+  void answer_with(Handle handle, std::string what = "the API") {
+    handle_ = std::move(handle);
+    what_ = std::move(what);
+  }
+  // Called on the HTTP thread when no request is taken any more, and when no task runs any more.
+  void at_stop(std::function<void()> call) { at_stop_.push_back(std::move(call)); }
+  void when_stopped(std::function<void()> call) { when_stopped_.push_back(std::move(call)); }
 
-  // Serves on `listen` (off: nowhere) until a signal comes or one task ends with an error, which
-  // ends all.
-  Result<void> run(const std::string& listen);
+  // Serves on `listen` (off: nowhere) until a signal comes or a task ends, which ends all.
+  // `signals` are let go as soon as they are looked out for. Errors: that of the first task that
+  // failed; invalid (`listen` cannot be listened on).
+  Result<void> run(const std::string& listen, HeldSignals& signals);
 
  private:
   Result<void> run_tasks(Server& server);
@@ -55,13 +67,16 @@ class Process {
   const Config& config_;
   std::string name_;
   SystemClock clock_;
-  MemberStatus status_;
+  HealthBoard board_;
   Metrics metrics_;
-  TopicGuard topics_{config_, status_, metrics_};
+  TopicGuard topics_{config_, board_, metrics_};
   boost::asio::io_context context_{1};
   std::vector<FileLock> locks_;
   std::vector<RoleTask> tasks_;
+  std::vector<std::function<void()>> at_stop_;
+  std::vector<std::function<void()>> when_stopped_;
   Handle handle_;
+  std::string what_ = "health and metrics";
 };
 
 }  // namespace dwell

@@ -27,14 +27,14 @@ void wait(const std::stop_token& stop, Milliseconds duration) {
 }
 
 Result<void> keep_joining(const std::string& task, const std::stop_token& stop, Clock& clock,
-                          MemberStatus& status, const std::function<Result<void>()>& once) {
+                          HealthBoard& board, const std::function<Result<void>()>& once) {
   Milliseconds pause = kFirstWait;
   std::string told;  // the last cause: said once while it lasts
   for (;;) {
     const auto start = clock.monotonic();
     auto done = once();
     if (done || stop.stop_requested()) {  // what is not committed is read again
-      status.set(task, "");
+      board.set(task, "");
       return {};
     }
     const ErrorKind kind = done.error().kind;
@@ -48,7 +48,7 @@ Result<void> keep_joining(const std::string& task, const std::stop_token& stop, 
         (kind == ErrorKind::not_found ? "; `dwell topics create` makes what is missing" : "");
     if (cause != told) spdlog::warn("{}; trying again in {}", cause, format_duration(pause));
     told = cause;
-    status.set(task, cause);
+    board.set(task, cause);
     wait(stop, pause);
     pause = std::min(pause * 2, kLongestWait);
   }

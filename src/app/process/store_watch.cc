@@ -10,9 +10,9 @@ constexpr std::chrono::seconds kPatience{5};
 
 }  // namespace
 
-StoreWatch::StoreWatch(std::string task, MemberStatus& status)
+StoreWatch::StoreWatch(std::string task, HealthBoard& board)
     : task_(std::move(task)),
-      status_(status),
+      board_(board),
       thread_([this](const std::stop_token& stop) { tell_late(stop); }) {}
 
 Result<void> StoreWatch::commit(const Work& work) {
@@ -48,16 +48,18 @@ void StoreWatch::left() {
   is_ready_ = false;  // whoever ended the membership says why
 }
 
-void StoreWatch::joined(bool is_at_end) {
+void StoreWatch::observe(const Observation& observation) {
+  const auto* committed = std::get_if<Committed>(&observation);
+  if (!committed || !committed->has_joined) return;
   const std::lock_guard lock(mutex_);
   has_joined_ = true;
-  if (is_at_end) has_failed_ = false;
+  if (committed->is_at_end) has_failed_ = false;
   update();
 }
 
 void StoreWatch::update() {
   if (is_ready_ || !has_joined_ || has_failed_ || is_late_) return;
-  status_.set(task_, "");
+  board_.set(task_, "");
   is_ready_ = true;
 }
 
@@ -77,7 +79,7 @@ void StoreWatch::tell_late(const std::stop_token& stop) {
         "the database has not answered for {}: see what it waits for, as who holds a lock "
         "(SELECT * FROM pg_stat_activity)",
         kPatience);
-    status_.set(task_, what);
+    board_.set(task_, what);
     if (!is_told_) spdlog::warn("{}: {}", task_, what);
     is_told_ = true;
   }

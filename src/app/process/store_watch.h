@@ -8,18 +8,19 @@
 #include <string>
 #include <thread>
 
-#include "app/process/member_status.h"
+#include "app/process/health_board.h"
 #include "base/result.h"
+#include "ports/observer.h"
 
 namespace dwell {
 
-// Tells by the status, and once in the log, whether a member gets stored what it reads. It does not
+// Tells on the board, and once in the log, whether a member gets stored what it reads. It does not
 // while the database keeps it waiting, nor from a commit that failed until one has succeeded or
 // nothing is left to commit: that the database can be reached does not mean that it takes rows.
 // Any thread.
-class StoreWatch {
+class StoreWatch final : public Observer {
  public:
-  StoreWatch(std::string task, MemberStatus& status);
+  StoreWatch(std::string task, HealthBoard& board);
   StoreWatch(const StoreWatch&) = delete;
   StoreWatch& operator=(const StoreWatch&) = delete;
 
@@ -28,10 +29,12 @@ class StoreWatch {
   Result<void> commit(const Work& work);
   Result<void> ask(const Work& work);
 
-  // The member has left the group, or is in it, where `is_at_end` says whether nothing is left to
-  // commit.
+  // The member has left the group. What its runner tells shows that it is in it again, and whether
+  // nothing is left to commit.
   void left();
-  void joined(bool is_at_end);
+  void observe(const Observation& observation) override;
+
+  const std::string& task() const { return task_; }
 
  private:
   Result<void> run(const Work& work, bool is_commit);
@@ -39,7 +42,7 @@ class StoreWatch {
   void update();
 
   const std::string task_;
-  MemberStatus& status_;
+  HealthBoard& board_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::optional<std::chrono::steady_clock::time_point> since_;  // when the work began
@@ -47,7 +50,7 @@ class StoreWatch {
   bool is_told_ = false;                                        // in the log, since a commit
   bool has_failed_ = false;                                     // the last commit
   bool has_joined_ = false;
-  bool is_ready_ = false;  // as the status says
+  bool is_ready_ = false;  // as the board says
   std::jthread thread_;
 };
 

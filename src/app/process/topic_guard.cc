@@ -65,12 +65,12 @@ void TopicGuard::take(const std::vector<TopicWatch::Told>& changes) {
     } else {
       missing_.erase(topic);
       const bool is_as_it_was = change == TopicChange::made || change == TopicChange::back;
-      if (!is_as_it_was) status_.remember(what);
+      if (!is_as_it_was) board_.remember(what);
     }
   }
   std::string reasons;
   for (const auto& [topic, what] : missing_) reasons += (reasons.empty() ? "" : "; ") + what;
-  status_.set(kTask, reasons);
+  board_.set(kTask, reasons);
   const std::lock_guard lock(mutex_);
   epoch_->cause = {ErrorKind::lost_ownership, all};
   epoch_->end.request_stop();
@@ -83,11 +83,11 @@ void TopicGuard::tell_away(bool are_away) {
   are_away_ = are_away;
   const auto what = are_away ? fmt::format("no answer from {}", config_.brokers) : "";
   if (!is_read_) {
-    status_.warn(kBrokers, what);
+    board_.warn(kBrokers, what);
     return;
   }
   if (are_away) spdlog::warn("{}: {}", kBrokers, what);
-  status_.set(kBrokers, what);
+  board_.set(kBrokers, what);
 }
 
 std::shared_ptr<TopicGuard::Epoch> TopicGuard::epoch() const {
@@ -99,7 +99,7 @@ Result<void> TopicGuard::keep_joining(
     const std::string& task, const std::stop_token& stop, Clock& clock,
     const std::function<Result<void>(const std::stop_token&)>& once) {
   is_read_ = true;
-  return dwell::keep_joining(task, stop, clock, status_, [&]() -> Result<void> {
+  return dwell::keep_joining(task, stop, clock, board_, [&]() -> Result<void> {
     const auto now = epoch();
     std::stop_source ends;
     const auto end = [&ends] { ends.request_stop(); };

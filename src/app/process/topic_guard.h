@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "app/process/member_status.h"
+#include "app/process/health_board.h"
 #include "app/process/metrics.h"
 #include "app/settings/config.h"
 #include "kafka/topics/topic_watch.h"
@@ -23,8 +23,8 @@ namespace dwell {
 // topics before the first task runs; then any thread.
 class TopicGuard {
  public:
-  TopicGuard(const Config& config, MemberStatus& status, Metrics& metrics)
-      : config_(config), status_(status), metrics_(metrics) {}
+  TopicGuard(const Config& config, HealthBoard& board, Metrics& metrics)
+      : config_(config), board_(board), metrics_(metrics) {}
 
   // `keeps_all`: nothing may go from its beginning, as from the states.
   void add(const std::string& topic, bool keeps_all = false);
@@ -53,7 +53,7 @@ class TopicGuard {
   std::shared_ptr<Epoch> epoch() const;
 
   const Config& config_;
-  MemberStatus& status_;
+  HealthBoard& board_;
   Metrics& metrics_;
   std::vector<TopicWatch::Topic> topics_;
   bool has_keyed_ = false;

@@ -1,27 +1,20 @@
-#include <atomic>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <memory>
+#include <optional>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
-#include <thread>
 
-#include "app/process/caught.h"
-#include "app/process/graceful_stop.h"
 #include "app/process/log.h"
-#include "app/process/metrics.h"
-#include "app/process/service_observer.h"
+#include "app/process/observers.h"
+#include "app/process/process.h"
+#include "app/process/readiness.h"
 #include "app/process/signals.h"
-#include "app/process/system_clock.h"
-#include "app/process/timed_committer.h"
 #include "app/roles/pipeline_setup.h"
 #include "app/roles/roles.h"
 #include "file/file_tail.h"
 #include "http/api/api.h"
 #include "http/api/fair_reader.h"
-#include "http/wire/server.h"
 #include "live/live_source.h"
+#include "live/queue_observer.h"
 #include "pipeline/pipeline.h"
 #include "sqlite/sqlite_committer.h"
 #include "sqlite/sqlite_row_reader.h"
@@ -35,49 +28,6 @@ constexpr Milliseconds kLookForInput{50};  // how often the file is looked at
 constexpr Milliseconds kLookAgain{200};    // at a database that cannot be used for now
 constexpr Milliseconds kBusy{2'000};       // for the file's lock; a stop must not wait for longer
 constexpr std::int64_t kStreamCache = 2 << 20;  // bytes
-constexpr Milliseconds kForEver = std::chrono::days(36'500);
-
-Result<std::unique_ptr<Source>> open_input(const std::string& from, const Config& config,
-                                           const std::vector<std::string>& database_files,
-                                           Clock& clock, Metrics& metrics, Readiness& readiness) {
-  if (from.empty()) return std::unique_ptr<Source>();
-  if (auto checked = check_input(from, database_files); !checked) return pass(checked);
-  if (from == "-") {
-    auto stream = FileSource::open(from, config.limits, clock, Reading::follow);
-    if (!stream) return pass(stream);
-    return std::unique_ptr<Source>(std::move(*stream));
-  }
-  const auto on_gap = [&metrics](const std::string& what) {
-    metrics.gap();
-    spdlog::warn("{}", what);
-  };
-  const auto on_standstill = [&readiness](const std::string& why) {
-    readiness.set_input(why);
-    if (why.empty()) {
-      spdlog::info("reading the input again");
-    } else {
-      spdlog::warn("{}; looked at again and again", why);
-    }
-  };
-  auto tail = FileTail::open(from, config.limits, clock, on_gap, database_files, on_standstill);
-  if (!tail) return pass(tail);
-  return std::unique_ptr<Source>(std::move(*tail));
-}
-
-// Ten thousand connections need as many descriptors.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  (void)::setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-PipelineOptions service_options(const Config& config) {
-  PipelineOptions options = pipeline_options(config);
-  options.longest_retry = std::chrono::seconds(1);
-  options.give_up_after = kForEver;
-  return options;
-}
 
 struct Readers {
   std::unique_ptr<SqliteRowReader> quick, slow, stream;
@@ -118,21 +68,132 @@ class StartPatience {
   bool was_stopped_ = false;
 };
 
-// Until `stop` is asked for or nothing can be folded any more.
-Result<void> fold_events(Pipeline& pipeline, Source& source, ServiceObserver& observer,
-                         const std::stop_token& stop) {
-  if (auto restored = pipeline.restore(stop); !restored) return restored;
-  observer.become_well();
-  spdlog::info("ready: {} devices", pipeline.partitions()[0].fold.device_count());
-  return pipeline.run(source, stop);
+// What one process does with a database of its own: takes events from clients and from a file that
+// it follows, folds and commits them, and answers questions.
+class EmbeddedService {
+ public:
+  EmbeddedService(Process& process, std::unique_ptr<SqliteCommitter> committer, Readers readers)
+      : process_(process),
+        config_(process.config()),
+        committer_(std::move(committer)),
+        readers_(std::move(readers)),
+        readiness_(process.clock(), config_.db_path),
+        queue_(config_.intake_limits, process.clock()),
+        health_(process.board(), ""),
+        intake_(queue_),
+        counts_(process.metrics(), "embedded"),
+        observers_({&readiness_, &health_, &intake_, &counts_, &log_}),
+        pipeline_(*committer_, process.clock(), observers_, service_options(config_)),
+        questions_(*readers_.quick, *readers_.slow, workers_, on_error(), order_),
+        streams_(*readers_.stream, *readers_.slow, workers_, on_error(), order_of_streams()),
+        api_({questions_, streams_, queue_, process.clock(),
+              [&process] { return process.board().health(); },
+              [&process] { return process.metrics().text(); }, nullptr,
+              config_.limits.record_bytes}) {
+    process.board().set("", "restoring the committed state");
+    process.board().add_check([this] { return readiness_.reasons(); });
+  }
+
+  // Follows the file `from`, - for standard input; empty: none. Errors: of the file.
+  Result<void> follow(const std::string& from);
+
+  // Until `stop` is asked for, its input ends or nothing can be folded any more.
+  Result<void> fold_events(const std::stop_token& stop);
+
+  asio::awaitable<Routed> handle(Request request) { return api_.handle(std::move(request)); }
+
+  // Takes no event any more; then, with no fold that runs, answers whoever still waits.
+  void close() { queue_.close(kStopping); }
+  void end() {
+    queue_.give_up_polled(kStopping);
+    workers_.join();
+  }
+
+ private:
+  inline static const Error kStopping{ErrorKind::retry_later, "the service is stopping"};
+
+  std::function<void(const Error&)> on_error() {
+    return [this](const Error& error) { readiness_.question_failed(error); };
+  }
+  // They take turns with questions.
+  FairReader::Order order_of_streams() const {
+    FairReader::Order order = order_;
+    order.rows_at_once = 0;  // many streams that fill their buffers would hold up all else
+    return order;
+  }
+
+  Process& process_;
+  const Config& config_;
+  std::unique_ptr<SqliteCommitter> committer_;
+  Readers readers_;
+  Readiness readiness_;
+  std::unique_ptr<Source> input_;
+  bool reads_stream_ = false;
+  IntakeQueue queue_;
+  std::optional<LiveSource> source_;
+  HealthObserver health_;
+  QueueObserver intake_;
+  MetricsObserver counts_;
+  LogObserver log_;
+  Observers observers_;
+  Pipeline pipeline_;
+  asio::thread_pool workers_{1};
+  FairReader::Order order_;
+  FairReader questions_;
+  FairReader streams_;
+  Api api_;
+};
+
+Result<void> EmbeddedService::follow(const std::string& from) {
+  const auto files = committer_->files();
+  if (!from.empty()) {
+    if (auto checked = check_input(from, files); !checked) return checked;
+  }
+  if (from == "-") {
+    auto stream = FileSource::open(from, config_.limits, process_.clock(), Reading::follow);
+    if (!stream) return pass(stream);
+    input_ = std::move(*stream);
+    reads_stream_ = true;
+  } else if (!from.empty()) {
+    const auto on_gap = [this](const std::string& what) {
+      process_.metrics().gap();
+      spdlog::warn("{}", what);
+    };
+    const auto on_standstill = [this](const std::string& why) {
+      readiness_.set_input(why);
+      if (why.empty()) {
+        spdlog::info("reading the input again");
+      } else {
+        spdlog::warn("{}; looked at again and again", why);
+      }
+    };
+    auto tail =
+        FileTail::open(from, config_.limits, process_.clock(), on_gap, files, on_standstill);
+    if (!tail) return pass(tail);
+    input_ = std::move(*tail);
+  }
+  source_.emplace(input_.get(), queue_, kLookForInput);
+  return {};
+}
+
+Result<void> EmbeddedService::fold_events(const std::stop_token& stop) {
+  auto done = pipeline_.restore(stop);
+  if (done) {
+    observers_.observe(Ready{});
+    spdlog::info("ready: {} devices", pipeline_.partitions()[0].fold.device_count());
+    done = pipeline_.run(*source_, stop);
+  }
+  const bool can_go_on = !done && done.error().kind == ErrorKind::retry_later;
+  if (!stop.stop_requested() || !can_go_on || reads_stream_) return done;
+  // Whoever waited was told, and the file is read again from where the last commit was.
+  spdlog::warn("stopped while nothing could be committed: {}", done.error().message);
+  return {};
 }
 
 }  // namespace
 
 Result<void> run_embedded(const LoadedConfig& loaded, const std::string& from) {
   log_to_stderr();
-  raise_descriptor_limit();
-
   HeldSignals signals;
   StartPatience patience(signals);
   const auto tries_again = [&patience](const Error& error) { return patience.tries_again(error); };
@@ -149,67 +210,16 @@ Result<void> run_embedded(const LoadedConfig& loaded, const std::string& from) {
   }
   if (!readers) return pass(readers);
 
-  SystemClock clock;
-  Metrics metrics;
-  Readiness readiness(clock, config.db_path);
-  auto input = open_input(from, config, (*committer)->files(), clock, metrics, readiness);
-  if (!input) return pass(input);
-  // Lives longer than the queue, whose end answers requests that were cut off.
-  asio::io_context context(1);
-  IntakeQueue queue(config.intake_limits, clock);
-  LiveSource source(input->get(), queue, kLookForInput);
-  ServiceObserver observer(queue, readiness);
-  TimedCommitter timed(**committer, clock, metrics, "embedded");
-  Pipeline pipeline(timed, clock, observer, service_options(config));
-
-  asio::thread_pool workers(1);
-  const auto on_error = [&readiness](const Error& error) { readiness.question_failed(error); };
-  FairReader::Order order;
-  FairReader questions(*readers->quick, *readers->slow, workers, on_error, order);
-  order.rows_at_once = 0;  // many streams that fill their buffers would hold up all else
-  FairReader streams(*readers->stream, *readers->slow, workers, on_error, order);
-  Api api({questions, streams, queue, clock, [&readiness] { return readiness.health(); },
-           [&metrics] { return metrics.text(); }, nullptr, config.limits.record_bytes});
-  Server server(
-      context, [&api](Request request) { return api.handle(std::move(request)); },
-      config.http_limits,
-      [&metrics](std::string_view route, Status status, std::chrono::nanoseconds took) {
-        metrics.replied(route, static_cast<unsigned>(status), took);
-      });
-  asio::co_spawn(context, stop_on_signal(context, server), asio::detached);
-  context.poll();  // a signal is looked out for before anything else begins
-  signals.let_go();
-  if (auto listening = server.listen(config.http_listen); !listening) return listening;
-  spdlog::info("serving {} on http://{}", config.db_path, server.address());
-
-  Result<void> outcome;
-  std::atomic<bool> has_failed = false;
-  std::jthread worker([&](std::stop_token stop) {
-    outcome = caught([&] { return fold_events(pipeline, source, observer, stop); });
-    if (stop.stop_requested()) return;
-    has_failed = true;
-    if (outcome) {
-      context.stop();  // its input has ended
-    } else {
-      stop_because(outcome.error(), context);
-    }
-  });
-  server.run();
-  const Error stopping{ErrorKind::retry_later, "the service is stopping"};
-  queue.close(stopping);
-  const bool was_asked_to_stop = !has_failed;
-  worker.request_stop();
-  worker.join();
-  queue.give_up_polled(stopping);
-  workers.join();
-  end_connections(context, server);
-  const bool can_go_on = !outcome && outcome.error().kind == ErrorKind::retry_later;
-  if (was_asked_to_stop && can_go_on && from != "-") {
-    // Whoever waited was told, and the file is read again from where the last commit was.
-    spdlog::warn("stopped while nothing could be committed: {}", outcome.error().message);
-    return {};
-  }
-  return outcome;
+  Process process(config, "dwell run");
+  const auto service =
+      std::make_shared<EmbeddedService>(process, std::move(*committer), std::move(*readers));
+  if (auto followed = service->follow(from); !followed) return followed;
+  process.add([service](const std::stop_token& stop) { return service->fold_events(stop); });
+  process.answer_with([service](Request request) { return service->handle(std::move(request)); },
+                      config.db_path);
+  process.at_stop([service] { service->close(); });
+  process.when_stopped([service] { service->end(); });
+  return process.run(config.http_listen, signals);
 }
 
 }  // namespace dwell

@@ -48,4 +48,11 @@ PipelineOptions pipeline_options(const Config& config) {
   return options;
 }
 
+PipelineOptions service_options(const Config& config) {
+  PipelineOptions options = pipeline_options(config);
+  options.longest_retry = std::chrono::seconds(1);
+  options.give_up_after = std::chrono::days(36'500);
+  return options;
+}
+
 }  // namespace dwell

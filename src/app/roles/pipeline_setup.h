@@ -29,5 +29,7 @@ Result<void> check_input(const std::string& path, const std::vector<std::string>
 
 // The pipeline's options as configured, with a fresh hash seed.
 PipelineOptions pipeline_options(const Config& config);
+// The same for a service: it is patient for ever, and looks again every second.
+PipelineOptions service_options(const Config& config);
 
 }  // namespace dwell

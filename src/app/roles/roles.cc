@@ -10,6 +10,7 @@ namespace dwell {
 Result<void> run_process(const Config& config, const std::string& name, const std::string& listen,
                          std::span<const AddRole> roles) {
   log_to_stderr();
+  HeldSignals signals;
   Process process(config, name);
   for (const AddRole add : roles) {
     if (auto added = add(process); !added) return added;
@@ -18,7 +19,7 @@ Result<void> run_process(const Config& config, const std::string& name, const st
   if (topics.is_needed()) {
     process.add([&topics](const std::stop_token& stop) { return topics.run(stop); });
   }
-  return process.run(listen);
+  return process.run(listen, signals);
 }
 
 Result<void> run_roles(const Config& config, const Roles& roles) {

@@ -23,17 +23,17 @@ class ServeRole {
   ServeRole(Process& process, std::unique_ptr<KafkaIntake> intake)
       : config_(process.config()),
         clock_(process.clock()),
-        status_(process.status()),
+        board_(process.board()),
         context_(process.context()),
         door_(config_),
         intake_(std::move(intake)),
         reader_(process.context(), pool_options(config_), config_.topics.cleaned),
         visibility_(process.context(), config_, reader_),
         api_({reader_, reader_, *intake_, process.clock(),
-              [&process] { return process.status().health(); },
+              [&process] { return process.board().health(); },
               [&process] { return process.metrics().text(); }, &visibility_,
               config_.limits.record_bytes}) {
-    status_.set(kTask, "looking for the database");
+    board_.set(kTask, "looking for the database");
   }
 
   boost::asio::awaitable<Routed> handle(Request request) { return api_.handle(std::move(request)); }
@@ -41,14 +41,14 @@ class ServeRole {
   // Brings the database up to date, and tells whether questions are answered. It keeps no
   // connection of its own: where the database gives few, questions need them.
   Result<void> watch_database(const std::stop_token& stop) {
-    return keep_joining(kTask, stop, clock_, status_, [&]() -> Result<void> {
+    return keep_joining(kTask, stop, clock_, board_, [&]() -> Result<void> {
       if (!door_.was_open() || !look(stop)) {
         if (auto database = door_.open(); !database) return pass(database);
       }
       for (;;) {
         if (auto looked = look(stop); !looked) return may_pass(looked.error());
         if (stop.stop_requested()) return {};
-        status_.set(kTask, "");
+        board_.set(kTask, "");
         wait(stop, kLookAtDatabase);
       }
     });
@@ -67,11 +67,11 @@ class ServeRole {
   boost::asio::awaitable<Result<void>> check() {
     auto checked = co_await reader_.check();
     const PgPoolState connections = reader_.connections();
-    status_.warn(
-        kTask, connections.open > 0 && !connections.shortage.empty()
-                   ? fmt::format("{} of {} connections to the database (serve.connections): {}",
-                                 connections.open, config_.serve_connections, connections.shortage)
-                   : "");
+    board_.warn(kTask,
+                connections.open > 0 && !connections.shortage.empty()
+                    ? fmt::format("{} of {} connections to the database (serve.connections): {}",
+                                  connections.open, config_.serve_connections, connections.shortage)
+                    : "");
     co_return checked;
   }
 
@@ -85,7 +85,7 @@ class ServeRole {
 
   const Config& config_;
   Clock& clock_;
-  MemberStatus& status_;
+  HealthBoard& board_;
   boost::asio::io_context& context_;
   DatabaseDoor door_;
   std::unique_ptr<KafkaIntake> intake_;

@@ -1,40 +1,74 @@
-#include <spdlog/spdlog.h>
+#include <memory>
 
 #include "app/process/database_door.h"
+#include "app/process/observers.h"
 #include "app/process/rejoining.h"
-#include "app/roles/outcomes_member.h"
+#include "app/process/store_watch.h"
 #include "app/roles/process_roles.h"
-#include "app/roles/store_member.h"
-#include "postgres/upkeep.h"
+#include "app/roles/store_stage.h"
+#include "app/settings/kafka_options.h"
+#include "pipeline/runner.h"
 
 namespace dwell {
-
 namespace {
 
-constexpr const char* kUpkeep = "upkeep";
+// One of the members that a storing process is in the group: reads the partitions of the cleaned
+// topic that it is given into the database, joining anew whenever its membership or its connection
+// ends. On a thread of its own.
+class StoreMember {
+ public:
+  // `instance` tells this process from others of the group, `number` its members apart.
+  StoreMember(Process& process, const std::string& instance, std::size_t number)
+      : process_(process),
+        config_(process.config()),
+        door_(config_),
+        member_(fmt::format("{}-{}", instance, number)),
+        task_(fmt::format("store {}", number)),
+        watch_(task_, process.board()) {
+    process.board().set(task_, kJoining);
+  }
 
-// Drops and compresses old rows now and then, on a connection of its own.
-Result<void> keep_database_up(Process& process, const std::stop_token& stop) {
-  const Config& config = process.config();
-  DatabaseDoor door(config);
-  return keep_joining(kUpkeep, stop, process.clock(), process.status(), [&]() -> Result<void> {
-    PgOptions options = postgres_options(config);
-    options.statement_timeout = Milliseconds(0);  // old rows may be many
-    auto database = door.open(options);
+  // Until `stop` is asked for. Errors: what joining again cannot mend.
+  Result<void> run(const std::stop_token& stop) {
+    return process_.topics().keep_joining(
+        task_, stop, process_.clock(), [&](const std::stop_token& ends) { return run_once(ends); });
+  }
+
+ private:
+  // One membership of the group, with one connection to the database.
+  Result<void> run_once(const std::stop_token& ends) {
+    watch_.left();
+    auto database = door_.open();
     if (!database) return pass(database);
-    while (!stop.stop_requested()) {
-      const auto report = keep_up(**database, config.upkeep, process.clock().wall());
-      if (!report) return may_pass(report.error());
-      process.status().set(kUpkeep, "");
-      if (report->dropped_rows + report->compressed_chunks > 0) {
-        spdlog::info("retention: {} rows dropped, {} chunks compressed", report->dropped_rows,
-                     report->compressed_chunks);
-      }
-      wait(stop, config.upkeep_every);
-    }
-    return {};
-  });
-}
+    auto store = PostgresStore::open(std::move(*database));
+    if (!store) return may_pass(store.error());
+    const KafkaOptions kafka = kafka_options(config_);
+    KafkaSourceOptions options = source_options(config_, member_);
+    options.topic = config_.topics.cleaned;
+    options.group = config_.store_group;
+    options.record_bytes = config_.limits.record_bytes;
+    options.tells_ends = true;
+    auto source = KafkaSource::open(kafka, options);
+    if (!source) return pass(source);
+    auto reader = CleanedReader::open(kafka, **source, config_.topics.rejected);
+    if (!reader) return pass(reader);
+
+    StoreStage stage(std::move(*reader), std::move(*store), watch_, process_.clock(),
+                     careful_batches_);
+    MetricsObserver counts(process_.metrics(), task_);
+    LagObserver lags(process_.metrics(), options.topic);
+    Observers observers({&watch_, &counts, &lags});
+    return Runner(stage, process_.clock(), observers, joining_again()).run(**source, ends);
+  }
+
+  Process& process_;
+  const Config& config_;
+  DatabaseDoor door_;
+  std::string member_;
+  std::string task_;
+  StoreWatch watch_;
+  int careful_batches_ = 0;
+};
 
 }  // namespace
 
@@ -47,18 +81,11 @@ Result<void> add_store(Process& process) {
   topics.add(config.topics.state, true);
   topics.add(config.topics.rejected);
   for (std::size_t i = 0; i < config.store_threads; ++i) {
-    const auto member =
-        std::make_shared<StoreMember>(config, *instance, i, process.clock(), process.status(),
-                                      process.metrics(), process.topics());
+    const auto member = std::make_shared<StoreMember>(process, *instance, i);
     process.add([member](const std::stop_token& stop) { return member->run(stop); });
   }
-  const auto devices = std::make_shared<DeviceMember>(config, *instance, process.clock(),
-                                                      process.status(), process.topics());
-  process.add([devices](const std::stop_token& stop) { return devices->run(stop); });
-  if (config.upkeep.retention || config.upkeep.compress_after) {
-    process.add(
-        [&process](const std::stop_token& stop) { return keep_database_up(process, stop); });
-  }
+  add_outcomes(process, *instance);
+  add_upkeep(process);
   return {};
 }
 

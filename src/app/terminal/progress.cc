@@ -39,6 +39,19 @@ void Progress::end_file() {
   show(true);
 }
 
+void Progress::observe(const Observation& observation) {
+  if (const auto* done = std::get_if<Committed>(&observation)) {
+    for (const Partition& partition : done->folds) {
+      if (partition.unit) committed(*partition.unit);
+    }
+  } else if (const auto* retrying = std::get_if<Retrying>(&observation)) {
+    say(fmt::format("dwell: {}; trying again in {}", retrying->error.message,
+                    format_duration(retrying->wait)));
+  } else if (const auto* back = std::get_if<WentBack>(&observation)) {
+    say(fmt::format("dwell: {}; went back to the last commit", back->cause.message));
+  }
+}
+
 void Progress::committed(const Unit& unit) {
   records_ += unit.records.size();
   for (const Position& position : unit.positions) done_ = static_cast<std::uint64_t>(position.next);
@@ -46,14 +59,6 @@ void Progress::committed(const Unit& unit) {
   if (since >= (terminal_.is_terminal ? std::chrono::nanoseconds(kRedraw) : kLineEvery)) {
     show(false);
   }
-}
-
-void Progress::retrying(const Error& error, Milliseconds wait) {
-  say(fmt::format("dwell: {}; trying again in {}", error.message, format_duration(wait)));
-}
-
-void Progress::restored(const Error& cause) {
-  say(fmt::format("dwell: {}; went back to the last commit", cause.message));
 }
 
 void Progress::show(bool is_final) {

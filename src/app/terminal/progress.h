@@ -19,11 +19,10 @@ class Progress final : public Observer {
   void begin_file(const std::string& name, std::uint64_t done, std::uint64_t size);
   void end_file();
 
-  void committed(const Unit& unit) override;
-  void retrying(const Error& error, Milliseconds wait) override;
-  void restored(const Error& cause) override;
+  void observe(const Observation& observation) override;
 
  private:
+  void committed(const Unit& unit);
   void show(bool is_final);
   void say(const std::string& line);
 

@@ -163,7 +163,25 @@ Batch KafkaSource::gathered() {
     input.position.next = input.next;
     slices_.push_back({partition, input.records, {&input.position, 1}});
   }
-  return Batch{slices_};
+  Batch batch{slices_};
+  batch.has_joined = has_joined_;
+  batch.is_at_end = is_at_end();
+  look_at_lags();
+  batch.lags = lags_;
+  return batch;
+}
+
+// Asks the client alone, which learns the ends of partitions with what it fetches.
+void KafkaSource::look_at_lags() {
+  lags_.clear();
+  for (const auto& [partition, input] : inputs_) {
+    std::int64_t first = RD_KAFKA_OFFSET_INVALID;
+    std::int64_t end = RD_KAFKA_OFFSET_INVALID;
+    rd_kafka_get_watermark_offsets(client_->get(), options_.topic.c_str(), partition, &first, &end);
+    if (end == RD_KAFKA_OFFSET_INVALID) continue;
+    const auto records = input.is_at_end ? 0 : std::max<std::int64_t>(0, end - input.next);
+    lags_.push_back({partition, records});
+  }
 }
 
 Result<void> KafkaSource::take(KafkaEvent event) {
@@ -240,6 +258,7 @@ Result<Batch> KafkaSource::changed(rd_kafka_event_t* event) {
   const auto* list = rd_kafka_event_topic_partition_list(event);
   const auto partitions = partitions_of(list);
   Batch batch;
+  batch.is_at_end = is_at_end();
   if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
     if (auto own = check_own(*list); !own) {
       if (own.error().kind == ErrorKind::lost_ownership) leave();
@@ -255,6 +274,7 @@ Result<Batch> KafkaSource::changed(rd_kafka_event_t* event) {
     return client_->failure(code, membership());
   }
   change_was_told_ = true;
+  batch.has_joined = has_joined_;
   batch.lost = lost_;
   batch.gained = gained_;
   return batch;

@@ -30,10 +30,6 @@ class KafkaSource final : public Source {
   // over waited for. Errors: retry_later, lost_ownership.
   Result<std::vector<std::optional<Offset>>> committed(std::span<const PartitionId> partitions,
                                                        std::chrono::milliseconds timeout) const;
-  // Whether the group has said which partitions are this member's, if any.
-  bool has_joined() const { return has_joined_; }
-  // Whether every partition is read to its end, as far as that was told (tells_ends).
-  bool is_at_end() const;
   // What a transaction says whose consumer it belongs to.
   KafkaGroup group() const;
   const KafkaClient& client() const { return *client_; }
@@ -68,6 +64,8 @@ class KafkaSource final : public Source {
   Result<void> offset_gone(rd_kafka_event_t* event) const;
   void end_partition(rd_kafka_event_t* event);
   Batch gathered();
+  bool is_at_end() const;
+  void look_at_lags();
 
   std::unique_ptr<KafkaClient> client_;
   KafkaSourceOptions options_;
@@ -85,6 +83,7 @@ class KafkaSource final : public Source {
   std::size_t record_count_ = 0;
   std::size_t byte_count_ = 0;
   std::vector<Slice> slices_;
+  std::vector<PartitionLag> lags_;
 };
 
 // A message as a record; one longer than `longest` bytes is cut.

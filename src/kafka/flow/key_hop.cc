@@ -19,28 +19,47 @@ Result<std::unique_ptr<KeyHop>> KeyHop::open(const KafkaOptions& kafka,
   return std::unique_ptr<KeyHop>(new KeyHop(std::move(*transactions), source));
 }
 
-Result<void> KeyHop::run(const std::stop_token& stop) {
-  while (!stop.stop_requested()) {
-    if (auto stepped = step(); !stepped) return stepped;
+Result<Ready> KeyHop::restore(std::span<const PartitionId> partitions) {
+  const auto committed = source_.committed(partitions, kPatience);
+  if (!committed) return pass(committed);
+  for (std::size_t i = 0; i < partitions.size(); ++i) {
+    std::vector<Position>& start = starts_[partitions[i]];
+    start.clear();
+    const auto& next = (*committed)[i];
+    if (!next) continue;
+    if (auto checked = check(partitions[i], *next); !checked) return pass(checked);
+    start.push_back({input_name(source_.options().topic, partitions[i]), *next, ""});
+  }
+  return Ready{};
+}
+
+Result<void> KeyHop::seek(Source& source, std::span<const PartitionId> partitions) {
+  for (const PartitionId partition : partitions) {
+    if (auto sought = source.seek(partition, starts_.at(partition)); !sought) return sought;
   }
   return {};
 }
 
-Result<void> KeyHop::step() {
-  const auto batch = source_.poll();
-  if (!batch) return Failure(batch.error());
-  if (!batch->gained.empty()) return start_at_committed(batch->gained);
-  if (batch->slices.empty()) return {};
+Result<void> KeyHop::take(const Batch& batch) {
+  offsets_.clear();
+  if (batch.slices.empty()) return {};
   if (auto begun = transactions_.begin(); !begun) return begun;
-  std::vector<KafkaNext> offsets;
-  for (const Slice& slice : batch->slices) {
+  for (const Slice& slice : batch.slices) {
     for (std::size_t i = 0; i < slice.records.size(); ++i) {
       auto copied = copy(slice.records[i], source_.message(slice.partition, i));
       if (!copied) return transactions_.abort(copied.error());
     }
-    offsets.push_back({slice.partition, slice.positions[0].next});
+    offsets_.push_back({slice.partition, slice.positions[0].next});
   }
-  return transactions_.commit(source_, offsets);
+  return {};
+}
+
+Result<Committed> KeyHop::commit() {
+  if (offsets_.empty()) return Committed{};
+  if (auto committed = transactions_.commit(source_, offsets_); !committed) return pass(committed);
+  Committed committed;
+  committed.has_batch = true;
+  return committed;
 }
 
 Result<void> KeyHop::copy(const Record& record, const rd_kafka_message_t& message) {
@@ -72,20 +91,6 @@ Result<void> KeyHop::check(PartitionId partition, Offset next) const {
               next < offsets->low ? "what is between was deleted before it was copied"
                                   : "the topic was made anew",
               source_.options().group, topic);
-}
-
-Result<void> KeyHop::start_at_committed(std::span<const PartitionId> partitions) {
-  auto committed = source_.committed(partitions, kPatience);
-  if (!committed) return pass(committed);
-  for (std::size_t i = 0; i < partitions.size(); ++i) {
-    std::vector<Position> positions;
-    if (const auto& next = (*committed)[i]) {
-      if (auto checked = check(partitions[i], *next); !checked) return checked;
-      positions.push_back({input_name(source_.options().topic, partitions[i]), *next, ""});
-    }
-    if (auto sought = source_.seek(partitions[i], positions); !sought) return sought;
-  }
-  return {};
 }
 
 }  // namespace dwell

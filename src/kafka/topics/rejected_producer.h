@@ -18,6 +18,8 @@ class RejectedProducer {
   // Waits until the brokers have all of them. Errors: retry_later.
   Result<void> flush();
 
+  std::string_view topic() const { return rd_kafka_topic_name(topic_.get()); }
+
  private:
   RejectedProducer(std::unique_ptr<KafkaClient> client, KafkaTopic topic, std::size_t record_bytes)
       : client_(std::move(client)), topic_(std::move(topic)), record_bytes_(record_bytes) {}

@@ -1,4 +1,4 @@
-#include "app/process/member_status.h"
+#include "app/process/health_board.h"
 
 #include <algorithm>
 #include <spdlog/spdlog.h>
@@ -14,25 +14,25 @@ constexpr std::size_t kShownKey = 40;  // columns
 
 }  // namespace
 
-void MemberStatus::set(const std::string& task, std::string reason) {
+void HealthBoard::set(const std::string& task, std::string reason) {
   const std::lock_guard lock(mutex_);
   reasons_[task] = std::move(reason);
 }
 
-void MemberStatus::remember(const std::string& what) {
+void HealthBoard::remember(const std::string& what) {
   const std::lock_guard lock(mutex_);
   const bool is_known = std::find(events_.begin(), events_.end(), what) != events_.end();
   if (!is_known && events_.size() < kEvents) events_.push_back(what);
 }
 
-void MemberStatus::warn(const std::string& task, std::string text) {
+void HealthBoard::warn(const std::string& task, std::string text) {
   const std::lock_guard lock(mutex_);
   std::string& known = warnings_[task];
   if (!text.empty() && known.empty()) spdlog::warn("{}: {}", task, text);
   known = std::move(text);
 }
 
-void MemberStatus::tell_miskeyed(const Unit& unit) {
+void HealthBoard::tell_miskeyed(const Unit& unit) {
   if (unit.miskeyed.empty()) return;
   const std::lock_guard lock(mutex_);
   miskeyed_ += unit.miskeyed.size();
@@ -49,7 +49,7 @@ void MemberStatus::tell_miskeyed(const Unit& unit) {
   }
 }
 
-void MemberStatus::tell_foreign(const std::string& record) {
+void HealthBoard::tell_foreign(const std::string& record) {
   const std::lock_guard lock(mutex_);
   ++foreign_;
   if (first_foreign_.size() == kNamed) return;
@@ -57,11 +57,24 @@ void MemberStatus::tell_foreign(const std::string& record) {
   spdlog::warn("{}{}", record, first_foreign_.size() == kNamed ? "; not telling of others" : "");
 }
 
-Health MemberStatus::health() const {
+void HealthBoard::add_check(std::function<std::vector<std::string>()> check) {
+  checks_.push_back(std::move(check));
+}
+
+Health HealthBoard::health() const {
+  Health health = noted();
+  for (const auto& check : checks_) {
+    for (std::string& reason : check()) health.not_ready_because.push_back(std::move(reason));
+  }
+  return health;
+}
+
+Health HealthBoard::noted() const {
   const std::lock_guard lock(mutex_);
   Health health;
   for (const auto& [task, reason] : reasons_) {
-    if (!reason.empty()) health.not_ready_because.push_back(task + ": " + reason);
+    if (reason.empty()) continue;
+    health.not_ready_because.push_back(task.empty() ? reason : task + ": " + reason);
   }
   health.warnings = events_;
   for (const auto& [task, text] : warnings_) {

@@ -1,7 +1,8 @@
-#include "app/process/service_observer.h"
+#include "app/process/readiness.h"
 
 #include <gmock/gmock.h>
 
+#include "app/process/observers.h"
 #include "pipeline/pipeline.h"
 #include "tests/fakes/fake_clock.h"
 
@@ -16,15 +17,15 @@ using ::testing::IsEmpty;
 // Each commit takes as long as it is told to; what the service says of itself then is kept.
 class SlowCommitter final : public Committer {
  public:
-  SlowCommitter(Clock& clock, Readiness& readiness) : clock_(clock), readiness_(readiness) {}
+  SlowCommitter(Clock& clock, HealthBoard& board) : clock_(clock), board_(board) {}
 
   Result<void> restore(std::span<Partition>) override {
-    reasons = readiness_.health().not_ready_because;
+    reasons = board_.health().not_ready_because;
     return {};
   }
   Result<void> commit(std::span<const Partition>) override {
     clock_.sleep(time);
-    reasons = readiness_.health().not_ready_because;
+    reasons = board_.health().not_ready_because;
     return {};
   }
 
@@ -33,7 +34,7 @@ class SlowCommitter final : public Committer {
 
  private:
   Clock& clock_;
-  Readiness& readiness_;
+  HealthBoard& board_;
 };
 
 class NoQueue final : public Source {
@@ -42,23 +43,29 @@ class NoQueue final : public Source {
   Result<void> seek(PartitionId, std::span<const Position>) override { return {}; }
 };
 
-class ServiceObserverTest : public testing::Test {
+class ReadinessTest : public testing::Test {
  protected:
-  std::vector<std::string> reasons_now() const { return readiness_.health().not_ready_because; }
+  std::vector<std::string> reasons_now() const { return board_.health().not_ready_because; }
+
+  ReadinessTest() {
+    board_.set("", "restoring the committed state");
+    board_.add_check([this] { return readiness_.reasons(); });
+  }
 
   FakeClock clock_;
+  HealthBoard board_;
   Readiness readiness_{clock_, "dwell.db"};
-  IntakeQueue queue_{IntakeLimits(), clock_};
-  ServiceObserver observer_{queue_, readiness_};
-  SlowCommitter committer_{clock_, readiness_};
+  HealthObserver health_{board_, ""};
+  Observers observer_{{&readiness_, &health_}};
+  SlowCommitter committer_{clock_, board_};
   Pipeline pipeline_{committer_, clock_, observer_, PipelineOptions()};
   NoQueue source_;
 };
 
-TEST_F(ServiceObserverTest, ACommitThatHangsIsToldWhileItHangs) {
+TEST_F(ReadinessTest, ACommitThatHangsIsToldWhileItHangs) {
   ASSERT_TRUE(pipeline_.restore());
   EXPECT_THAT(committer_.reasons, ElementsAre("restoring the committed state"));
-  observer_.become_well();
+  observer_.observe(Ready{});
   for (const auto& [time, is_ready] :
        {std::pair(Milliseconds(4'900), true), std::pair(Milliseconds(17'000), false),
         std::pair(Milliseconds(0), true)}) {
@@ -70,18 +77,19 @@ TEST_F(ServiceObserverTest, ACommitThatHangsIsToldWhileItHangs) {
       EXPECT_THAT(committer_.reasons,
                   ElementsAre(AllOf(HasSubstr("dwell.db"), HasSubstr("for 17 s"))));
     }
-    observer_.polling();  // as the next round does
+    observer_.observe(Polling{});  // as the next round does
     EXPECT_THAT(reasons_now(), IsEmpty());
   }
 }
 
 // A failing commit has its own reason, however long it is tried again.
-TEST_F(ServiceObserverTest, ACommitThatFailsIsNoHangingOne) {
-  observer_.become_well();
+TEST_F(ReadinessTest, ACommitThatFailsIsNoHangingOne) {
+  observer_.observe(Ready{});
   clock_.sleep(Milliseconds(60'000));
-  observer_.retrying({ErrorKind::retry_later, "database is locked"}, Milliseconds(50));
+  const Error error{ErrorKind::retry_later, "database is locked"};
+  observer_.observe(Retrying{error, Milliseconds(50)});
   EXPECT_THAT(reasons_now(), ElementsAre("database is locked"));
-  observer_.recovered();
+  observer_.observe(Recovered{});
   EXPECT_THAT(reasons_now(), IsEmpty());
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -10,11 +11,13 @@
 
 namespace dwell {
 
-// How the members of a process are, for /readyz and the log. Any thread.
-class MemberStatus {
+// How the tasks of a process are, for /readyz and the log. Any thread.
+class HealthBoard {
  public:
-  // What keeps `task` from working; empty: nothing does.
+  // What keeps `task` from working; empty: nothing does. A task without a name is the process.
   void set(const std::string& task, std::string reason);
+  // Asked each time for further reasons, on any thread. Before the first health().
+  void add_check(std::function<std::vector<std::string>()> check);
   // What needs no hand now, and should be known: kept until the process ends, once each.
   void remember(const std::string& what);
   // What is not as it should be with `task`, though it works; empty: nothing is. Logged once.
@@ -28,6 +31,9 @@ class MemberStatus {
   Health health() const;
 
  private:
+  Health noted() const;
+
+  std::vector<std::function<std::vector<std::string>()>> checks_;
   mutable std::mutex mutex_;
   std::map<std::string, std::string> reasons_;   // by task
   std::vector<std::string> events_;              // the first ones

@@ -1,4 +1,4 @@
-#include "kafka/flow/cleaned_source.h"
+#include "kafka/flow/cleaned_reader.h"
 
 #include <algorithm>
 #define XXH_INLINE_ALL
@@ -48,41 +48,31 @@ CleanedBytes cleaned_bytes(const rd_kafka_message_t& message) {
 
 }  // namespace
 
-Result<std::unique_ptr<CleanedSource>> CleanedSource::open(const KafkaOptions& kafka,
-                                                           KafkaSourceOptions options,
+Result<std::unique_ptr<CleanedReader>> CleanedReader::open(const KafkaOptions& kafka,
+                                                           KafkaSource& source,
                                                            const std::string& rejected_topic) {
-  options.tells_ends = true;
-  auto source = KafkaSource::open(kafka, options);
-  if (!source) return pass(source);
-  auto cluster = (*source)->client().cluster_id(kPatience);
+  auto cluster = source.client().cluster_id(kPatience);
   if (!cluster) return pass(cluster);
-  auto rejects = RejectedProducer::open(kafka, rejected_topic, options.record_bytes);
+  auto rejects = RejectedProducer::open(kafka, rejected_topic, source.options().record_bytes);
   if (!rejects) return pass(rejects);
-  return std::unique_ptr<CleanedSource>(
-      new CleanedSource(kafka, std::move(*source), std::move(*rejects), std::move(*cluster)));
+  return std::unique_ptr<CleanedReader>(
+      new CleanedReader(kafka, source, std::move(*rejects), std::move(*cluster)));
 }
 
-CleanedSource::CleanedSource(const KafkaOptions& kafka, std::unique_ptr<KafkaSource> source,
+CleanedReader::CleanedReader(const KafkaOptions& kafka, KafkaSource& source,
                              std::unique_ptr<RejectedProducer> rejects, std::string cluster)
-    : kafka_(kafka),
-      source_(std::move(source)),
-      rejects_(std::move(rejects)),
-      cluster_(std::move(cluster)) {}
+    : kafka_(kafka), source_(source), rejects_(std::move(rejects)), cluster_(std::move(cluster)) {}
 
-Result<ChangeBatch> CleanedSource::poll() {
+Result<void> CleanedReader::decode(const Batch& batch) {
   slices_.clear();
   decoder_.reset();
-  const auto batch = source_->poll();
-  if (!batch) return Failure(batch.error());
-  for (const PartitionId partition : batch->lost) positions_.erase(partition);
-  for (const Slice& slice : batch->slices) {
-    if (auto decoded = decode(slice); !decoded) return pass(decoded);
+  for (const Slice& slice : batch.slices) {
+    if (auto decoded = decode_slice(slice); !decoded) return decoded;
   }
-  if (auto sent = rejects_->flush(); !sent) return pass(sent);
-  return ChangeBatch{slices_, batch->gained};
+  return rejects_->flush();
 }
 
-Result<void> CleanedSource::decode(const Slice& slice) {
+Result<void> CleanedReader::decode_slice(const Slice& slice) {
   StorePosition& position = positions_.at(slice.partition);
   std::vector<RowChange>& changes = changes_[slice.partition];
   std::vector<std::size_t>& places = places_[slice.partition];
@@ -91,7 +81,7 @@ Result<void> CleanedSource::decode(const Slice& slice) {
   counts_[slice.partition] = slice.records.size();
   std::uint64_t rejected = 0;
   for (std::size_t i = 0; i < slice.records.size(); ++i) {
-    const rd_kafka_message_t& message = source_->message(slice.partition, i);
+    const rd_kafka_message_t& message = source_.message(slice.partition, i);
     auto change = decoder_.decode(cleaned_bytes(message));
     if (change) {
       changes.push_back(*change);
@@ -99,25 +89,25 @@ Result<void> CleanedSource::decode(const Slice& slice) {
       continue;
     }
     ++rejected;
-    auto added = rejects_->add(message, source_->options().topic, change.error().message);
+    auto added = rejects_->add(message, source_.options().topic, change.error().message);
     if (!added) return added;
   }
   position.next = slice.positions[0].next;
   if (!slice.records.empty()) {
-    position.last = last_of(source_->message(slice.partition, slice.records.size() - 1));
+    position.last = last_of(source_.message(slice.partition, slice.records.size() - 1));
   }
   slices_.push_back({changes, rejected, position});
   return {};
 }
 
 // Some records of one slice, from `begin` to before `end`.
-struct CleanedSource::Records {
+struct CleanedReader::Records {
   const RowSlice& slice;  // whole
   std::size_t begin;
   std::size_t end;
 };
 
-Result<std::uint64_t> CleanedSource::commit_apart(const Commit& commit) {
+Result<std::uint64_t> CleanedReader::commit_apart(const Commit& commit) {
   std::uint64_t refused = 0;
   for (const RowSlice& slice : slices_) {
     const auto found = commit_records({slice, 0, counts_.at(slice.position.partition)}, commit);
@@ -127,7 +117,7 @@ Result<std::uint64_t> CleanedSource::commit_apart(const Commit& commit) {
   return refused;
 }
 
-RowSlice CleanedSource::slice_of(const Records& records) const {
+RowSlice CleanedReader::slice_of(const Records& records) const {
   const auto& [slice, begin, end] = records;
   const PartitionId partition = slice.position.partition;
   const auto& places = places_.at(partition);
@@ -138,13 +128,13 @@ RowSlice CleanedSource::slice_of(const Records& records) const {
                                        static_cast<std::size_t>(last - first));
   some.rejected = end - begin - some.changes.size();
   if (end < counts_.at(partition)) {
-    some.position.next = source_->message(partition, end).offset;
-    some.position.last = last_of(source_->message(partition, end - 1));
+    some.position.next = source_.message(partition, end).offset;
+    some.position.last = last_of(source_.message(partition, end - 1));
   }
   return some;
 }
 
-Result<std::uint64_t> CleanedSource::commit_records(const Records& records, const Commit& commit) {
+Result<std::uint64_t> CleanedReader::commit_records(const Records& records, const Commit& commit) {
   RowSlice slice = slice_of(records);
   const auto committed = commit(slice);
   if (committed) return std::uint64_t{0};
@@ -159,8 +149,8 @@ Result<std::uint64_t> CleanedSource::commit_records(const Records& records, cons
     return *left + *right;
   }
   if (slice.changes.empty()) return fail(ErrorKind::retry_later, "{}", committed.error().message);
-  const auto& message = source_->message(slice.position.partition, records.begin);
-  auto sent = rejects_->add(message, source_->options().topic, committed.error().message);
+  const auto& message = source_.message(slice.position.partition, records.begin);
+  auto sent = rejects_->add(message, source_.options().topic, committed.error().message);
   if (sent) sent = rejects_->flush();
   if (!sent) return pass(sent);
   slice.changes = {};
@@ -170,21 +160,21 @@ Result<std::uint64_t> CleanedSource::commit_records(const Records& records, cons
   return std::uint64_t{1};
 }
 
-Result<StorePosition> CleanedSource::start(PartitionId partition) const {
-  const auto& topic = source_->options().topic;
-  const auto offsets = source_->client().offsets(topic, partition, kPatience);
+Result<StorePosition> CleanedReader::start(PartitionId partition) const {
+  const auto& topic = source_.options().topic;
+  const auto offsets = source_.client().offsets(topic, partition, kPatience);
   if (!offsets) return Failure(offsets.error());
   return StorePosition{partition, cluster_, topic, offsets->low};
 }
 
-Result<void> CleanedSource::seek(const StorePosition& position) {
+Result<void> CleanedReader::seek(const StorePosition& position) {
   const std::string name = input_name(position.topic, position.partition);
   if (position.cluster != cluster_) {
     return fail(ErrorKind::fatal,
                 "{}: was stored from cluster {}, this is cluster {}: see to `brokers`, or: {}",
                 name, position.cluster, cluster_, kStartAnew);
   }
-  const auto offsets = source_->client().offsets(position.topic, position.partition, kPatience);
+  const auto offsets = source_.client().offsets(position.topic, position.partition, kPatience);
   if (!offsets) return Failure(offsets.error());
   if (offsets->high < position.next) {
     return fail(ErrorKind::fatal,
@@ -199,15 +189,15 @@ Result<void> CleanedSource::seek(const StorePosition& position) {
   }
   if (auto checked = check_last(position, *offsets); !checked) return checked;
   positions_[position.partition] = position;
-  return source_->seek(position.partition, {{{name, position.next, ""}}});
+  return source_.seek(position.partition, {{{name, position.next, ""}}});
 }
 
 // Reads the last stored record again.
-Result<void> CleanedSource::check_last(const StorePosition& position,
+Result<void> CleanedReader::check_last(const StorePosition& position,
                                        const KafkaClient::Offsets& offsets) {
   if (!position.last || position.last->offset < offsets.low) return {};
   const std::string name = input_name(position.topic, position.partition);
-  auto reader = KafkaClient::make_reader(kafka_, source_->options().group + "-check");
+  auto reader = KafkaClient::make_reader(kafka_, source_.options().group + "-check");
   if (!reader) return pass(reader);
   const KafkaList list(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(list.get(), position.topic.c_str(), position.partition)

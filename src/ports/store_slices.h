@@ -10,10 +10,11 @@
 #include "base/result.h"
 #include "core/cleaned_value.h"
 #include "core/record.h"
+#include "core/state_record.h"
 
 namespace dwell {
 
-// How far a partition of the cleaned topic is stored, and by what it is known again.
+// How far a partition of a topic is stored, and by what it is known again.
 struct StorePosition {
   PartitionId partition = 0;
   std::string cluster;  // its id
@@ -38,20 +39,16 @@ struct RowSlice {
   StorePosition position;      // behind them
 };
 
-// Where the rows of timelines go. One thread at a time.
-//
-// Law: after commit() returned ok, positions() in any process gives those behind its slices. After
-// any error but `unknown_outcome` nothing of it is stored. Of two stores that commit from one
-// position, one wins and the other gets `lost_ownership`. After an error open another.
-class RowStore {
- public:
-  virtual ~RowStore() = default;
+// What became of a device's events.
+struct DeviceOutcomes {
+  std::string_view device;
+  OutcomeSummary outcomes;
+};
 
-  // How far each partition is; `starts` where nothing of it was stored yet, which are kept then.
-  virtual Result<std::vector<StorePosition>> positions(std::span<const StorePosition> starts) = 0;
-
-  // Rows and positions, together. Partitions that positions() gave, each at most once.
-  virtual Result<void> commit(std::span<const RowSlice> slices) = 0;
+// What is new of one partition of the state topic. Of a device that is in it twice the last counts.
+struct DeviceSlice {
+  std::span<const DeviceOutcomes> devices;
+  StorePosition position;  // behind them; without `last`
 };
 
 }  // namespace dwell

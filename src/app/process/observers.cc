@@ -1,0 +1,86 @@
+#include "app/process/observers.h"
+
+#include <spdlog/spdlog.h>
+
+#include "app/settings/units.h"
+
+namespace dwell {
+
+void HealthObserver::observe(const Observation& observation) {
+  if (const auto* gained = std::get_if<Gained>(&observation)) {
+    board_.set(task_, fmt::format("restoring {} partitions", gained->partitions));
+  } else if (const auto* committed = std::get_if<Committed>(&observation)) {
+    for (const Partition& partition : committed->folds) {
+      if (partition.unit) board_.tell_miskeyed(*partition.unit);
+    }
+    if (committed->has_joined && !std::exchange(has_joined_, true)) board_.set(task_, "");
+  } else if (const auto* retrying = std::get_if<Retrying>(&observation)) {
+    board_.set(task_, retrying->error.message);
+  } else if (std::holds_alternative<Ready>(observation) ||
+             std::holds_alternative<Recovered>(observation) ||
+             std::holds_alternative<WentBack>(observation)) {
+    board_.set(task_, "");
+  }
+}
+
+void LogObserver::observe(const Observation& observation) {
+  if (const auto* ready = std::get_if<Ready>(&observation)) {
+    for (const Partition& partition : ready->folds) {
+      spdlog::info("partition {}: ready at offset {} with {} devices", partition.id,
+                   partition.positions.empty() ? 0 : partition.positions[0].next,
+                   partition.fold.device_count());
+    }
+    is_well_ = true;
+  } else if (const auto* retrying = std::get_if<Retrying>(&observation)) {
+    if (!std::exchange(is_well_, false)) return;
+    spdlog::warn("{}; trying again every {}", retrying->error.message,
+                 format_duration(retrying->wait));
+  } else if (std::holds_alternative<Recovered>(observation)) {
+    if (!std::exchange(is_well_, true)) spdlog::info("committing again");
+  } else if (const auto* back = std::get_if<WentBack>(&observation)) {
+    spdlog::warn("{}; went back to the last commit", back->cause.message);
+    is_well_ = true;
+  }
+}
+
+void MetricsObserver::observe(const Observation& observation) {
+  if (const auto* done = std::get_if<Committed>(&observation)) {
+    committed(*done);
+  } else if (std::holds_alternative<CommitFailed>(observation)) {
+    metrics_.commit_failed();
+  }
+}
+
+void MetricsObserver::committed(const Committed& committed) {
+  std::size_t devices = 0;
+  for (const Partition& partition : committed.folds) devices += partition.fold.device_count();
+  hold(committed.partitions, devices);
+  if (!committed.has_batch) return;
+  metrics_.commit_took(committed.took);
+  for (const Partition& partition : committed.folds) {
+    if (partition.unit) metrics_.committed(*partition.unit);
+  }
+  if (committed.folds.empty()) metrics_.stored(committed.changes, committed.not_cleaned);
+}
+
+void MetricsObserver::hold(std::size_t partitions, std::size_t devices) {
+  const std::pair held(partitions, devices);
+  if (std::exchange(held_, held) != held) metrics_.holds(task_, partitions, devices);
+}
+
+void LagObserver::observe(const Observation& observation) {
+  if (const auto* committed = std::get_if<Committed>(&observation)) show(committed->lags);
+}
+
+void LagObserver::show(std::span<const PartitionLag> lags) {
+  std::set<PartitionId> gone = std::move(shown_);
+  shown_.clear();
+  for (const auto& [partition, records] : lags) {
+    metrics_.lags(topic_, partition, records);
+    gone.erase(partition);
+    shown_.insert(partition);
+  }
+  for (const PartitionId partition : gone) metrics_.lags(topic_, partition, {});
+}
+
+}  // namespace dwell

@@ -1,0 +1,141 @@
+#include <limits>
+#include <memory>
+#include <spdlog/spdlog.h>
+
+#include "app/process/database_door.h"
+#include "app/process/observers.h"
+#include "app/process/rejoining.h"
+#include "app/process/store_watch.h"
+#include "app/roles/process_roles.h"
+#include "app/settings/kafka_options.h"
+#include "kafka/flow/outcome_reader.h"
+#include "pipeline/runner.h"
+#include "postgres/device_store.h"
+
+namespace dwell {
+namespace {
+
+constexpr const char* kTask = "devices";
+
+// Keeps in the database what became of each device's events, as the state topic has it.
+class OutcomesStage final : public Stage {
+ public:
+  // Borrows the watch and the store.
+  OutcomesStage(OutcomeReader reader, DeviceStore& store, StoreWatch& watch)
+      : reader_(std::move(reader)), store_(store), watch_(watch) {}
+
+  Result<Ready> restore(std::span<const PartitionId> partitions) override {
+    std::vector<StorePosition> starts;
+    for (const PartitionId partition : partitions) {
+      auto start = reader_.start(partition);
+      if (!start) return pass(start);
+      starts.push_back(std::move(*start));
+    }
+    auto asked = watch_.ask([&]() -> Result<void> {
+      auto stored = store_.positions(starts);
+      if (!stored) return may_pass(stored.error());
+      positions_ = std::move(*stored);
+      return {};
+    });
+    if (!asked) return pass(asked);
+    return Ready{};
+  }
+
+  Result<void> seek(Source& /*source*/, std::span<const PartitionId> /*partitions*/) override {
+    for (const StorePosition& position : positions_) {
+      if (auto sought = reader_.seek(position); !sought) return sought;
+    }
+    return {};
+  }
+
+  Result<void> take(const Batch& batch) override {
+    slices_ = reader_.decode(batch);
+    return {};
+  }
+
+  Result<Committed> commit() override {
+    if (slices_.empty()) return Committed{};
+    auto stored = watch_.commit([&] { return store_.commit(slices_); });
+    if (!stored) return may_pass(stored.error());
+    for (const std::string& what : store_.refused()) {
+      spdlog::warn("{}: {}; the device is left out", slices_[0].position.topic, what);
+    }
+    Committed committed;
+    committed.has_batch = true;
+    return committed;
+  }
+
+ private:
+  OutcomeReader reader_;
+  DeviceStore& store_;
+  StoreWatch& watch_;
+  std::vector<StorePosition> positions_;  // of the partitions restored last
+  std::span<const DeviceSlice> slices_;
+};
+
+// One of the group that reads the state topic.
+class OutcomesMember {
+ public:
+  OutcomesMember(Process& process, std::string instance)
+      : process_(process),
+        config_(process.config()),
+        door_(config_),
+        instance_(std::move(instance)),
+        watch_(kTask, process.board()) {
+    process.board().set(kTask, kJoining);
+  }
+
+  Result<void> run(const std::stop_token& stop) {
+    bool from_start = false;
+    return process_.topics().keep_joining(kTask, stop, process_.clock(),
+                                          [&](const std::stop_token& ends) {
+                                            auto done = run_once(from_start, ends);
+                                            // Offsets do not tell whether a topic that changed is
+                                            // still the one that was read.
+                                            from_start |= ends.stop_requested();
+                                            return done;
+                                          });
+  }
+
+ private:
+  // One membership of the group, with one connection to the database. `from_start` of the topic,
+  // all is met once more; else it goes on where the database is.
+  Result<void> run_once(bool from_start, const std::stop_token& ends) {
+    watch_.left();
+    auto database = door_.open();
+    if (!database) return pass(database);
+    auto store = DeviceStore::open(std::move(*database));
+    if (!store) return may_pass(store.error());
+    KafkaSourceOptions options = source_options(config_, instance_);
+    options.topic = config_.topics.state;
+    options.group = config_.store_group + "-devices";
+    options.tells_ends = true;
+    options.record_bytes = std::numeric_limits<std::size_t>::max();
+    auto source = KafkaSource::open(kafka_options(config_), options);
+    if (!source) return pass(source);
+    auto reader = OutcomeReader::open(**source, from_start, [this](const std::string& what) {
+      process_.board().tell_foreign(what);
+    });
+    if (!reader) return pass(reader);
+
+    OutcomesStage stage(std::move(*reader), **store, watch_);
+    LagObserver lags(process_.metrics(), options.topic);
+    Observers observers({&watch_, &lags});
+    return Runner(stage, process_.clock(), observers, joining_again()).run(**source, ends);
+  }
+
+  Process& process_;
+  const Config& config_;
+  DatabaseDoor door_;
+  std::string instance_;
+  StoreWatch watch_;
+};
+
+}  // namespace
+
+void add_outcomes(Process& process, const std::string& instance) {
+  const auto member = std::make_shared<OutcomesMember>(process, instance);
+  process.add([member](const std::stop_token& stop) { return member->run(stop); });
+}
+
+}  // namespace dwell

@@ -1,0 +1,105 @@
+#include "app/roles/store_stage.h"
+
+#include <spdlog/spdlog.h>
+#include <utility>
+
+#include "app/process/database_door.h"
+
+namespace dwell {
+namespace {
+
+constexpr int kCarefulBatches = 100;
+
+}  // namespace
+
+StoreStage::StoreStage(std::unique_ptr<CleanedReader> reader, std::unique_ptr<PostgresStore> store,
+                       StoreWatch& watch, Clock& clock, int& careful_batches)
+    : reader_(std::move(reader)),
+      watch_(watch),
+      clock_(clock),
+      careful_batches_(careful_batches),
+      writer_(std::move(store), [this](const RowBatch& batch, const RowWriter::Commit& work) {
+        return commit_watched(batch, work);
+      }) {}
+
+// Each partition goes on where the database has it.
+Result<Ready> StoreStage::restore(std::span<const PartitionId> partitions) {
+  std::vector<StorePosition> starts;
+  for (const PartitionId partition : partitions) {
+    auto start = reader_->start(partition);
+    if (!start) return pass(start);
+    starts.push_back(std::move(*start));
+  }
+  auto asked = watch_.ask([&]() -> Result<void> {
+    auto found = writer_.positions(starts);
+    if (!found) return may_pass(found.error());
+    positions_ = std::move(*found);
+    return {};
+  });
+  if (!asked) return pass(asked);
+  return Ready{};
+}
+
+Result<void> StoreStage::seek(Source& /*source*/, std::span<const PartitionId> /*partitions*/) {
+  for (const StorePosition& position : positions_) {
+    if (auto sought = reader_->seek(position); !sought) return sought;
+    spdlog::info("partition {}: stored up to offset {}", position.partition, position.next);
+  }
+  return {};
+}
+
+Result<Committed> StoreStage::commit() {
+  if (careful_batches_ > 0) return commit_carefully();
+  if (auto handed = writer_.commit(reader_->slices()); !handed) return failed(handed.error());
+  return stored();
+}
+
+Result<Committed> StoreStage::finish() {
+  if (auto finished = writer_.finish(); !finished) return failed(finished.error());
+  return stored();
+}
+
+Result<Committed> StoreStage::commit_carefully() {
+  if (reader_->slices().empty()) return Committed{};
+  const auto refused =
+      reader_->commit_apart([this](const RowSlice& slice) { return writer_.commit_now(slice); });
+  if (!refused) return pass(refused);
+  careful_batches_ = *refused > 0 ? kCarefulBatches : careful_batches_ - 1;
+  if (*refused > 0) {
+    spdlog::warn("{}: the database refused {} rows, which went to topic {}", watch_.task(),
+                 *refused, reader_->rejected_topic());
+  }
+  return stored();
+}
+
+Result<void> StoreStage::commit_watched(const RowBatch& batch, const RowWriter::Commit& work) {
+  return watch_.commit([&] {
+    const auto start = clock_.monotonic();
+    auto committed = work();
+    if (!committed) return committed;
+    const std::lock_guard lock(mutex_);
+    stored_.has_batch = true;
+    stored_.took += clock_.monotonic() - start;
+    for (const RowBatch::Part& part : batch.parts()) {
+      stored_.changes += static_cast<std::uint64_t>(part.inserts + part.retracts);
+      stored_.not_cleaned += static_cast<std::uint64_t>(part.rejected);
+    }
+    return committed;
+  });
+}
+
+Committed StoreStage::stored() {
+  const bool is_pending = !writer_.is_done();
+  const std::lock_guard lock(mutex_);
+  Committed committed = std::exchange(stored_, {});
+  committed.is_pending = is_pending;
+  return committed;
+}
+
+// A row that is refused is found by reading the batch once more.
+Failure StoreStage::failed(const Error& error) {
+  if (error.kind == ErrorKind::fatal) careful_batches_ = kCarefulBatches;
+  return may_pass(error);
+}
+
+}  // namespace dwell

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <mutex>
+#include <optional>
+
+#include "app/process/store_watch.h"
+#include "kafka/flow/cleaned_reader.h"
+#include "ports/clock.h"
+#include "ports/stage.h"
+#include "postgres/row_writer.h"
+
+namespace dwell {
+
+// Stores the changes of the cleaned topic in the database: one batch while the next is read, or,
+// after the database has refused a row, each batch alone, without the rows that it refuses.
+class StoreStage final : public Stage {
+ public:
+  // Borrows the watch, the clock and `careful_batches`: how many batches without a refused row are
+  // left before batches are stored while the next is read again.
+  StoreStage(std::unique_ptr<CleanedReader> reader, std::unique_ptr<PostgresStore> store,
+             StoreWatch& watch, Clock& clock, int& careful_batches);
+
+  // Errors: what the database or the brokers say; retry_later where a row was refused, which
+  // reading once more finds.
+  Result<Ready> restore(std::span<const PartitionId> partitions) override;
+  Result<void> seek(Source& source, std::span<const PartitionId> partitions) override;
+  Result<void> take(const Batch& batch) override { return reader_->decode(batch); }
+  Result<Committed> commit() override;
+  Result<Committed> finish() override;
+
+ private:
+  Result<void> commit_watched(const RowBatch& batch, const RowWriter::Commit& work);
+  Result<Committed> commit_carefully();
+  Committed stored();
+  Failure failed(const Error& error);
+
+  std::unique_ptr<CleanedReader> reader_;
+  StoreWatch& watch_;
+  Clock& clock_;
+  int& careful_batches_;
+  std::vector<StorePosition> positions_;  // of the partitions restored last
+
+  std::mutex mutex_;
+  Committed stored_;  // guarded by mutex_; since it was last told
+
+  RowWriter writer_;  // calls commit_watched() on its thread
+};
+
+}  // namespace dwell

@@ -1,0 +1,23 @@
+#include "live/queue_observer.h"
+
+namespace dwell {
+
+void QueueObserver::observe(const Observation& observation) {
+  if (const auto* committed = std::get_if<Committed>(&observation)) {
+    for (const Partition& partition : committed->folds) {
+      if (!partition.unit) continue;
+      // A live source puts the queue's records last.
+      queue_.committed(std::span(partition.unit->outcomes).last(queue_.polled()));
+    }
+  } else if (const auto* retrying = std::get_if<Retrying>(&observation)) {
+    queue_.close({ErrorKind::retry_later, retrying->error.message});
+    // These are tried again all the same, and may well be stored after their answer.
+    queue_.give_up_polled({ErrorKind::unknown_outcome, retrying->error.message});
+  } else if (std::holds_alternative<Ready>(observation) ||
+             std::holds_alternative<Recovered>(observation) ||
+             std::holds_alternative<WentBack>(observation)) {
+    queue_.open();
+  }
+}
+
+}  // namespace dwell
