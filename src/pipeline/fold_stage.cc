@@ -28,7 +28,7 @@ Result<Ready> FoldStage::restore(std::span<const PartitionId> partitions) {
   const auto coming = move_last(partitions);
   for (Partition& partition : coming) partition = {partition.id, Fold(rule_, hash_seed_)};
   if (auto restored = committer_.restore(coming); !restored) return pass(restored);
-  return Ready{coming};
+  return Ready{coming, device_count()};
 }
 
 Result<void> FoldStage::seek(Source& source, std::span<const PartitionId> partitions) {
@@ -58,6 +58,7 @@ Result<Committed> FoldStage::commit() {
   Committed committed;
   committed.took = clock_.monotonic() - start;
   committed.folds = partitions_;
+  committed.devices = device_count();
   for (Partition& partition : partitions_) {
     if (!partition.unit) continue;
     committed.has_batch = true;
@@ -82,6 +83,12 @@ std::span<Partition> FoldStage::move_last(std::span<const PartitionId> ids) {
         return std::find(ids.begin(), ids.end(), partition.id) == ids.end();
       });
   return {first, partitions_.end()};
+}
+
+std::size_t FoldStage::device_count() const {
+  std::size_t devices = 0;
+  for (const Partition& partition : partitions_) devices += partition.fold.device_count();
+  return devices;
 }
 
 Partition* FoldStage::find(PartitionId id) {

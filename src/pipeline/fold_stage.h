@@ -25,6 +25,7 @@ class FoldStage final : public Stage {
  private:
   std::span<Partition> move_last(std::span<const PartitionId> ids);
   Partition* find(PartitionId id);
+  std::size_t device_count() const;
 
   Committer& committer_;
   Clock& clock_;

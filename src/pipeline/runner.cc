@@ -78,9 +78,10 @@ Result<void> Runner::change_partitions(Source& source, const Batch& batch,
   if (batch.gained.empty()) return {};
   held_.insert(held_.end(), batch.gained.begin(), batch.gained.end());
   observer_.observe(Gained{batch.gained.size()});
-  const auto ready = load(batch.gained, stop);
-  if (!ready) return Failure(ready.error());
+  auto ready = load(batch.gained, stop);
+  if (!ready) return pass(ready);
   retry_wait_ = Milliseconds{0};
+  ready->partitions = held_.size();
   observer_.observe(*ready);
   return stage_.seek(source, batch.gained);
 }
@@ -114,7 +115,7 @@ void Runner::tell(Committed committed, const Batch& batch) {
   committed.partitions = held_.size();
   committed.has_joined = batch.has_joined;
   committed.is_at_end = batch.is_at_end && !committed.is_pending;
-  committed.lags = batch.lags;
+  committed.nexts = batch.nexts;
   observer_.observe(committed);
 }
 
@@ -133,7 +134,7 @@ bool Runner::wait_to_retry(const std::stop_token& stop, const Error& error) {
   if (clock_.monotonic() - failing_since_ > options_.give_up_after) return false;
   retry_wait_ = std::clamp(retry_wait_ * 2, options_.first_retry, options_.longest_retry);
   observer_.observe(Retrying{error, retry_wait_});
-  clock_.sleep(retry_wait_);
+  clock_.sleep(retry_wait_, stop);
   return !stop.stop_requested();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <stop_token>
 
 #include "base/timestamp.h"
 
@@ -13,7 +14,8 @@ class Clock {
 
   virtual Timestamp wall() = 0;                      // UTC, in [kEarliest, kLatest]
   virtual std::chrono::nanoseconds monotonic() = 0;  // since some fixed point, never backwards
-  virtual void sleep(Milliseconds duration) = 0;
+  // Ends early when `stop` is asked for.
+  virtual void sleep(Milliseconds duration, const std::stop_token& stop = {}) = 0;
 };
 
 }  // namespace dwell

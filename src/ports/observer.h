@@ -23,7 +23,9 @@ struct Gained {
 
 // Partitions that came are restored.
 struct Ready {
-  std::span<const Partition> folds = {};  // of a stage that folds
+  std::span<const Partition> folds = {};  // of a stage that folds: those that came
+  std::size_t devices = 0;                // of such a stage, of all that it holds
+  std::size_t partitions = 0;             // that are held now
 };
 
 // A step is done.
@@ -31,14 +33,15 @@ struct Committed {
   bool has_batch = false;                 // else nothing new became durable
   std::chrono::nanoseconds took{};        // for the batch
   std::span<const Partition> folds = {};  // of a stage that folds: all, with what changed
+  std::size_t devices = 0;                // of such a stage
   std::uint64_t changes = 0;              // of a stage that stores rows: that are stored now
   std::uint64_t not_cleaned = 0;          // of such a stage: records that were no change
   bool is_pending = false;                // something was handed over that is not durable yet
   // How the reader is.
   std::size_t partitions = 0;
   bool has_joined = false;
-  bool is_at_end = false;  // and nothing is pending
-  std::span<const PartitionLag> lags = {};
+  bool is_at_end = false;                     // and nothing is pending
+  std::span<const PartitionNext> nexts = {};  // what was read, durable or pending
 };
 
 // A try to commit failed.

@@ -15,10 +15,10 @@ struct Slice {
   std::span<const Position> positions;
 };
 
-// How many records of a partition are not handed out yet.
-struct PartitionLag {
+// Where a partition goes on.
+struct PartitionNext {
   PartitionId partition = 0;
-  std::int64_t records = 0;
+  Offset next = 0;
 };
 
 // What is new: at most one slice a partition, or none at all (nothing new yet).
@@ -35,7 +35,7 @@ struct Batch {
   // Of a source whose partitions come from a group.
   bool has_joined = false;  // the group has said which partitions are this source's, if any
   bool is_at_end = false;   // every partition is read to its end, as far as that was told
-  std::span<const PartitionLag> lags = {};
+  std::span<const PartitionNext> nexts = {};  // behind this batch, of every partition
 
   // Of a source with one partition: what there is, an empty slice when there is nothing.
   Slice only() const { return slices.empty() ? Slice{} : slices.front(); }

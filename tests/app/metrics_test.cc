@@ -5,6 +5,7 @@
 namespace dwell {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -64,6 +65,24 @@ TEST(Metrics, CommitsAreTimedAndFailuresAndGapsCounted) {
   EXPECT_THAT(text, HasSubstr("dwell_commit_seconds_bucket{le=\"0.0025\"} 1\n"));
   EXPECT_THAT(text, HasSubstr("\ndwell_commit_failures_total 1\n"));
   EXPECT_THAT(text, HasSubstr("\ndwell_input_gaps_total 2\n"));
+}
+
+TEST(Metrics, LagIsAskedForEachTimeUntilItsReaderEnds) {
+  Metrics metrics;
+  std::vector<Metrics::Lag> lags = {{"cleaned", 0, 7}, {"cleaned", 3, 0}};
+  const auto number = metrics.add_lags([&] { return lags; });
+  const auto other = metrics.add_lags([] { return std::vector<Metrics::Lag>{{"state", 0, 1}}; });
+  const std::string first = "dwell_consumer_lag_records{partition=\"0\",topic=\"cleaned\"} ";
+  const std::string fourth = "dwell_consumer_lag_records{partition=\"3\",topic=\"cleaned\"} ";
+  const std::string state = "dwell_consumer_lag_records{partition=\"0\",topic=\"state\"} 1\n";
+  EXPECT_THAT(metrics.text(),
+              AllOf(HasSubstr(first + "7\n"), HasSubstr(fourth + "0\n"), HasSubstr(state)));
+  lags = {{"cleaned", 0, 8}};
+  EXPECT_THAT(metrics.text(), AllOf(HasSubstr(first + "8\n"), Not(HasSubstr(fourth))));
+  metrics.remove_lags(number);
+  EXPECT_THAT(metrics.text(), AllOf(Not(HasSubstr(first)), HasSubstr(state)));
+  metrics.remove_lags(other);
+  EXPECT_THAT(metrics.text(), Not(HasSubstr("dwell_consumer_lag_records{")));
 }
 
 TEST(Metrics, LooksAtTopicsAreCounted) {

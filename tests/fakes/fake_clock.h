@@ -13,7 +13,7 @@ class FakeClock final : public Clock {
 
   Timestamp wall() override { return now_; }
   std::chrono::nanoseconds monotonic() override { return now_ - start_; }
-  void sleep(Milliseconds duration) override {
+  void sleep(Milliseconds duration, const std::stop_token& = {}) override {
     sleeps_.push_back(duration);
     now_ += duration;
   }

@@ -11,7 +11,7 @@ class StoppedClock final : public Clock {
  public:
   Timestamp wall() override { return from_ms(1'000); }
   std::chrono::nanoseconds monotonic() override { return {}; }
-  void sleep(Milliseconds) override { FAIL() << "a source does not sleep"; }
+  void sleep(Milliseconds, const std::stop_token&) override { FAIL() << "a source does not sleep"; }
 };
 
 }  // namespace dwell

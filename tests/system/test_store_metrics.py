@@ -6,7 +6,7 @@ import pytest
 
 from dwell_service import wait_until
 from dwell_system import system
-from test_database_stalls import STORE, STORED, produce
+from test_database_stalls import STORE, STORED, lock, produce
 
 
 @pytest.fixture
@@ -35,3 +35,20 @@ def test_what_is_stored_is_counted(topics, database, tmp_path):
         assert 1 <= metrics["dwell_batches_total"] <= 5
         assert metrics["dwell_commit_seconds_count"] == metrics["dwell_batches_total"]
         assert metrics["dwell_partitions"] == topics.partitions
+
+
+def test_what_is_not_stored_yet_is_lag_also_while_the_database_hangs(topics, database, tmp_path):
+    name = f'dwell_consumer_lag_records{{partition="0",topic="{topics.cleaned}"}}'
+    with system(tmp_path, topics, database.url, *STORE) as service:
+        produce(topics, 1)
+        wait_until(lambda: service.metrics().get(name) == 0)
+        assert database.query(STORED) == [(1,)]
+        with lock(database, "EXCLUSIVE"):
+            produce(topics, 2, 3)
+            wait_until(lambda: service.metrics().get(name) == 2)
+            produce(topics, 4, 5, 6)
+            wait_until(lambda: service.metrics().get(name) == 5)
+        wait_until(lambda: service.metrics().get(name) == 0)
+        assert database.query(STORED) == [(6,)]
+        states = [key for key in service.metrics() if f'topic="{topics.state}"' in key]
+        assert len(states) == topics.partitions

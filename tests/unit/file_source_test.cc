@@ -22,7 +22,7 @@ class StillClock final : public Clock {
 
   Timestamp wall() override { return now_; }
   std::chrono::nanoseconds monotonic() override { return now_.time_since_epoch(); }
-  void sleep(Milliseconds) override { FAIL() << "a source does not sleep"; }
+  void sleep(Milliseconds, const std::stop_token&) override { FAIL() << "a source does not sleep"; }
 
  private:
   Timestamp now_;

@@ -15,7 +15,7 @@ class CountingClock final : public Clock {
  public:
   Timestamp wall() override { return from_ms(++readings_); }
   std::chrono::nanoseconds monotonic() override { return {}; }
-  void sleep(Milliseconds) override { FAIL() << "a source does not sleep"; }
+  void sleep(Milliseconds, const std::stop_token&) override { FAIL() << "a source does not sleep"; }
 
  private:
   std::int64_t readings_ = 0;

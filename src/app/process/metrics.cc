@@ -43,10 +43,11 @@ Metrics::Metrics()
                        .Add({})),
       partitions_(gauge(registry_, "dwell_partitions", "Partitions held and restored")),
       devices_(gauge(registry_, "dwell_devices", "Devices ever seen, of the partitions held")),
-      lag_(prometheus::BuildGauge()
-               .Name("dwell_consumer_lag_records")
-               .Help("Records of a partition that are not read yet, as far as the brokers told")
-               .Register(registry_)),
+      lag_(
+          prometheus::BuildGauge()
+              .Name("dwell_consumer_lag_records")
+              .Help("Records of a partition that are not committed yet, as far as the brokers told")
+              .Register(registry_)),
       commit_seconds_(histogram(registry_, "dwell_commit_seconds", "Time to make a batch durable")
                           .Add({}, kSeconds)),
       requests_(counter(registry_, "dwell_http_requests_total", "Requests answered")),
@@ -96,19 +97,15 @@ void Metrics::commit_failed() {
   failures_.Increment();
 }
 
-void Metrics::lags(const std::string& topic, PartitionId partition,
-                   std::optional<std::int64_t> records) {
-  const std::lock_guard lock(mutex_);
-  prometheus::Gauge*& gauge = lags_[{topic, partition}];
-  if (!gauge) {
-    gauge = &lag_.Add({{"topic", topic}, {"partition", fmt::format("{}", partition)}});
-  }
-  if (records) {
-    gauge->Set(static_cast<double>(*records));
-  } else {
-    lag_.Remove(gauge);
-    lags_.erase({topic, partition});
-  }
+std::size_t Metrics::add_lags(std::function<std::vector<Lag>()> lags) {
+  const std::lock_guard lock(lag_mutex_);
+  lags_[next_lags_] = std::move(lags);
+  return next_lags_++;
+}
+
+void Metrics::remove_lags(std::size_t number) {
+  const std::lock_guard lock(lag_mutex_);
+  lags_.erase(number);
 }
 
 void Metrics::gap() {
@@ -131,8 +128,18 @@ void Metrics::replied(std::string_view route, unsigned status, std::chrono::nano
   took->Observe(seconds(duration));
 }
 
-std::string Metrics::text() const {
-  return prometheus::TextSerializer().Serialize(registry_.Collect());
+std::string Metrics::text() {
+  const std::lock_guard lock(lag_mutex_);
+  std::vector<prometheus::Gauge*> gauges;
+  for (const auto& [number, lags] : lags_) {
+    for (const auto& [topic, partition, records] : lags()) {
+      gauges.push_back(&lag_.Add({{"topic", topic}, {"partition", fmt::format("{}", partition)}}));
+      gauges.back()->Set(static_cast<double>(records));
+    }
+  }
+  auto text = prometheus::TextSerializer().Serialize(registry_.Collect());
+  for (prometheus::Gauge* gauge : gauges) lag_.Remove(gauge);
+  return text;
 }
 
 }  // namespace dwell

@@ -2,9 +2,9 @@
 
 #include <array>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
@@ -12,6 +12,7 @@
 #include <prometheus/registry.h>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/fold.h"
 
@@ -30,14 +31,21 @@ class Metrics {
   void stored(std::uint64_t changes, std::uint64_t not_cleaned);
   void commit_took(std::chrono::nanoseconds duration);
   void commit_failed();
-  // So many records of a partition are not handed out yet; empty: another process reads it.
-  void lags(const std::string& topic, PartitionId partition, std::optional<std::int64_t> records);
+  // How many records of a partition are not committed yet.
+  struct Lag {
+    std::string topic;
+    PartitionId partition;
+    std::int64_t records;
+  };
+  // Asked for by text(), until it is removed: no call lasts longer. Gives the number of `lags`.
+  std::size_t add_lags(std::function<std::vector<Lag>()> lags);
+  void remove_lags(std::size_t number);
   void gap();
   // The brokers have told how the topics are.
   void looked_at_topics();
   void replied(std::string_view route, unsigned status, std::chrono::nanoseconds duration);
 
-  std::string text() const;  // Prometheus text format 0.0.4
+  std::string text();  // Prometheus text format 0.0.4
 
  private:
   using Counter = prometheus::Counter;
@@ -62,9 +70,12 @@ class Metrics {
     std::size_t partitions = 0;
     std::size_t devices = 0;
   };
-  std::mutex mutex_;                  // for held_ and lags_
+  std::mutex mutex_;                  // for held_
   std::map<std::string, Held> held_;  // by task
-  std::map<std::pair<std::string, PartitionId>, prometheus::Gauge*> lags_;
+
+  std::mutex lag_mutex_;  // for what follows
+  std::map<std::size_t, std::function<std::vector<Lag>()>> lags_;
+  std::size_t next_lags_ = 0;
 
   // Looked up once each; the server's thread alone.
   std::map<std::pair<std::string_view, unsigned>, Counter*> request_counters_;

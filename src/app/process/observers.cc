@@ -1,5 +1,6 @@
 #include "app/process/observers.h"
 
+#include <algorithm>
 #include <spdlog/spdlog.h>
 
 #include "app/settings/units.h"
@@ -44,7 +45,9 @@ void LogObserver::observe(const Observation& observation) {
 }
 
 void MetricsObserver::observe(const Observation& observation) {
-  if (const auto* done = std::get_if<Committed>(&observation)) {
+  if (const auto* ready = std::get_if<Ready>(&observation)) {
+    hold(ready->partitions, ready->devices);
+  } else if (const auto* done = std::get_if<Committed>(&observation)) {
     committed(*done);
   } else if (std::holds_alternative<CommitFailed>(observation)) {
     metrics_.commit_failed();
@@ -52,9 +55,7 @@ void MetricsObserver::observe(const Observation& observation) {
 }
 
 void MetricsObserver::committed(const Committed& committed) {
-  std::size_t devices = 0;
-  for (const Partition& partition : committed.folds) devices += partition.fold.device_count();
-  hold(committed.partitions, devices);
+  hold(committed.partitions, committed.devices);
   if (!committed.has_batch) return;
   metrics_.commit_took(committed.took);
   for (const Partition& partition : committed.folds) {
@@ -68,19 +69,34 @@ void MetricsObserver::hold(std::size_t partitions, std::size_t devices) {
   if (std::exchange(held_, held) != held) metrics_.holds(task_, partitions, devices);
 }
 
-void LagObserver::observe(const Observation& observation) {
-  if (const auto* committed = std::get_if<Committed>(&observation)) show(committed->lags);
+LagObserver::LagObserver(Metrics& metrics, const KafkaClient& client, std::string topic)
+    : metrics_(metrics),
+      client_(client),
+      topic_(std::move(topic)),
+      number_(metrics.add_lags([this] { return lags(); })) {}
+
+LagObserver::~LagObserver() {
+  metrics_.remove_lags(number_);
 }
 
-void LagObserver::show(std::span<const PartitionLag> lags) {
-  std::set<PartitionId> gone = std::move(shown_);
-  shown_.clear();
-  for (const auto& [partition, records] : lags) {
-    metrics_.lags(topic_, partition, records);
-    gone.erase(partition);
-    shown_.insert(partition);
+// A batch that was handed over is durable when the next one is.
+void LagObserver::observe(const Observation& observation) {
+  const auto* committed = std::get_if<Committed>(&observation);
+  if (!committed || !committed->has_joined) return;
+  const std::lock_guard lock(mutex_);
+  durable_ = std::move(pending_);
+  pending_.assign(committed->nexts.begin(), committed->nexts.end());
+  if (!committed->is_pending) durable_ = pending_;
+}
+
+std::vector<Metrics::Lag> LagObserver::lags() {
+  const std::lock_guard lock(mutex_);
+  std::vector<Metrics::Lag> lags;
+  for (const auto& [partition, next] : durable_) {
+    const auto end = client_.end_of(topic_, partition);
+    if (end) lags.push_back({topic_, partition, std::max<std::int64_t>(0, *end - next)});
   }
-  for (const PartitionId partition : gone) metrics_.lags(topic_, partition, {});
+  return lags;
 }
 
 }  // namespace dwell

@@ -1,17 +1,19 @@
 #pragma once
 
-#include <set>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "app/process/health_board.h"
 #include "app/process/metrics.h"
+#include "kafka/client/client.h"
 #include "ports/observer.h"
 
 namespace dwell {
 
-// Tells several, in order: the log last, so that who reads it finds the rest done. Borrows all.
+// Tells several, in order: the board behind what it vouches for, and the log last, so that who
+// reads it finds the rest done. Borrows all.
 class Observers final : public Observer {
  public:
   explicit Observers(std::vector<Observer*> observers) : observers_(std::move(observers)) {}
@@ -63,20 +65,28 @@ class MetricsObserver final : public Observer {
   std::pair<std::size_t, std::size_t> held_;  // partitions, devices
 };
 
-// Shows how far the reader of a topic is behind, until it ends.
+// Counts how many records of a topic's partitions are not committed yet, whenever metrics are asked
+// for, until it ends: also while a commit hangs.
 class LagObserver final : public Observer {
  public:
-  LagObserver(Metrics& metrics, std::string topic) : metrics_(metrics), topic_(std::move(topic)) {}
-  ~LagObserver() override { show({}); }
+  // Borrows the client of the reader.
+  LagObserver(Metrics& metrics, const KafkaClient& client, std::string topic);
+  ~LagObserver() override;
+  LagObserver(const LagObserver&) = delete;
+  LagObserver& operator=(const LagObserver&) = delete;
 
   void observe(const Observation& observation) override;
 
  private:
-  void show(std::span<const PartitionLag> lags);
+  std::vector<Metrics::Lag> lags();
 
   Metrics& metrics_;
+  const KafkaClient& client_;
   std::string topic_;
-  std::set<PartitionId> shown_;
+  std::mutex mutex_;
+  std::vector<PartitionNext> durable_;  // guarded by mutex_
+  std::vector<PartitionNext> pending_;  // the same once what was handed over is durable, too
+  std::size_t number_;                  // by which the metrics know it
 };
 
 }  // namespace dwell

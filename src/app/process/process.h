@@ -69,7 +69,7 @@ class Process {
   SystemClock clock_;
   HealthBoard board_;
   Metrics metrics_;
-  TopicGuard topics_{config_, board_, metrics_};
+  TopicGuard topics_{config_, clock_, board_, metrics_};
   boost::asio::io_context context_{1};
   std::vector<FileLock> locks_;
   std::vector<RoleTask> tasks_;

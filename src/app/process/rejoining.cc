@@ -1,8 +1,6 @@
 #include "app/process/rejoining.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <mutex>
 #include <spdlog/spdlog.h>
 
 #include "app/settings/units.h"
@@ -19,12 +17,6 @@ bool may_try_again(ErrorKind kind) {
 }
 
 }  // namespace
-
-void wait(const std::stop_token& stop, Milliseconds duration) {
-  std::mutex mutex;
-  std::unique_lock lock(mutex);
-  std::condition_variable_any().wait_for(lock, stop, duration, [] { return false; });
-}
 
 Result<void> keep_joining(const std::string& task, const std::stop_token& stop, Clock& clock,
                           HealthBoard& board, const std::function<Result<void>()>& once) {
@@ -49,7 +41,7 @@ Result<void> keep_joining(const std::string& task, const std::stop_token& stop, 
     if (cause != told) spdlog::warn("{}; trying again in {}", cause, format_duration(pause));
     told = cause;
     board.set(task, cause);
-    wait(stop, pause);
+    clock.sleep(pause, stop);
     pause = std::min(pause * 2, kLongestWait);
   }
 }

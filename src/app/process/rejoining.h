@@ -12,9 +12,6 @@ namespace dwell {
 // Why a member that has not joined its group is not ready.
 inline constexpr const char* kJoining = "joining the group";
 
-// Waits for `duration`, or until `stop` is asked for.
-void wait(const std::stop_token& stop, Milliseconds duration);
-
 // Runs one membership of a consumer group, or what else may break off and be begun anew, after the
 // other, with growing pauses, until one ends by itself or `stop` is asked for. `task` names it on
 // the board. Errors: what trying again cannot mend.

@@ -1,7 +1,8 @@
 #pragma once
 
 #include <algorithm>
-#include <thread>
+#include <condition_variable>
+#include <mutex>
 
 #include "ports/clock.h"
 
@@ -17,7 +18,11 @@ class SystemClock final : public Clock {
   std::chrono::nanoseconds monotonic() override {
     return std::chrono::steady_clock::now().time_since_epoch();
   }
-  void sleep(Milliseconds duration) override { std::this_thread::sleep_for(duration); }
+  void sleep(Milliseconds duration, const std::stop_token& stop) override {
+    std::mutex mutex;
+    std::unique_lock lock(mutex);
+    std::condition_variable_any().wait_for(lock, stop, duration, [] { return false; });
+  }
 };
 
 }  // namespace dwell

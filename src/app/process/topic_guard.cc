@@ -39,17 +39,17 @@ std::vector<TopicWatch::Topic> TopicGuard::topics_to_watch(const TopicWatch& wat
 
 Result<void> TopicGuard::run(const std::stop_token& stop) {
   TopicWatch watch(kafka_options(config_));
-  auto answered_at = std::chrono::steady_clock::now();
+  auto answered_at = clock_.monotonic();
   while (!stop.stop_requested()) {
     const auto changes = watch.look(topics_to_watch(watch));
     if (!changes && changes.error().kind == ErrorKind::invalid) return Failure(changes.error());
     if (changes) {
       take(*changes);
       metrics_.looked_at_topics();
-      answered_at = std::chrono::steady_clock::now();
+      answered_at = clock_.monotonic();
     }
-    tell_away(std::chrono::steady_clock::now() - answered_at > kAway);
-    wait(stop, kLookAgain);
+    tell_away(clock_.monotonic() - answered_at > kAway);
+    clock_.sleep(kLookAgain, stop);
   }
   return {};
 }
@@ -96,10 +96,10 @@ std::shared_ptr<TopicGuard::Epoch> TopicGuard::epoch() const {
 }
 
 Result<void> TopicGuard::keep_joining(
-    const std::string& task, const std::stop_token& stop, Clock& clock,
+    const std::string& task, const std::stop_token& stop,
     const std::function<Result<void>(const std::stop_token&)>& once) {
   is_read_ = true;
-  return dwell::keep_joining(task, stop, clock, board_, [&]() -> Result<void> {
+  return dwell::keep_joining(task, stop, clock_, board_, [&]() -> Result<void> {
     const auto now = epoch();
     std::stop_source ends;
     const auto end = [&ends] { ends.request_stop(); };

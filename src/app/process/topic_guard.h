@@ -23,8 +23,8 @@ namespace dwell {
 // topics before the first task runs; then any thread.
 class TopicGuard {
  public:
-  TopicGuard(const Config& config, HealthBoard& board, Metrics& metrics)
-      : config_(config), board_(board), metrics_(metrics) {}
+  TopicGuard(const Config& config, Clock& clock, HealthBoard& board, Metrics& metrics)
+      : config_(config), clock_(clock), board_(board), metrics_(metrics) {}
 
   // `keeps_all`: nothing may go from its beginning, as from the states.
   void add(const std::string& topic, bool keeps_all = false);
@@ -37,7 +37,7 @@ class TopicGuard {
 
   // keep_joining() for what uses topics. `once` is given a token that is asked to stop when `stop`
   // is or when a topic changes: nothing is to be committed any more then.
-  Result<void> keep_joining(const std::string& task, const std::stop_token& stop, Clock& clock,
+  Result<void> keep_joining(const std::string& task, const std::stop_token& stop,
                             const std::function<Result<void>(const std::stop_token& ends)>& once);
 
  private:
@@ -53,6 +53,7 @@ class TopicGuard {
   std::shared_ptr<Epoch> epoch() const;
 
   const Config& config_;
+  Clock& clock_;
   HealthBoard& board_;
   Metrics& metrics_;
   std::vector<TopicWatch::Topic> topics_;

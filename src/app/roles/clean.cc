@@ -61,15 +61,13 @@ class CleanMember {
   // Until `stop` is asked for. Errors: what joining again cannot mend.
   Result<void> run(const std::stop_token& stop) {
     return process_.topics().keep_joining(
-        task_, stop, process_.clock(),
-        [&](const std::stop_token& ends) { return run_once(ends, stop); });
+        task_, stop, [&](const std::stop_token& ends) { return run_once(ends, stop); });
   }
 
   // The same for the hop in front, where the input is not partitioned by device; idle where it is.
   Result<void> run_hop(const std::stop_token& stop) {
     return process_.topics().keep_joining(
-        hop_task_, stop, process_.clock(),
-        [&](const std::stop_token& ends) { return hop_once(ends); });
+        hop_task_, stop, [&](const std::stop_token& ends) { return hop_once(ends); });
   }
 
  private:
@@ -96,9 +94,9 @@ class CleanMember {
 
     HealthObserver health(process_.board(), task_);
     MetricsObserver counts(process_.metrics(), task_);
-    LagObserver lags(process_.metrics(), of_source.topic);
+    LagObserver lags(process_.metrics(), (*source)->client(), of_source.topic);
     LogObserver log;
-    Observers observers({&health, &counts, &lags, &log});
+    Observers observers({&counts, &lags, &health, &log});
     PipelineOptions options = service_options(config_);
     options.partitions.clear();
     Pipeline pipeline(**committer, process_.clock(), observers, options);
@@ -113,7 +111,7 @@ class CleanMember {
     if (!plan) return pass(plan);
     if (!plan->has_hop) {  // until the input has grown
       process_.board().set(hop_task_, "");
-      wait(ends, kForEver);
+      process_.clock().sleep(kForEver, ends);
       return {};
     }
     const KafkaOptions kafka = kafka_options(config_);
@@ -132,8 +130,8 @@ class CleanMember {
     if (!hop) return pass(hop);
 
     HealthObserver health(process_.board(), hop_task_);
-    LagObserver lags(process_.metrics(), of_source.topic);
-    Observers observers({&health, &lags});
+    LagObserver lags(process_.metrics(), (*source)->client(), of_source.topic);
+    Observers observers({&lags, &health});
     return Runner(**hop, process_.clock(), observers, joining_again()).run(**source, ends);
   }
 

@@ -82,7 +82,7 @@ class EmbeddedService {
         health_(process.board(), ""),
         intake_(queue_),
         counts_(process.metrics(), "embedded"),
-        observers_({&readiness_, &health_, &intake_, &counts_, &log_}),
+        observers_({&counts_, &readiness_, &health_, &intake_, &log_}),
         pipeline_(*committer_, process.clock(), observers_, service_options(config_)),
         questions_(*readers_.quick, *readers_.slow, workers_, on_error(), order_),
         streams_(*readers_.stream, *readers_.slow, workers_, on_error(), order_of_streams()),
@@ -179,8 +179,11 @@ Result<void> EmbeddedService::follow(const std::string& from) {
 Result<void> EmbeddedService::fold_events(const std::stop_token& stop) {
   auto done = pipeline_.restore(stop);
   if (done) {
-    observers_.observe(Ready{});
-    spdlog::info("ready: {} devices", pipeline_.partitions()[0].fold.device_count());
+    Ready ready;
+    ready.partitions = 1;
+    ready.devices = pipeline_.partitions()[0].fold.device_count();
+    observers_.observe(ready);
+    spdlog::info("ready: {} devices", ready.devices);
     done = pipeline_.run(*source_, stop);
   }
   const bool can_go_on = !done && done.error().kind == ErrorKind::retry_later;

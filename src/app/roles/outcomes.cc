@@ -87,14 +87,13 @@ class OutcomesMember {
 
   Result<void> run(const std::stop_token& stop) {
     bool from_start = false;
-    return process_.topics().keep_joining(kTask, stop, process_.clock(),
-                                          [&](const std::stop_token& ends) {
-                                            auto done = run_once(from_start, ends);
-                                            // Offsets do not tell whether a topic that changed is
-                                            // still the one that was read.
-                                            from_start |= ends.stop_requested();
-                                            return done;
-                                          });
+    return process_.topics().keep_joining(kTask, stop, [&](const std::stop_token& ends) {
+      auto done = run_once(from_start, ends);
+      // Offsets do not tell whether a topic that changed is
+      // still the one that was read.
+      from_start |= ends.stop_requested();
+      return done;
+    });
   }
 
  private:
@@ -119,8 +118,8 @@ class OutcomesMember {
     if (!reader) return pass(reader);
 
     OutcomesStage stage(std::move(*reader), **store, watch_);
-    LagObserver lags(process_.metrics(), options.topic);
-    Observers observers({&watch_, &lags});
+    LagObserver lags(process_.metrics(), (*source)->client(), options.topic);
+    Observers observers({&lags, &watch_});
     return Runner(stage, process_.clock(), observers, joining_again()).run(**source, ends);
   }
 

@@ -49,7 +49,7 @@ class ServeRole {
         if (auto looked = look(stop); !looked) return may_pass(looked.error());
         if (stop.stop_requested()) return {};
         board_.set(kTask, "");
-        wait(stop, kLookAtDatabase);
+        clock_.sleep(kLookAtDatabase, stop);
       }
     });
   }

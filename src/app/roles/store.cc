@@ -31,7 +31,7 @@ class StoreMember {
   // Until `stop` is asked for. Errors: what joining again cannot mend.
   Result<void> run(const std::stop_token& stop) {
     return process_.topics().keep_joining(
-        task_, stop, process_.clock(), [&](const std::stop_token& ends) { return run_once(ends); });
+        task_, stop, [&](const std::stop_token& ends) { return run_once(ends); });
   }
 
  private:
@@ -56,8 +56,8 @@ class StoreMember {
     StoreStage stage(std::move(*reader), std::move(*store), watch_, process_.clock(),
                      careful_batches_);
     MetricsObserver counts(process_.metrics(), task_);
-    LagObserver lags(process_.metrics(), options.topic);
-    Observers observers({&watch_, &counts, &lags});
+    LagObserver lags(process_.metrics(), (*source)->client(), options.topic);
+    Observers observers({&counts, &lags, &watch_});
     return Runner(stage, process_.clock(), observers, joining_again()).run(**source, ends);
   }
 

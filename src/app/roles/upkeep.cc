@@ -28,7 +28,7 @@ Result<void> keep_database_up(Process& process, const std::stop_token& stop) {
         spdlog::info("retention: {} rows dropped, {} chunks compressed", report->dropped_rows,
                      report->compressed_chunks);
       }
-      wait(stop, config.upkeep_every);
+      process.clock().sleep(config.upkeep_every, stop);
     }
     return {};
   });

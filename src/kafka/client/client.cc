@@ -250,4 +250,13 @@ Result<std::vector<std::optional<std::int64_t>>> KafkaClient::committed(
   return found;
 }
 
+std::optional<std::int64_t> KafkaClient::end_of(const std::string& topic,
+                                                std::int32_t partition) const {
+  std::int64_t first = RD_KAFKA_OFFSET_INVALID;
+  std::int64_t end = RD_KAFKA_OFFSET_INVALID;
+  rd_kafka_get_watermark_offsets(get(), topic.c_str(), partition, &first, &end);
+  if (end == RD_KAFKA_OFFSET_INVALID) return {};
+  return end;
+}
+
 }  // namespace dwell

@@ -87,6 +87,9 @@ class KafkaClient {
   Result<std::vector<std::optional<std::int64_t>>> committed(
       const std::string& group, const std::string& topic, std::span<const std::int32_t> partitions,
       std::chrono::milliseconds timeout) const;
+  // Where a partition ends, as the brokers told with the records that were fetched last; empty
+  // before. Asks nobody; any thread.
+  std::optional<std::int64_t> end_of(const std::string& topic, std::int32_t partition) const;
 
  private:
   explicit KafkaClient(const KafkaOptions& options) : options_(options) {}

@@ -158,7 +158,9 @@ Result<Batch> KafkaSource::poll() {
 
 Batch KafkaSource::gathered() {
   slices_.clear();
+  nexts_.clear();
   for (auto& [partition, input] : inputs_) {
+    nexts_.push_back({partition, input.next});
     if (input.records.empty() && !input.has_moved) continue;
     input.position.next = input.next;
     slices_.push_back({partition, input.records, {&input.position, 1}});
@@ -166,22 +168,8 @@ Batch KafkaSource::gathered() {
   Batch batch{slices_};
   batch.has_joined = has_joined_;
   batch.is_at_end = is_at_end();
-  look_at_lags();
-  batch.lags = lags_;
+  batch.nexts = nexts_;
   return batch;
-}
-
-// Asks the client alone, which learns the ends of partitions with what it fetches.
-void KafkaSource::look_at_lags() {
-  lags_.clear();
-  for (const auto& [partition, input] : inputs_) {
-    std::int64_t first = RD_KAFKA_OFFSET_INVALID;
-    std::int64_t end = RD_KAFKA_OFFSET_INVALID;
-    rd_kafka_get_watermark_offsets(client_->get(), options_.topic.c_str(), partition, &first, &end);
-    if (end == RD_KAFKA_OFFSET_INVALID) continue;
-    const auto records = input.is_at_end ? 0 : std::max<std::int64_t>(0, end - input.next);
-    lags_.push_back({partition, records});
-  }
 }
 
 Result<void> KafkaSource::take(KafkaEvent event) {

@@ -65,7 +65,6 @@ class KafkaSource final : public Source {
   void end_partition(rd_kafka_event_t* event);
   Batch gathered();
   bool is_at_end() const;
-  void look_at_lags();
 
   std::unique_ptr<KafkaClient> client_;
   KafkaSourceOptions options_;
@@ -83,7 +82,7 @@ class KafkaSource final : public Source {
   std::size_t record_count_ = 0;
   std::size_t byte_count_ = 0;
   std::vector<Slice> slices_;
-  std::vector<PartitionLag> lags_;
+  std::vector<PartitionNext> nexts_;
 };
 
 // A message as a record; one longer than `longest` bytes is cut.

@@ -10,7 +10,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPatience{5'000};  // for the end of what was left open
 
-KafkaList list_of(const std::string& topic, std::span<const KafkaNext> offsets) {
+KafkaList list_of(const std::string& topic, std::span<const PartitionNext> offsets) {
   KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
   for (const auto& [partition, next] : offsets) {
     rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = next;
@@ -104,7 +104,7 @@ Result<void> KafkaTransactions::produce(const KafkaOutput& output) {
 }
 
 Result<void> KafkaTransactions::commit(const KafkaSource& source,
-                                       std::span<const KafkaNext> offsets) {
+                                       std::span<const PartitionNext> offsets) {
   const GroupOffsets one{source.group(), list_of(source.options().topic, offsets)};
   return commit_with({&one, 1});
 }

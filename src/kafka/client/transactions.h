@@ -25,17 +25,11 @@ struct KafkaOutput {
   std::optional<Timestamp> time = {};             // empty: when the transaction began
 };
 
-// Where the group goes on in a partition.
-struct KafkaNext {
-  PartitionId partition;
-  Offset next;
-};
-
 // Where a group without members goes on in a topic.
 struct KafkaPositions {
   std::string group;
   std::string topic;
-  std::vector<KafkaNext> offsets;
+  std::vector<PartitionNext> offsets;
 };
 
 // Transactions one after the other: messages and the group's offsets, together or not at all.
@@ -55,7 +49,7 @@ class KafkaTransactions {
   // Commits, with the offsets of the source's group. On an error it was aborted; errors:
   // retry_later (may be tried again from begin() on), lost_ownership (fenced, or nobody knows
   // whether it was committed: open anew and ask the group), fatal.
-  Result<void> commit(const KafkaSource& source, std::span<const KafkaNext> offsets);
+  Result<void> commit(const KafkaSource& source, std::span<const PartitionNext> offsets);
   // The same, with the offsets of several groups.
   Result<void> commit(std::span<const KafkaPositions> positions);
   // Nothing of the transaction will ever be seen; fails with its cause.

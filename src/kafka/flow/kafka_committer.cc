@@ -137,7 +137,7 @@ Result<void> KafkaCommitter::commit(std::span<const Partition> partitions,
     return std::find(checkpoints.begin(), checkpoints.end(), partition.id) != checkpoints.end();
   };
   if (auto begun = transactions_.begin(); !begun) return begun;
-  std::vector<KafkaNext> offsets;
+  std::vector<PartitionNext> offsets;
   for (const Partition& partition : partitions) {
     Result<void> written;
     if (partition.unit) written = write(partition);

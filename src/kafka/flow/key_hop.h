@@ -38,7 +38,7 @@ class KeyHop final : public Stage {
   KafkaTransactions transactions_;
   KafkaSource& source_;
   std::map<PartitionId, std::vector<Position>> starts_;
-  std::vector<KafkaNext> offsets_;  // behind what was copied in the transaction
+  std::vector<PartitionNext> offsets_;  // behind what was copied in the transaction
   // The device id alone matters, so that times are not looked at.
   Decoder decoder_{ClockSource::received};
 };
