@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 import threading
+import time
 
 import pytest
 
@@ -145,6 +146,7 @@ def test_a_second_signal_ends_a_commit_that_waits(serving, tmp_path):
     with open(log, "ab") as file:
         file.write(event("cam", "exit", BASE + 1))
     wait_until(lambda: "trying again" in service.log)
+    time.sleep(0.5)  # until the next try, which waits for two seconds
     stop_twice(service)
     other.close()
     service.start()
