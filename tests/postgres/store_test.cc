@@ -1,4 +1,4 @@
-// The law of ports/store_slices.h on PostgresStore, with the database that DWELL_TEST_POSTGRES
+// The law of postgres/postgres_store.h, with the database that DWELL_TEST_POSTGRES
 // names; run by test_store_contract.py, which makes it.
 #include <gmock/gmock.h>
 #include <random>
