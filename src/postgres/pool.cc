@@ -13,7 +13,6 @@
 #include <optional>
 #include <set>
 
-#include "base/check.h"
 #include "base/on_worker.h"
 #include "postgres/migrations.h"
 
@@ -25,6 +24,7 @@ using std::chrono::steady_clock;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kSweep{250};       // how often late questions are looked for
+constexpr std::chrono::milliseconds kWhileOpening{5};  // how often its end is looked for
 constexpr std::chrono::milliseconds kFirstPause{100};  // after a database did not open
 constexpr std::chrono::milliseconds kLongestPause{2'000};
 
@@ -46,6 +46,7 @@ class Slot {
     PQsetnonblocking(connection_->get(), 1);
     socket_.assign(PQsocket(connection_->get()));
     prepared_.clear();
+    was_idle_ = false;
   }
 
   std::unique_ptr<PgConnection> release() {
@@ -54,8 +55,9 @@ class Slot {
     return std::move(connection_);
   }
 
-  // Whether it answered before, so that it may have broken while nobody used it.
-  bool is_used() const { return !prepared_.empty(); }
+  // Whether it was open before this question, so that it may have broken while nobody used it.
+  bool was_idle() const { return was_idle_ || !prepared_.empty(); }
+  void rest() { was_idle_ = true; }
   // Lets the connection go if the server ended it meanwhile.
   void notice_end() {
     if (!is_open()) return;
@@ -72,6 +74,7 @@ class Slot {
  private:
   std::unique_ptr<PgConnection> connection_;
   std::set<std::size_t> prepared_;
+  bool was_idle_ = false;
   asio::posix::stream_descriptor socket_;
 };
 
@@ -119,9 +122,9 @@ class PgPool::State : public std::enable_shared_from_this<State> {
       if (auto got = co_await lease.take(); !got) co_return pass(got);
       Slot& slot = lease.slot();
       slot.is_abandoned = false;
-      const bool was_used = slot.is_used();
+      const bool was_idle = slot.was_idle();
       auto answer = co_await ask(slot, question);
-      if (answer || slot.is_open() || slot.is_abandoned || !was_used) co_return answer;
+      if (answer || slot.is_open() || slot.is_abandoned || !was_idle) co_return answer;
       // It broke while nobody used it, most likely: the server was started anew. Once more; each
       // such connection is gone then, and a new one is not asked twice.
       for (Slot* idle : free_) idle->notice_end();
@@ -138,6 +141,22 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     if (closed_because_) state.shortage = closed_because_->message;
     state.silence = silence_;
     return state;
+  }
+
+  asio::awaitable<void> warm_up() {
+    const auto self = shared_from_this();
+    asio::steady_timer timer(context_);
+    while (!is_closed_ && !closed_.empty() && steady_clock::now() >= closed_until_) {
+      if (is_opening_) {  // for a question
+        timer.expires_after(kWhileOpening);
+        co_await timer.async_wait(kAwait);
+        continue;
+      }
+      Slot* const slot = closed_.back();
+      closed_.pop_back();
+      is_opening_ = true;
+      co_await open(self, slot);
+    }
   }
 
   asio::awaitable<void> sweep() {
@@ -290,6 +309,7 @@ class PgPool::State : public std::enable_shared_from_this<State> {
       return;
     }
     if (waiting_.empty()) {
+      slot.rest();
       free_.push_back(&slot);
       return;
     }
@@ -353,7 +373,17 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     PgConnection& connection = slot.connection();
     const bool is_stale = !answer && connection.remedy() == SqlRemedy::prepare;
     if (!connection.is_open() || is_stale) (void)slot.release();
+    if (is_stale) close_idle();
     co_return answer;
+  }
+
+  // The tables have changed since the connections were opened, which looked at them.
+  void close_idle() {
+    for (Slot* idle : free_) {
+      (void)idle->release();
+      closed_.push_back(idle);
+    }
+    free_.clear();
   }
 
   static Result<PgResult> broken(Slot& slot) {
@@ -412,18 +442,21 @@ class PgPool::State::OpenTransaction final : public PgPool::Transaction {
       if (auto got = co_await lease_->take(); !got) co_return got;
       Slot& slot = lease_->slot();
       slot.is_abandoned = false;
-      const bool was_used = slot.is_used();
+      const bool was_idle = slot.was_idle();
       auto begun = co_await state_->ask(slot, begin_);
       is_begun_ = begun.has_value();
       if (begun) co_return Result<void>();
-      if (slot.is_open() || slot.is_abandoned || !was_used) co_return pass(begun);
+      if (slot.is_open() || slot.is_abandoned || !was_idle) co_return pass(begun);
       for (Slot* idle : state_->free_) idle->notice_end();  // as in State::run()
     }
   }
 
   asio::awaitable<Result<PgResult>> run(std::size_t statement,
                                         const PgParameters& parameters) override {
-    CHECK(is_begun_ && lease_->slot().is_open());
+    if (!is_begun_ || !lease_->slot().is_open()) {
+      co_return fail(ErrorKind::retry_later,
+                     "a question before it ended the transaction: begin another");
+    }
     const Question question{statement, parameters, begin_.deadline};
     auto answer = co_await state_->ask(lease_->slot(), question);
     is_begun_ = lease_->slot().is_open();
@@ -480,6 +513,10 @@ asio::awaitable<Result<PgResult>> PgPool::run(std::size_t statement, const PgPar
 
 asio::awaitable<Result<std::unique_ptr<PgPool::Transaction>>> PgPool::begin() {
   return state_->begin();
+}
+
+asio::awaitable<void> PgPool::warm_up() {
+  return state_->warm_up();
 }
 
 PgPoolState PgPool::state() const {

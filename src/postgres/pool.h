@@ -51,6 +51,10 @@ class PgPool {
   class Transaction;
   boost::asio::awaitable<Result<std::unique_ptr<Transaction>>> begin();
 
+  // Opens connections ahead of the questions, one after the other, until all are open or the server
+  // gives no further one.
+  boost::asio::awaitable<void> warm_up();
+
   PgPoolState state() const;
 
  private:
@@ -61,7 +65,7 @@ class PgPool {
 class PgPool::Transaction {
  public:
   virtual ~Transaction() = default;
-  // Errors: those of PgPool::run(); after one there is nothing more to ask.
+  // Errors: those of PgPool::run(). After one begin another: retry_later says so.
   virtual boost::asio::awaitable<Result<PgResult>> run(std::size_t statement,
                                                        const PgParameters& parameters) = 0;
 };

@@ -65,7 +65,9 @@ class ServeRole {
   }
 
   boost::asio::awaitable<Result<void>> check() {
+    if (!is_warm_) co_await reader_.warm_up();  // before the first answer that it is ready
     auto checked = co_await reader_.check();
+    is_warm_ |= checked.has_value();
     const PgPoolState connections = reader_.connections();
     board_.warn(kTask,
                 connections.open > 0 && !connections.shortage.empty()
@@ -91,6 +93,7 @@ class ServeRole {
   std::unique_ptr<KafkaIntake> intake_;
   PostgresRowReader reader_;
   ReadYourWrites visibility_;
+  bool is_warm_ = false;  // the HTTP thread's
   Api api_;
 };
 
