@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <tuple>
 
 #include "app/settings/legal_values.h"
 #include "app/settings/settings.h"
@@ -9,8 +10,32 @@
 
 namespace dwell {
 
-// The makers below turn a place in Config and a kind of value into a Setting. `place` is a function
-// from Config& to a reference.
+// The place of a value in a Config: a member, or a member of a member.
+template <typename... Members>
+class Place {
+ public:
+  constexpr explicit Place(Members... members) : members_(members...) {}
+
+  auto& operator()(Config& config) const { return in(config); }
+  const auto& operator()(const Config& config) const { return in(config); }
+
+ private:
+  template <typename C>
+  auto& in(C& config) const {
+    return std::apply([&config](auto... members) -> auto& { return (config.*....*members); },
+                      members_);
+  }
+
+  std::tuple<Members...> members_;
+};
+
+// at(&Config::rule, &Rule::order)
+template <typename... Members>
+constexpr Place<Members...> at(Members... members) {
+  return Place<Members...>(members...);
+}
+
+// The makers below turn a place and a kind of value into a Setting.
 
 inline std::string flag_of(std::string_view key) {
   std::string flag = "--" + std::string(key);
@@ -42,8 +67,8 @@ inline constexpr TextKind kUrl{"a text that is not empty", [](std::string_view t
                                  return !text.empty() && text.find('\0') == text.npos;
                                }};
 
-template <typename Place>
-Setting text(std::string key, Place place, TextKind kind, std::string help) {
+template <typename... M>
+Setting text(std::string key, Place<M...> place, TextKind kind, std::string help) {
   return {.key = key,
           .flag = flag_of(key),
           .help = std::move(help),
@@ -56,11 +81,11 @@ Setting text(std::string key, Place place, TextKind kind, std::string help) {
                 if (is_legal) place(config) = text;
                 return is_legal;
               },
-          .show = [place](const Config& config) { return place(const_cast<Config&>(config)); }};
+          .show = [place](const Config& config) { return place(config); }};
 }
 
-template <typename Place>
-Setting hosts(std::string key, Place place, std::string help) {
+template <typename... M>
+Setting hosts(std::string key, Place<M...> place, std::string help) {
   return {.key = key,
           .flag = flag_of(key),
           .help = std::move(help),
@@ -73,11 +98,11 @@ Setting hosts(std::string key, Place place, std::string help) {
                 if (names) place(config) = std::move(*names);
                 return names.has_value();
               },
-          .show = [place](const Config& c) { return format_hosts(place(const_cast<Config&>(c))); }};
+          .show = [place](const Config& c) { return format_hosts(place(c)); }};
 }
 
-template <typename Place>
-Setting count(std::string key, Place place, std::uint64_t least, std::uint64_t most,
+template <typename... M>
+Setting count(std::string key, Place<M...> place, std::uint64_t least, std::uint64_t most,
               std::string help) {
   return {.key = key,
           .flag = flag_of(key),
@@ -91,14 +116,11 @@ Setting count(std::string key, Place place, std::uint64_t least, std::uint64_t m
                     static_cast<std::remove_reference_t<decltype(place(config))>>(*value);
                 return true;
               },
-          .show =
-              [place](const Config& config) {
-                return fmt::format("{}", place(const_cast<Config&>(config)));
-              }};
+          .show = [place](const Config& config) { return fmt::format("{}", place(config)); }};
 }
 
-template <typename Place>
-Setting bytes(std::string key, Place place, std::uint64_t least, std::uint64_t most,
+template <typename... M>
+Setting bytes(std::string key, Place<M...> place, std::uint64_t least, std::uint64_t most,
               std::string help) {
   return {.key = key,
           .flag = flag_of(key),
@@ -112,18 +134,15 @@ Setting bytes(std::string key, Place place, std::uint64_t least, std::uint64_t m
                 place(config) = *value;
                 return true;
               },
-          .show =
-              [place](const Config& config) {
-                return format_bytes(place(const_cast<Config&>(config)));
-              }};
+          .show = [place](const Config& config) { return format_bytes(place(config)); }};
 }
 
 inline constexpr Milliseconds kLongestDuration = std::chrono::days(36'500);
 inline constexpr Milliseconds kShortestTimeout =
     std::chrono::seconds(1);  // they are kept to a second
 
-template <typename Place>
-Setting duration(std::string key, Place place, Milliseconds least, std::string help) {
+template <typename... M>
+Setting duration(std::string key, Place<M...> place, Milliseconds least, std::string help) {
   return {.key = key,
           .flag = flag_of(key),
           .help = std::move(help),
@@ -136,15 +155,12 @@ Setting duration(std::string key, Place place, Milliseconds least, std::string h
                 place(config) = *value;
                 return true;
               },
-          .show =
-              [place](const Config& config) {
-                return format_duration(place(const_cast<Config&>(config)));
-              }};
+          .show = [place](const Config& config) { return format_duration(place(config)); }};
 }
 
 // A duration that may be switched off; `place` is a std::optional.
-template <typename Place>
-Setting limit(std::string key, Place place, std::string help) {
+template <typename... M>
+Setting limit(std::string key, Place<M...> place, std::string help) {
   return {.key = key,
           .flag = flag_of(key),
           .help = std::move(help),
@@ -158,17 +174,18 @@ Setting limit(std::string key, Place place, std::string help) {
               },
           .show =
               [place](const Config& config) {
-                const auto value = place(const_cast<Config&>(config));
+                const auto value = place(config);
                 return value ? format_duration(*value) : std::string("off");
               }};
 }
 
-template <typename Place, typename Value>
-Setting choice(std::string key, Place place,
+template <typename Value, typename... M>
+Setting choice(std::string key, Place<M...> place,
                std::vector<std::pair<std::string_view, Value>> choices, std::string help) {
   std::string expected;
-  for (const auto& [name, value] : choices) {
-    expected += fmt::format("{}{}", expected.empty() ? "" : " or ", name);
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    const bool is_last = i + 1 == choices.size();
+    expected += fmt::format("{}{}", i == 0 ? "" : is_last ? " or " : ", ", choices[i].first);
   }
   return {.key = key,
           .flag = flag_of(key),
@@ -184,7 +201,7 @@ Setting choice(std::string key, Place place,
           .show =
               [=](const Config& config) {
                 for (const auto& [name, value] : choices) {
-                  if (value == place(const_cast<Config&>(config))) return std::string(name);
+                  if (value == place(config)) return std::string(name);
                 }
                 return std::string();
               }};

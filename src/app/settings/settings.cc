@@ -43,28 +43,6 @@ Setting kafka_extra() {
           }};
 }
 
-constexpr std::array<std::string_view, 3> kPartitionedBy{"auto", "device", "none"};
-
-Setting partitioned_by() {
-  return {.key = "input.partitioned_by",
-          .flag = "--input-partitioned-by",
-          .help =
-              "Whether all records of a device are in one partition of the input topic; if not, "
-              "they are copied to one by their device first; auto: yes with one partition",
-          .expected = "auto, device or none",
-          .set =
-              [](std::string_view text, Config& config) {
-                const auto found = std::find(kPartitionedBy.begin(), kPartitionedBy.end(), text);
-                if (found == kPartitionedBy.end()) return false;
-                config.partitioned_by = static_cast<PartitionedBy>(found - kPartitionedBy.begin());
-                return true;
-              },
-          .show =
-              [](const Config& config) {
-                return std::string(kPartitionedBy[static_cast<std::size_t>(config.partitioned_by)]);
-              }};
-}
-
 Setting with_flag(Setting setting, std::string flag) {
   setting.flag = std::move(flag);
   return setting;
@@ -76,196 +54,199 @@ Setting secret(Setting setting) {
   return setting;
 }
 
-std::vector<Setting> make_settings() {
+// Of the SQLite file.
+std::vector<Setting> file_settings() {
   return {
-      with_flag(text(
-                    "db.path", [](Config& c) -> auto& { return c.db_path; }, kPath,
-                    "The SQLite file that holds the timeline"),
-                "--db"),
-      bytes(
-          "db.cache", [](Config& c) -> auto& { return c.db_cache_bytes; }, 1 << 20, 64ull << 30,
-          "Memory for pages of the SQLite file, of each connection; `run` has three"),
-      with_flag(choice(
-                    "order.mode", [](Config& c) -> auto& { return c.rule.order; },
-                    std::vector<std::pair<std::string_view, Order>>{
-                        {"arrival", Order::arrival}, {"event_time", Order::event_time}},
-                    "Judge events in the order received, or as if sorted by their timestamps; "
-                    "stored in the database, which keeps the one it was made with"),
+      with_flag(
+          text("db.path", at(&Config::db_path), kPath, "The SQLite file that holds the timeline"),
+          "--db"),
+      bytes("db.cache", at(&Config::db_cache_bytes), 1 << 20, 64ull << 30,
+            "Memory for pages of the SQLite file, of each connection; `run` has three"),
+  };
+}
+
+// Of the rule.
+std::vector<Setting> rule_settings() {
+  return {
+      with_flag(choice("order.mode", at(&Config::rule, &Rule::order),
+                       std::vector<std::pair<std::string_view, Order>>{
+                           {"arrival", Order::arrival}, {"event_time", Order::event_time}},
+                       "Judge events in the order received, or as if sorted by their timestamps; "
+                       "stored in the database, which keeps the one it was made with"),
                 "--order"),
-      count(
-          "order.window_max", [](Config& c) -> auto& { return c.rule.window_max; }, 1,
-          kLargestWindow,
-          "event_time: how many events of a device a late one can still be sorted into"),
-      duration(
-          "order.horizon", [](Config& c) -> auto& { return c.rule.horizon; }, Milliseconds{1},
-          "event_time: how far behind a device's newest event a late one may lie"),
-      choice(
-          "first_exit", [](Config& c) -> auto& { return c.rule.first_exit; },
-          std::vector<std::pair<std::string_view, FirstExit>>{{"accept", FirstExit::accept},
-                                                              {"suppress", FirstExit::suppress}},
-          "Whether a device's first event may be an exit; with suppress a device never seen "
-          "counts as outside"),
-      count(
-          "duplicate.window", [](Config& c) -> auto& { return c.rule.duplicate_window; }, 0,
-          kLargestDuplicateWindow,
-          "arrival: how many of a device's last accepted events a redelivery is looked for in"),
-      choice(
-          "clock.source", [](Config& c) -> auto& { return c.rule.clock_source; },
-          std::vector<std::pair<std::string_view, ClockSource>>{
-              {"event", ClockSource::event}, {"received", ClockSource::received}},
-          "Whose time counts: the event's own, or that of its receipt for devices without a "
-          "usable clock"),
-      limit(
-          "clock.max_ahead", [](Config& c) -> auto& { return c.rule.max_ahead; },
-          "Reject events this far ahead of their receipt, as future_timestamp"),
-      limit(
-          "clock.max_behind", [](Config& c) -> auto& { return c.rule.max_behind; },
-          "Reject events this far behind their receipt, as past_timestamp"),
-      bytes(
-          "input.max_record", [](Config& c) -> auto& { return c.limits.record_bytes; }, 1 << 10,
-          64 << 20, "The longest record; a longer one is rejected as too_large"),
-      count(
-          "batch.records", [](Config& c) -> auto& { return c.limits.batch_records; }, 1, 1'000'000,
-          "The most records committed together"),
-      bytes(
-          "batch.bytes", [](Config& c) -> auto& { return c.limits.batch_bytes; }, 64 << 10, 1 << 30,
-          "The most bytes of records committed together"),
-      duration(
-          "rejects.max_age", [](Config& c) -> auto& { return c.rejects_max_age; }, Milliseconds{1},
-          "How long a rejected record is kept"),
-      bytes(
-          "rejects.max_bytes", [](Config& c) -> auto& { return c.rejects_max_bytes; }, 0,
-          1ull << 40,
-          "How much of rejected records is kept, 128 bytes a record on top; the oldest go first"),
-      with_flag(text(
-                    "http.listen", [](Config& c) -> auto& { return c.http_listen; }, kAddress,
-                    "The address to serve HTTP on, HOST:PORT; port 0 takes a free one"),
+      count("order.window_max", at(&Config::rule, &Rule::window_max), 1, kLargestWindow,
+            "event_time: how many events of a device a late one can still be sorted into"),
+      duration("order.horizon", at(&Config::rule, &Rule::horizon), Milliseconds{1},
+               "event_time: how far behind a device's newest event a late one may lie"),
+      choice("first_exit", at(&Config::rule, &Rule::first_exit),
+             std::vector<std::pair<std::string_view, FirstExit>>{{"accept", FirstExit::accept},
+                                                                 {"suppress", FirstExit::suppress}},
+             "Whether a device's first event may be an exit; with suppress a device never seen "
+             "counts as outside"),
+      count("duplicate.window", at(&Config::rule, &Rule::duplicate_window), 0,
+            kLargestDuplicateWindow,
+            "arrival: how many of a device's last accepted events a redelivery is looked for in"),
+      choice("clock.source", at(&Config::rule, &Rule::clock_source),
+             std::vector<std::pair<std::string_view, ClockSource>>{
+                 {"event", ClockSource::event}, {"received", ClockSource::received}},
+             "Whose time counts: the event's own, or that of its receipt for devices without a "
+             "usable clock"),
+      limit("clock.max_ahead", at(&Config::rule, &Rule::max_ahead),
+            "Reject events this far ahead of their receipt, as future_timestamp"),
+      limit("clock.max_behind", at(&Config::rule, &Rule::max_behind),
+            "Reject events this far behind their receipt, as past_timestamp"),
+  };
+}
+
+// Of what is read, and what is kept of it.
+std::vector<Setting> input_settings() {
+  return {
+      bytes("input.max_record", at(&Config::limits, &FileLimits::record_bytes), 1 << 10, 64 << 20,
+            "The longest record; a longer one is rejected as too_large"),
+      count("batch.records", at(&Config::limits, &FileLimits::batch_records), 1, 1'000'000,
+            "The most records committed together"),
+      bytes("batch.bytes", at(&Config::limits, &FileLimits::batch_bytes), 64 << 10, 1 << 30,
+            "The most bytes of records committed together"),
+      duration("rejects.max_age", at(&Config::rejects_max_age), Milliseconds{1},
+               "How long a rejected record is kept"),
+      bytes("rejects.max_bytes", at(&Config::rejects_max_bytes), 0, 1ull << 40,
+            "How much of rejected records is kept, 128 bytes a record on top; the oldest go first"),
+  };
+}
+
+// Of HTTP.
+std::vector<Setting> http_settings() {
+  return {
+      with_flag(text("http.listen", at(&Config::http_listen), kAddress,
+                     "The address to serve HTTP on, HOST:PORT; port 0 takes a free one"),
                 "--listen"),
-      hosts(
-          "http.hosts", [](Config& c) -> auto& { return c.http_limits.hosts; },
-          "Names that clients may call the service by, besides addresses, its machine's name and "
-          "names without a dot"),
-      bytes(
-          "http.max_body", [](Config& c) -> auto& { return c.http_limits.body_bytes; }, 1 << 10,
-          1 << 30, "The longest body of a request"),
-      count(
-          "http.max_connections", [](Config& c) -> auto& { return c.http_limits.connections; }, 1,
-          1'000'000, "The most connections at one time"),
-      bytes(
-          "http.max_queued", [](Config& c) -> auto& { return c.intake_limits.queued_bytes; },
-          1 << 10, 64ull << 30,
-          "The most bytes of posted events waiting to be committed; more is answered 503"),
-      bytes(
-          "http.max_receiving", [](Config& c) -> auto& { return c.http_limits.body_bytes_in_all; },
-          1 << 10, 64ull << 30,
-          "The most bytes of bodies being received at one time, as sent or as held; more is "
-          "answered 503"),
-      duration(
-          "http.idle_timeout", [](Config& c) -> auto& { return c.http_limits.idle; },
-          kShortestTimeout, "How long a connection may be silent between two requests"),
-      duration(
-          "http.head_timeout", [](Config& c) -> auto& { return c.http_limits.head; },
-          kShortestTimeout, "How long the head of a request may take to arrive"),
-      duration(
-          "http.body_timeout", [](Config& c) -> auto& { return c.http_limits.body; },
-          kShortestTimeout, "How long the body of a request may take to arrive"),
-      duration(
-          "http.write_timeout", [](Config& c) -> auto& { return c.http_limits.write; },
-          kShortestTimeout, "How long a client may take to read a piece of an answer"),
-      with_flag(text(
-                    "brokers", [](Config& c) -> auto& { return c.brokers; }, kBrokers,
-                    "Kafka brokers to begin with, HOST:PORT, several with commas"),
+      hosts("http.hosts", at(&Config::http_limits, &ServerLimits::hosts),
+            "Names that clients may call the service by, besides addresses, its machine's name and "
+            "names without a dot"),
+      bytes("http.max_body", at(&Config::http_limits, &ServerLimits::body_bytes), 1 << 10, 1 << 30,
+            "The longest body of a request"),
+      count("http.max_connections", at(&Config::http_limits, &ServerLimits::connections), 1,
+            1'000'000, "The most connections at one time"),
+      bytes("http.max_queued", at(&Config::intake_limits, &IntakeLimits::queued_bytes), 1 << 10,
+            64ull << 30,
+            "The most bytes of posted events waiting to be committed; more is answered 503"),
+      bytes("http.max_receiving", at(&Config::http_limits, &ServerLimits::body_bytes_in_all),
+            1 << 10, 64ull << 30,
+            "The most bytes of bodies being received at one time, as sent or as held; more is "
+            "answered 503"),
+      duration("http.idle_timeout", at(&Config::http_limits, &ServerLimits::idle), kShortestTimeout,
+               "How long a connection may be silent between two requests"),
+      duration("http.head_timeout", at(&Config::http_limits, &ServerLimits::head), kShortestTimeout,
+               "How long the head of a request may take to arrive"),
+      duration("http.body_timeout", at(&Config::http_limits, &ServerLimits::body), kShortestTimeout,
+               "How long the body of a request may take to arrive"),
+      duration("http.write_timeout", at(&Config::http_limits, &ServerLimits::write),
+               kShortestTimeout, "How long a client may take to read a piece of an answer"),
+  };
+}
+
+// Of the brokers and their topics.
+std::vector<Setting> topic_settings() {
+  return {
+      with_flag(text("brokers", at(&Config::brokers), kBrokers,
+                     "Kafka brokers to begin with, HOST:PORT, several with commas"),
                 "--brokers"),
       kafka_extra(),
-      text(
-          "topics.input", [](Config& c) -> auto& { return c.topics.input; }, kTopic,
-          "The topic of events as they come"),
-      partitioned_by(),
-      text(
-          "topics.keyed", [](Config& c) -> auto& { return c.topics.keyed; }, kTopic,
-          "The topic of events by device, between an input that is not partitioned by device and "
-          "the rule"),
-      text(
-          "topics.cleaned", [](Config& c) -> auto& { return c.topics.cleaned; }, kTopic,
-          "The topic of accepted events"),
-      text(
-          "topics.state", [](Config& c) -> auto& { return c.topics.state; }, kTopic,
-          "The compacted topic of device states"),
-      text(
-          "topics.rejected", [](Config& c) -> auto& { return c.topics.rejected; }, kTopic,
-          "The topic of unusable records"),
-      text(
-          "instance.id", [](Config& c) -> auto& { return c.instance_id; }, kInstance,
-          "What tells this process from others of its group, the same at every start; auto: made "
-          "from the names of host and folder"),
-      text(
-          "instance.folder", [](Config& c) -> auto& { return c.instance_folder; }, kPath,
-          "Where the lock file is that keeps two processes from one instance.id"),
-      text(
-          "clean.group", [](Config& c) -> auto& { return c.group; }, kGroup,
-          "The consumer group that shares the input's partitions"),
-      count(
-          "clean.threads", [](Config& c) -> auto& { return c.clean_threads; }, 1, 64,
-          "How many members of the group this process is"),
-      duration(
-          "clean.session_timeout", [](Config& c) -> auto& { return c.session_timeout; },
-          kShortestTimeout,
-          "How long the group waits for a member that says nothing before others get its "
-          "partitions"),
-      duration(
-          "clean.transaction_timeout",
-          [](Config& c) -> auto& { return c.committer.transaction_timeout; }, kShortestTimeout,
-          "How long a transaction may take, and readers wait for one whose process is gone"),
-      text(
-          "clean.listen", [](Config& c) -> auto& { return c.clean_listen; }, kAddressOrOff,
-          "The address to serve /livez, /readyz and /metrics of `clean` on; off: nowhere"),
-      count(
-          "checkpoint.records", [](Config& c) -> auto& { return c.committer.checkpoints.records; },
-          1, 1'000'000'000, "How many records are folded again after a restart at most"),
-      count(
-          "checkpoint.devices", [](Config& c) -> auto& { return c.committer.checkpoints.devices; },
-          1, 10'000'000, "How many changed devices make a checkpoint due"),
+      text("topics.input", at(&Config::topics, &TopicNames::input), kTopic,
+           "The topic of events as they come"),
+      choice("input.partitioned_by", at(&Config::partitioned_by),
+             std::vector<std::pair<std::string_view, PartitionedBy>>{
+                 {"auto", PartitionedBy::automatic},
+                 {"device", PartitionedBy::device},
+                 {"none", PartitionedBy::none}},
+             "Whether all records of a device are in one partition of the input topic; if not, "
+             "they are copied to one by their device first; auto: yes with one partition"),
+      text("topics.keyed", at(&Config::topics, &TopicNames::keyed), kTopic,
+           "The topic of events by device, between an input that is not partitioned by device and "
+           "the rule"),
+      text("topics.cleaned", at(&Config::topics, &TopicNames::cleaned), kTopic,
+           "The topic of accepted events"),
+      text("topics.state", at(&Config::topics, &TopicNames::state), kTopic,
+           "The compacted topic of device states"),
+      text("topics.rejected", at(&Config::topics, &TopicNames::rejected), kTopic,
+           "The topic of unusable records"),
+  };
+}
+
+// Of the processes that share the topics, and of `dwell clean`.
+std::vector<Setting> clean_settings() {
+  return {
+      text("instance.id", at(&Config::instance_id), kInstance,
+           "What tells this process from others of its group, the same at every start; auto: made "
+           "from the names of host and folder"),
+      text("instance.folder", at(&Config::instance_folder), kPath,
+           "Where the lock file is that keeps two processes from one instance.id"),
+      text("clean.group", at(&Config::group), kGroup,
+           "The consumer group that shares the input's partitions"),
+      count("clean.threads", at(&Config::clean_threads), 1, 64,
+            "How many members of the group this process is"),
+      duration("clean.session_timeout", at(&Config::session_timeout), kShortestTimeout,
+               "How long the group waits for a member that says nothing before others get its "
+               "partitions"),
+      duration("clean.transaction_timeout",
+               at(&Config::committer, &KafkaCommitterOptions::transaction_timeout),
+               kShortestTimeout,
+               "How long a transaction may take, and readers wait for one whose process is gone"),
+      text("clean.listen", at(&Config::clean_listen), kAddressOrOff,
+           "The address to serve /livez, /readyz and /metrics of `clean` on; off: nowhere"),
+      count("checkpoint.records",
+            at(&Config::committer, &KafkaCommitterOptions::checkpoints, &CheckpointLimits::records),
+            1, 1'000'000'000, "How many records are folded again after a restart at most"),
+      count("checkpoint.devices",
+            at(&Config::committer, &KafkaCommitterOptions::checkpoints, &CheckpointLimits::devices),
+            1, 10'000'000, "How many changed devices make a checkpoint due"),
       duration(
           "checkpoint.interval",
-          [](Config& c) -> auto& { return c.committer.checkpoints.interval; }, Milliseconds{1},
-          "How long after a checkpoint the next one is due"),
-      duration(
-          "checkpoint.idle", [](Config& c) -> auto& { return c.committer.checkpoints.idle; },
-          Milliseconds{1}, "How long without records before a checkpoint is made"),
+          at(&Config::committer, &KafkaCommitterOptions::checkpoints, &CheckpointLimits::interval),
+          Milliseconds{1}, "How long after a checkpoint the next one is due"),
+      duration("checkpoint.idle",
+               at(&Config::committer, &KafkaCommitterOptions::checkpoints, &CheckpointLimits::idle),
+               Milliseconds{1}, "How long without records before a checkpoint is made"),
+  };
+}
+
+// Of PostgreSQL, and of `dwell store` and `dwell serve`.
+std::vector<Setting> database_settings() {
+  return {
       secret(text(
-          "database.url", [](Config& c) -> auto& { return c.database_url; }, kUrl,
+          "database.url", at(&Config::database_url), kUrl,
           "The PostgreSQL database, postgresql://USER:PASSWORD@HOST:PORT/NAME or what else libpq "
           "takes; default: what PGHOST, PGUSER and the like say. Flags are seen by others: give it "
           "in the file or the environment")),
-      choice(
-          "database.migrate", [](Config& c) -> auto& { return c.database_migrate; },
-          std::vector<std::pair<std::string_view, bool>>{{"yes", true}, {"no", false}},
-          "Whether the database is brought up to the layout of this release at the start"),
-      limit(
-          "database.retention", [](Config& c) -> auto& { return c.upkeep.retention; },
-          "Drop rows older than this; of a hypertable, whole chunks"),
-      limit(
-          "database.compress_after", [](Config& c) -> auto& { return c.upkeep.compress_after; },
-          "Compress the chunks of a hypertable that are older than this"),
-      duration(
-          "database.upkeep_every", [](Config& c) -> auto& { return c.upkeep_every; },
-          Milliseconds(100), "How often old rows are looked for"),
-      text(
-          "store.group", [](Config& c) -> auto& { return c.store_group; }, kGroup,
-          "The consumer group that shares the cleaned topic's partitions"),
-      count(
-          "store.threads", [](Config& c) -> auto& { return c.store_threads; }, 1, 64,
-          "How many members of the group this process is, each with a connection"),
-      text(
-          "store.listen", [](Config& c) -> auto& { return c.store_listen; }, kAddressOrOff,
-          "The address to serve /livez, /readyz and /metrics of `store` on; off: nowhere"),
-      count(
-          "serve.connections", [](Config& c) -> auto& { return c.serve_connections; }, 1, 256,
-          "How many connections to PostgreSQL answer questions"),
-      duration(
-          "serve.timeout", [](Config& c) -> auto& { return c.serve_timeout; }, Milliseconds(100),
-          "How long a question may take; the database gives it up then"),
+      choice("database.migrate", at(&Config::database_migrate),
+             std::vector<std::pair<std::string_view, bool>>{{"yes", true}, {"no", false}},
+             "Whether the database is brought up to the layout of this release at the start"),
+      limit("database.retention", at(&Config::upkeep, &UpkeepOptions::retention),
+            "Drop rows older than this; of a hypertable, whole chunks"),
+      limit("database.compress_after", at(&Config::upkeep, &UpkeepOptions::compress_after),
+            "Compress the chunks of a hypertable that are older than this"),
+      duration("database.upkeep_every", at(&Config::upkeep_every), Milliseconds(100),
+               "How often old rows are looked for"),
+      text("store.group", at(&Config::store_group), kGroup,
+           "The consumer group that shares the cleaned topic's partitions"),
+      count("store.threads", at(&Config::store_threads), 1, 64,
+            "How many members of the group this process is, each with a connection"),
+      text("store.listen", at(&Config::store_listen), kAddressOrOff,
+           "The address to serve /livez, /readyz and /metrics of `store` on; off: nowhere"),
+      count("serve.connections", at(&Config::serve_connections), 1, 256,
+            "How many connections to PostgreSQL answer questions"),
+      duration("serve.timeout", at(&Config::serve_timeout), Milliseconds(100),
+               "How long a question may take; the database gives it up then"),
   };
+}
+
+std::vector<Setting> make_settings() {
+  std::vector<Setting> all;
+  for (const auto make : {file_settings, rule_settings, input_settings, http_settings,
+                          topic_settings, clean_settings, database_settings}) {
+    for (Setting& setting : make()) all.push_back(std::move(setting));
+  }
+  return all;
 }
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
