@@ -1,5 +1,7 @@
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "app/commands/argument_checks.h"
 #include "app/commands/commands.h"
 #include "app/process/database_door.h"
 #include "app/terminal/output.h"
@@ -7,6 +9,23 @@
 #include "postgres/migrations.h"
 
 namespace dwell {
+namespace {
+
+constexpr int kMostSteps = 1'000;
+
+Result<void> show_migrations(const Config& config) {
+  PgOptions options = postgres_options(config);
+  options.session = "SET lock_timeout = '5s'";  // somebody waits for the answer
+  auto database = PgConnection::open(options);
+  if (!database) return pass(database);
+  const auto status = migration_status(**database);
+  if (!status) return Failure(status.error());
+  std::string lines;
+  for (const MigrationStatus& step : *status) {
+    lines += fmt::format("{:<30} {}\n", step.name, step.run_at.empty() ? "not run" : step.run_at);
+  }
+  return print(lines);
+}
 
 Result<void> migrate_up(const Config& config) {
   auto database = PgConnection::open(postgres_options(config));
@@ -38,18 +57,26 @@ Result<void> migrate_to_hypertable(const Config& config) {
   return print("device_events_cleaned is a hypertable\n");
 }
 
-Result<void> show_migrations(const Config& config) {
-  PgOptions options = postgres_options(config);
-  options.session = "SET lock_timeout = '5s'";  // somebody waits for the answer
-  auto database = PgConnection::open(options);
-  if (!database) return pass(database);
-  const auto status = migration_status(**database);
-  if (!status) return Failure(status.error());
-  std::string lines;
-  for (const MigrationStatus& step : *status) {
-    lines += fmt::format("{:<30} {}\n", step.name, step.run_at.empty() ? "not run" : step.run_at);
-  }
-  return print(lines);
+}  // namespace
+
+void add_migrate(CommandSet& commands) {
+  CLI::App& migrate =
+      commands.add("migrate", "Bring the PostgreSQL database up to this release, or back");
+  const auto add = [&](const char* name, const char* help, auto action) -> CLI::App& {
+    return commands.add(migrate, name, help, {"database.url"},
+                        [action](const LoadedConfig& loaded) { return action(loaded.config); });
+  };
+  add("up", "Run the steps that were not run yet", migrate_up);
+  const auto steps = std::make_shared<int>(1);
+  add("down", "Undo the last steps; what they made is lost",
+      [steps](const Config& config) { return migrate_down(config, *steps); })
+      .add_option("--steps", *steps, "How many")
+      ->check(CLI::Validator(check_number, ""))
+      ->check(CLI::Range(1, kMostSteps))
+      ->capture_default_str();
+  add("status", "Show which steps were run, and when", show_migrations);
+  add("hypertable", "Make the plain table a hypertable, once TimescaleDB is loaded",
+      migrate_to_hypertable);
 }
 
 }  // namespace dwell

@@ -1,7 +1,10 @@
+#include <CLI/CLI.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "app/commands/argument_checks.h"
 #include "app/commands/commands.h"
+#include "app/commands/rejects_topic.h"
 #include "app/settings/units.h"
 #include "app/terminal/output.h"
 #include "app/terminal/terminal.h"
@@ -10,6 +13,13 @@
 
 namespace dwell {
 namespace {
+
+struct RejectsArguments {
+  std::optional<std::string> reason;
+  std::optional<std::int64_t> id;  // print the raw bytes of this one
+  std::size_t limit = 100;
+  Format format = Format::table;
+};
 
 constexpr std::size_t kPage = 1'000;
 
@@ -48,8 +58,6 @@ Result<void> print_raw(StoreReport& reader, std::int64_t id) {
   return print(found->front().bytes);
 }
 
-}  // namespace
-
 Result<void> rejects(const Config& config, const RejectsArguments& arguments) {
   auto reader = SqliteReport::open(config.db_path);
   if (!reader) return pass(reader);
@@ -85,6 +93,28 @@ Result<void> rejects(const Config& config, const RejectsArguments& arguments) {
                   "`--id ID` prints the raw bytes of one\n",
                   shown ? table.render(terminal) : "", format_count(shown), format_count(held),
                   format_count(totals->rejects_dropped)));
+}
+
+}  // namespace
+
+std::vector<std::string> rejection_reasons() {
+  return {kOutcomeNames.begin() + static_cast<std::ptrdiff_t>(Outcome::malformed),
+          kOutcomeNames.end()};
+}
+
+void add_rejects(CommandSet& commands) {
+  const auto arguments = std::make_shared<RejectsArguments>();
+  CLI::App& command = commands.add(
+      commands.program(), "rejects", "Show the records that were rejected, and why", {"db.path"},
+      [arguments](const LoadedConfig& loaded) { return rejects(loaded.config, *arguments); });
+  command.add_option("--reason", arguments->reason, "Only those rejected for this reason")
+      ->check(CLI::IsMember(rejection_reasons()));
+  command.add_option("--id", arguments->id, "Print the raw bytes of this one");
+  command.add_option("--limit", arguments->limit, "Show at most this many")
+      ->check(CLI::Validator(check_number, ""))
+      ->capture_default_str();
+  add_json_flag(command, arguments->format);
+  add_rejects_of_topic(commands, command);
 }
 
 }  // namespace dwell

@@ -1,9 +1,12 @@
+#include "app/commands/rejects_topic.h"
+
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <set>
 
-#include "app/commands/commands.h"
+#include "app/commands/argument_checks.h"
 #include "app/process/log.h"
 #include "app/settings/kafka_options.h"
 #include "app/settings/units.h"
@@ -16,6 +19,25 @@ namespace {
 
 namespace json = boost::json;
 
+struct ListArguments {
+  std::optional<std::string> reason;
+  std::size_t limit = 20;
+  Format format = Format::table;
+};
+
+struct ShowArguments {
+  std::pair<PartitionId, Offset> id;
+  Format format = Format::table;
+};
+
+struct RedriveArguments {
+  std::vector<std::string> reasons;  // none: all
+  bool is_dry_run = false;
+  bool sends_again = false;  // also what was redriven before
+  Format format = Format::table;
+};
+
+constexpr int kMostListed = 10'000;
 constexpr std::size_t kBeginning = 1'000;      // bytes of a listed record that are held
 constexpr std::size_t kBeginningColumns = 80;  // of them, in JSON
 constexpr std::size_t kDetailColumns = 250;    // what is wrong with a record
@@ -98,7 +120,7 @@ Listed listed(const RejectedMessage& message) {
           std::string(message.value.substr(0, kBeginning))};
 }
 
-Result<List> make_list(const Config& config, const RejectsListArguments& arguments) {
+Result<List> make_list(const Config& config, const ListArguments& arguments) {
   auto topic =
       RejectedTopic::open(kafka_options(config), config.topics.rejected, config.group + "-redrive");
   if (!topic) return pass(topic);
@@ -251,9 +273,7 @@ Result<void> print_report(const RedriveReport& report, const Config& config,
   return print(table.render(Terminal::of(stdout)) + summary(sum, config, arguments.is_dry_run));
 }
 
-}  // namespace
-
-Result<void> list_rejects(const Config& config, const RejectsListArguments& arguments) {
+Result<void> list_rejects(const Config& config, const ListArguments& arguments) {
   log_to_stderr();
   auto list = make_list(config, arguments);
   if (!list) return explained(list, config);
@@ -263,7 +283,7 @@ Result<void> list_rejects(const Config& config, const RejectsListArguments& argu
   return print(tables(*list, config.topics.rejected));
 }
 
-Result<void> show_reject(const Config& config, const RejectsShowArguments& arguments) {
+Result<void> show_reject(const Config& config, const ShowArguments& arguments) {
   log_to_stderr();
   auto topic =
       RejectedTopic::open(kafka_options(config), config.topics.rejected, config.group + "-redrive");
@@ -293,6 +313,7 @@ Result<void> show_reject(const Config& config, const RejectsShowArguments& argum
               offset, config.topics.rejected);
 }
 
+// Sends rejected records back to the input, each once.
 Result<void> redrive(const Config& config, const RedriveArguments& arguments) {
   log_to_stderr();
   RedriveOptions options;
@@ -318,6 +339,54 @@ Result<void> redrive(const Config& config, const RedriveArguments& arguments) {
     return explained(done, config);
   }
   return print_report(report, config, arguments);
+}
+
+void add_redrive(CommandSet& commands, CLI::App& rejects) {
+  const auto arguments = std::make_shared<RedriveArguments>();
+  CLI::App& command = commands.add(
+      rejects, "redrive", "Send rejected records back to the input topic, each once",
+      {"brokers", "kafka.", "topics.", "clean.group", "batch."},
+      [arguments](const LoadedConfig& loaded) { return redrive(loaded.config, *arguments); });
+  command
+      .add_option("--reason", arguments->reasons,
+                  "Only those rejected for this reason; once for each")
+      ->check(CLI::IsMember(rejection_reasons()));
+  command.add_flag("--dry-run", arguments->is_dry_run, "Say what would be sent, and send nothing");
+  command.add_flag(
+      "--again", arguments->sends_again,
+      fmt::format("Also those that were redriven before, up to {} times each", kMostRedriven));
+  add_json_flag(command, arguments->format);
+}
+
+}  // namespace
+
+void add_rejects_of_topic(CommandSet& commands, CLI::App& rejects) {
+  const SettingKeys keys{"brokers", "kafka.", "topics.", "clean.group"};
+  const auto list = std::make_shared<ListArguments>();
+  CLI::App& ls = commands.add(
+      rejects, "ls", "Count the records of the rejected topic and show the newest", keys,
+      [list](const LoadedConfig& loaded) { return list_rejects(loaded.config, *list); });
+  auto reasons = rejection_reasons();
+  reasons.emplace_back(kNotCleaned);
+  ls.add_option("--reason", list->reason, "Only those rejected for this reason")
+      ->check(CLI::IsMember(reasons));
+  ls.add_option("--limit", list->limit, "Show at most this many")
+      ->check(CLI::Validator(check_number, ""))
+      ->check(CLI::Range(0, kMostListed))
+      ->capture_default_str();
+  add_json_flag(ls, list->format);
+
+  const auto shown = std::make_shared<ShowArguments>();
+  CLI::App& show = commands.add(
+      rejects, "show", "Print the raw bytes of a record of the rejected topic", keys,
+      [shown](const LoadedConfig& loaded) { return show_reject(loaded.config, *shown); });
+  show.add_option_function<std::string>(
+          "PARTITION:OFFSET", [shown](const std::string& text) { shown->id = *parse_place(text); },
+          "Its id, as `rejects ls` shows it")
+      ->check(CLI::Validator(check_place, ""))
+      ->required();
+  add_json_flag(show, shown->format);
+  add_redrive(commands, rejects);
 }
 
 }  // namespace dwell

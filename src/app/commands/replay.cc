@@ -1,3 +1,4 @@
+#include <CLI/CLI.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <cstring>
@@ -15,6 +16,11 @@
 
 namespace dwell {
 namespace {
+
+struct ReplayArguments {
+  std::vector<std::string> files;
+  Format format = Format::table;
+};
 
 std::string_view group_of(Outcome outcome) {
   if (outcome == Outcome::accepted) return "accepted";
@@ -110,8 +116,6 @@ Result<void> replay_file(const std::string& path, const Config& config, Clock& c
   return run;
 }
 
-}  // namespace
-
 Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments) {
   if (auto checked = check_files(arguments.files); !checked) return checked;
   Config config;
@@ -144,6 +148,20 @@ Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments
   }
   return print(outcome_table(run, *store, Terminal::of(stdout)) + '\n' +
                account(*store, printable(config.db_path)));
+}
+
+}  // namespace
+
+void add_replay(CommandSet& commands) {
+  const auto arguments = std::make_shared<ReplayArguments>();
+  CLI::App& command = commands.add(
+      commands.program(), "replay", "Read event files into the database, going on where it stopped",
+      {"db.", "order.", "first_exit", "duplicate.", "clock.", "input.max_", "batch.", "rejects."},
+      [arguments](const LoadedConfig& loaded) { return replay(loaded, *arguments); });
+  command
+      .add_option("FILE", arguments->files, "Newline-delimited JSON events; - is standard input")
+      ->required();
+  add_json_flag(command, arguments->format);
 }
 
 }  // namespace dwell

@@ -1,9 +1,13 @@
-#include "app/commands/commands.h"
+#include "app/commands/store_reset.h"
+
+#include <CLI/CLI.hpp>
+
 #include "app/process/database_door.h"
 #include "app/terminal/output.h"
 #include "postgres/postgres_store.h"
 
 namespace dwell {
+namespace {
 
 Result<void> reset_store(const Config& config, bool is_confirmed) {
   auto database = open_database(config);
@@ -25,6 +29,18 @@ Result<void> reset_store(const Config& config, bool is_confirmed) {
   }
   if (auto forgotten = forget_positions(**database, topic); !forgotten) return forgotten;
   return print(what + "\n");
+}
+
+}  // namespace
+
+void add_store_reset(CommandSet& commands, CLI::App& store) {
+  const auto is_confirmed = std::make_shared<bool>(false);
+  CLI::App& command =
+      commands.add(store, "reset", "Forget how far the topic was read, to start at its beginning",
+                   {"topics.cleaned", "database."}, [is_confirmed](const LoadedConfig& loaded) {
+                     return reset_store(loaded.config, *is_confirmed);
+                   });
+  command.add_flag("--yes", *is_confirmed, "Do it, instead of saying what it would do");
 }
 
 }  // namespace dwell

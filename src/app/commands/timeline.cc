@@ -1,5 +1,7 @@
 #include "questions/timeline.h"
 
+#include <CLI/CLI.hpp>
+
 #include "app/commands/commands.h"
 #include "app/process/system_clock.h"
 #include "app/settings/units.h"
@@ -11,6 +13,13 @@
 
 namespace dwell {
 namespace {
+
+struct TimelineArguments {
+  std::string device;
+  Timestamp start = kEarliest;
+  Timestamp end = kLatest;
+  Format format = Format::table;
+};
 
 constexpr std::size_t kPage = 10'000;
 
@@ -108,13 +117,27 @@ Result<void> print_table(RowReader& reader, const TimelineArguments& arguments) 
   return print(strip_lines(fold->stays(), span, terminal));
 }
 
-}  // namespace
-
 Result<void> timeline(const Config& config, const TimelineArguments& arguments) {
   auto reader = SqliteRowReader::open(config.db_path);
   if (!reader) return pass(reader);
   return arguments.format == Format::table ? print_table(**reader, arguments)
                                            : print_list(**reader, arguments);
+}
+
+}  // namespace
+
+void add_timeline(CommandSet& commands) {
+  const auto arguments = std::make_shared<TimelineArguments>();
+  CLI::App& command = commands.add(
+      commands.program(), "timeline", "Show the enter and exit events of a device", {"db.path"},
+      [arguments](const LoadedConfig& loaded) { return timeline(loaded.config, *arguments); });
+  command.add_option("DEVICE", arguments->device, "The device id")->required();
+  add_time_flag(command, "--start", "From this time on, inclusive (RFC 3339)",
+                [arguments](Timestamp t) { arguments->start = t; });
+  add_time_flag(command, "--end", "Up to this time, inclusive (RFC 3339)",
+                [arguments](Timestamp t) { arguments->end = t; });
+  add_json_flag(command, arguments->format);
+  add_csv_flag(command, arguments->format);
 }
 
 }  // namespace dwell

@@ -1,8 +1,12 @@
+#include "app/commands/topics.h"
+
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <thread>
 
+#include "app/commands/argument_checks.h"
 #include "app/commands/commands.h"
 #include "app/process/log.h"
 #include "app/settings/kafka_options.h"
@@ -12,6 +16,16 @@
 
 namespace dwell {
 namespace {
+
+struct TopicsArguments {
+  std::optional<int> partitions;  // of a new input
+  int replication = 1;            // of new topics
+  bool is_confirmed = false;      // a reset without it only says what it would do
+  Format format = Format::table;
+};
+
+constexpr int kMostPartitions = 10'000;
+constexpr int kMostCopies = 100;
 
 using SteadyClock = std::chrono::steady_clock;
 
@@ -206,8 +220,7 @@ Result<void> wait_for_no_members(const TopicAdmin& admin, const std::string& gro
   }
 }
 
-}  // namespace
-
+// Makes the topics that are missing.
 Result<void> create_topics(const Config& config, const TopicsArguments& arguments) {
   log_to_stderr();
   const auto admin = TopicAdmin::open(kafka_options(config), kElection);
@@ -246,6 +259,7 @@ Result<void> create_topics(const Config& config, const TopicsArguments& argument
   return check_counts(*plan, arguments);
 }
 
+// Fails when `dwell clean` cannot work with the topics as they are.
 Result<void> check_topics(const Config& config) {
   log_to_stderr();
   const auto admin = TopicAdmin::open(kafka_options(config));
@@ -277,6 +291,7 @@ Result<void> check_topics(const Config& config) {
               counted(static_cast<std::size_t>(findings.wrong), "reason"));
 }
 
+// Forgets states and offsets, so that `dwell clean` starts at the beginning of its input.
 Result<void> reset_topics(const Config& config, const TopicsArguments& arguments) {
   log_to_stderr();
   const auto admin = TopicAdmin::open(kafka_options(config));
@@ -317,6 +332,41 @@ Result<void> reset_topics(const Config& config, const TopicsArguments& arguments
   }
   return print(fmt::format("{}\n`dwell clean` starts again at the beginning of topic {}\n", what,
                            plan->read_topic));
+}
+
+}  // namespace
+
+void add_topics(CommandSet& commands) {
+  CLI::App& topics =
+      commands.add("topics", "Make, check, describe and reset the topics of `clean`");
+  const auto arguments = std::make_shared<TopicsArguments>();
+  const auto add = [&](const char* name, const char* help, auto action) -> CLI::App& {
+    return commands.add(topics, name, help,
+                        {"brokers", "kafka.", "topics.", "clean.group", "clean.session_timeout",
+                         "input.", "order.mode"},
+                        [arguments, action](const LoadedConfig& loaded) {
+                          return action(loaded.config, *arguments);
+                        });
+  };
+  CLI::App& create = add("create", "Make the topics that are missing", create_topics);
+  create
+      .add_option("--partitions", arguments->partitions,
+                  "Of the input, if it is made, and of those that follow it [1]")
+      ->check(CLI::Validator(check_number, ""))
+      ->check(CLI::Range(1, kMostPartitions));
+  create.add_option("--replication", arguments->replication, "Copies of each partition")
+      ->check(CLI::Validator(check_number, ""))
+      ->check(CLI::Range(1, kMostCopies))
+      ->capture_default_str();
+  add("check", "Say what is wrong with the topics, and the command that mends it",
+      [](const Config& config, const TopicsArguments&) { return check_topics(config); });
+  CLI::App& describe = add("describe", "Show offsets, settings and how far the groups are",
+                           [](const Config& config, const TopicsArguments& given) {
+                             return describe_topics(config, given.format);
+                           });
+  add_json_flag(describe, arguments->format);
+  add("reset", "Forget states and offsets, to start at the input's beginning", reset_topics)
+      .add_flag("--yes", arguments->is_confirmed, "Do it, instead of saying what it would do");
 }
 
 }  // namespace dwell

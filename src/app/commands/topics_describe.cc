@@ -3,7 +3,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
-#include "app/commands/commands.h"
+#include "app/commands/topics.h"
 #include "app/process/log.h"
 #include "app/settings/kafka_options.h"
 #include "app/settings/units.h"
@@ -145,7 +145,7 @@ Result<void> print_json(const std::vector<TopicView>& topics,
 
 }  // namespace
 
-Result<void> describe_topics(const Config& config, const TopicsArguments& arguments) {
+Result<void> describe_topics(const Config& config, Format format) {
   log_to_stderr();
   const auto admin = TopicAdmin::open(kafka_options(config));
   if (!admin) return Failure(admin.error());
@@ -169,8 +169,7 @@ Result<void> describe_topics(const Config& config, const TopicsArguments& argume
     }
     topics.push_back(std::move(view));
   }
-  return arguments.format == Format::json ? print_json(topics, groups)
-                                          : print_tables(topics, groups);
+  return format == Format::json ? print_json(topics, groups) : print_tables(topics, groups);
 }
 
 }  // namespace dwell

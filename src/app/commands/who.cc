@@ -1,3 +1,5 @@
+#include <CLI/CLI.hpp>
+
 #include "app/commands/commands.h"
 #include "app/process/system_clock.h"
 #include "app/settings/units.h"
@@ -11,6 +13,11 @@
 
 namespace dwell {
 namespace {
+
+struct WhoArguments {
+  std::optional<Timestamp> at;  // empty: now
+  Format format = Format::table;
+};
 
 constexpr std::size_t kPage = 1'000;
 constexpr std::size_t kRowsOfPage = 10'000;
@@ -85,14 +92,25 @@ Result<void> print_table(RowReader& reader, Timestamp at) {
                            format_rfc3339(at)));
 }
 
-}  // namespace
-
 Result<void> who(const Config& config, const WhoArguments& arguments) {
   auto reader = SqliteRowReader::open(config.db_path);
   if (!reader) return pass(reader);
   const auto at = arguments.at.value_or(SystemClock().wall());
   return arguments.format == Format::table ? print_table(**reader, at)
                                            : print_list(**reader, at, arguments.format);
+}
+
+}  // namespace
+
+void add_who(CommandSet& commands) {
+  const auto arguments = std::make_shared<WhoArguments>();
+  CLI::App& command = commands.add(
+      commands.program(), "who", "Show which devices are inside, and since when", {"db.path"},
+      [arguments](const LoadedConfig& loaded) { return who(loaded.config, *arguments); });
+  add_time_flag(command, "--at", "At this time (RFC 3339) instead of now",
+                [arguments](Timestamp t) { arguments->at = t; });
+  add_json_flag(command, arguments->format);
+  add_csv_flag(command, arguments->format);
 }
 
 }  // namespace dwell

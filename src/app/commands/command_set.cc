@@ -1,0 +1,159 @@
+#include "app/commands/command_set.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <unistd.h>
+
+#include "app/commands/argument_checks.h"
+#include "app/commands/usage_error.h"
+#include "app/terminal/exit_status.h"
+#include "app/terminal/output.h"
+#include "base/check.h"
+#include "base/printable.h"
+
+namespace dwell {
+namespace {
+
+std::vector<std::string> environment() {
+  std::vector<std::string> all;
+  for (char** entry = environ; *entry; ++entry) all.emplace_back(*entry);
+  return all;
+}
+
+}  // namespace
+
+int finish(const Result<void>& result) {
+  if (result) return 0;
+  tell(fmt::format("dwell: {}\n", printable(result.error().message)));
+  return exit_status(result.error());
+}
+
+int report(const Problems& problems) {
+  for (const std::string& problem : problems) {
+    tell(fmt::format("dwell: {}\n", printable(problem)));
+  }
+  return kUsage;
+}
+
+CommandSet::CommandSet()
+    : program_(std::make_unique<CLI::App>(
+          "Turns unreliable device events into a presence history to trust.")) {
+  program_->name("dwell");
+  program_->require_subcommand(1);
+  program_->footer(
+      "Settings come from a TOML file, then DWELL_* variables, then flags.\n"
+      "`dwell config` shows the effective ones and where each comes from. Others see the flags "
+      "of a\n"
+      "process (ps): give secrets in the file or in variables.");
+}
+
+CommandSet::~CommandSet() = default;
+
+int CommandSet::run(int argc, char** argv) {
+  try {
+    program_->parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) {
+      tell(usage_error(*program_, error, {argv, static_cast<std::size_t>(argc)}));
+      return kUsage;
+    }
+    program_->exit(error);  // help was asked for
+    return finish(print(""));
+  }
+  return action_();
+}
+
+CLI::App& CommandSet::add(CLI::App& parent, const std::string& name, const std::string& help,
+                          std::function<int()> action) {
+  CLI::App* command = parent.add_subcommand(name, help);
+  command->callback([this, command, action = std::move(action)] {
+    // A command that was given one of its own leaves it to that.
+    if (command->get_subcommands().empty()) action_ = action;
+  });
+  return *command;
+}
+
+CLI::App& CommandSet::add(CLI::App& parent, const std::string& name, const std::string& help,
+                          const SettingKeys& keys, ConfiguredAction action) {
+  CLI::App& command = add(parent, name, help, [this, action = std::move(action)] {
+    Problems problems;
+    const LoadedConfig loaded = load(problems);
+    return problems.empty() ? finish(action(loaded)) : report(problems);
+  });
+  command.add_option("--config", config_path_, "Read settings from this TOML file")
+      ->envname("DWELL_CONFIG")
+      ->group("Settings");
+  for (const std::string& key : keys) {
+    CHECK(std::any_of(settings().begin(), settings().end(),
+                      [&](const Setting& setting) { return setting.key.starts_with(key); }));
+  }
+  for (const Setting& setting : settings()) {
+    const bool is_read = std::any_of(keys.begin(), keys.end(), [&](const std::string& key) {
+      return setting.key.starts_with(key);
+    });
+    if (is_read) add_setting(command, setting);
+  }
+  return command;
+}
+
+CLI::App& CommandSet::add(const std::string& name, const std::string& help) {
+  CLI::App& command = *program_->add_subcommand(name, help);
+  command.require_subcommand(1);
+  return command;
+}
+
+void CommandSet::add_setting(CLI::App& command, const Setting& setting) {
+  const auto help =
+      fmt::format("{} [{}; default {}]", setting.help, setting.expected, setting.show(Config()));
+  command
+      .add_option_function<std::string>(
+          setting.flag,
+          [this, &setting](const std::string& value) {
+            if (setting.is_family) {
+              // NAME=VALUE; what has no name is refused under the key that stands for any.
+              const auto equals = value.find('=');
+              const bool has_name = equals != std::string::npos && equals > 0;
+              flags_.push_back(
+                  {has_name ? std::string(setting.family()) + value.substr(0, equals) : setting.key,
+                   has_name ? value.substr(equals + 1) : "", "flag " + setting.flag});
+            } else {
+              flags_.push_back({setting.key, value, "flag " + setting.flag});
+            }
+          },
+          help)
+      ->trigger_on_parse()
+      ->group("Settings");
+}
+
+LoadedConfig CommandSet::load(Problems& problems) const {
+  std::vector<Assignment> all;
+  if (!config_path_.empty()) all = read_config_file(settings(), config_path_, problems);
+  const auto variables = environment();
+  const auto of_environment = read_environment(settings(), variables, problems);
+  all.insert(all.end(), of_environment.begin(), of_environment.end());
+  all.insert(all.end(), flags_.begin(), flags_.end());
+  return apply(settings(), all, problems);
+}
+
+void add_json_flag(CLI::App& command, Format& format) {
+  command.add_flag_callback(
+      "--json", [&format] { format = Format::json; }, "Print JSON");
+}
+
+void add_csv_flag(CLI::App& command, Format& format) {
+  command
+      .add_flag_callback(
+          "--csv", [&format] { format = Format::csv; }, "Print CSV")
+      ->excludes("--json");
+}
+
+void add_time_flag(CLI::App& command, const std::string& flag, const std::string& help,
+                   std::function<void(Timestamp)> set) {
+  command
+      .add_option_function<std::string>(
+          flag, [set](const std::string& text) { set(*parse_rfc3339(text)); }, help)
+      ->check(CLI::Validator(check_time, "TIME"))
+      ->type_name("");
+}
+
+}  // namespace dwell
