@@ -16,7 +16,7 @@ constexpr std::string_view name(Order order) {
   return order == Order::arrival ? "arrival" : "event_time";
 }
 
-// The settings that decide outcomes; docs/operations.md lists their names, ranges and defaults.
+// The settings that decide outcomes; docs/settings.md lists their names, ranges and defaults.
 // Two folds of the same records under equal rules end in the same state.
 struct Rule {
   Order order = Order::arrival;

@@ -155,13 +155,13 @@ def test_what_config_prints_passes_check_and_means_the_same(dwell):
     assert r'db.path = "a \"b\" \\ é # x.db"' in second and '"event_time"' in second
 
 
-def test_the_operations_page_lists_the_settings(dwell):
-    page = (SOURCE / "docs" / "operations.md").read_text(encoding="utf-8")
+def test_the_settings_page_lists_the_settings(dwell):
+    page = (SOURCE / "docs" / "settings.md").read_text(encoding="utf-8")
     begin, end = "<!-- settings:begin -->", "<!-- settings:end -->"
     assert page.count(begin) == page.count(end) == 1
     block = page[page.index(begin) + len(begin):page.index(end)].strip("\n")
     assert block == dwell.run("config", "--docs").out.strip("\n"), (
-        "run: dwell config --docs, and put it between the markers in docs/operations.md")
+        "run: scripts/regenerate-docs BINARY")
 
 
 @pytest.mark.parametrize("flags, environment, toml", [

@@ -114,7 +114,7 @@ std::optional<Milliseconds> limit(Words& words) {
   return Milliseconds{Words(text).count("the limit")};
 }
 
-// Settings carry the names of docs/operations.md; durations are milliseconds here.
+// Settings carry the names of docs/settings.md; durations are milliseconds here.
 void set(Rule& rule, Words& words) {
   const auto setting = words.word("the setting");
   if (setting == "order") {

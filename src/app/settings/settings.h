@@ -52,7 +52,7 @@ std::string nearest_key(std::span<const Setting> all, std::string_view text);
 // What settings say together that cannot be, a line each.
 std::vector<std::string> contradictions(const Config& config);
 
-// The page docs/operations.md includes: a Markdown table of every setting.
+// What docs/settings.md holds: a Markdown table of every setting.
 std::string settings_page(std::span<const Setting> all);
 
 }  // namespace dwell
