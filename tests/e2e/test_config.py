@@ -155,6 +155,18 @@ def test_what_config_prints_passes_check_and_means_the_same(dwell):
     assert r'db.path = "a \"b\" \\ é # x.db"' in second and '"event_time"' in second
 
 
+def test_every_setting_is_read_by_a_command_that_works(dwell):
+    """`config` shows all of them: another command has to name each in its help."""
+    commands = ["clean", "store", "serve", "replay", "timeline", "topics create"]
+    helps = {name: dwell.run(*name.split(), "--help").out for name in [*commands, "run"]}
+    rows = [line.split(" | ") for line in dwell.run("config", "--docs").out.splitlines()[2:]]
+    assert len(rows) > 40
+    for key, _, flag, *_ in rows:
+        name = flag.strip("`") + " "
+        readers = [command for command, text in helps.items() if name in text]
+        assert "run" in readers and len(readers) > 1, key
+
+
 def test_the_settings_page_lists_the_settings(dwell):
     page = (SOURCE / "docs" / "settings.md").read_text(encoding="utf-8")
     begin, end = "<!-- settings:begin -->", "<!-- settings:end -->"

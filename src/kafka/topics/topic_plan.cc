@@ -99,9 +99,15 @@ bool has_hop(PartitionedBy partitioned_by, int input_partitions) {
 
 Result<TopicPlan> TopicPlan::make(const TopicPlanOptions& options, const TopicAdmin& admin,
                                   int new_partitions) {
+  return make(
+      options, [&admin](const std::string& topic) { return find(admin, topic); }, new_partitions);
+}
+
+Result<TopicPlan> TopicPlan::make(const TopicPlanOptions& options, const Look& look,
+                                  int new_partitions) {
   const auto& names = options.names;
   TopicPlan plan;
-  auto input = find(admin, names.input);
+  auto input = look(names.input);
   if (!input) return pass(input);
   plan.partitions = *input ? (*input)->layout.partitions : new_partitions;
   plan.has_hop = dwell::has_hop(options.partitioned_by, plan.partitions);
@@ -109,7 +115,7 @@ Result<TopicPlan> TopicPlan::make(const TopicPlanOptions& options, const TopicAd
 
   const auto add = [&](std::string role, const std::string& name, std::optional<int> partitions,
                        std::vector<WantedSetting> settings) -> Result<void> {
-    auto found = find(admin, name);
+    auto found = look(name);
     if (!found) return pass(found);
     plan.topics.push_back(
         {{std::move(role), name, partitions, std::move(settings)}, std::move(*found)});
@@ -125,9 +131,9 @@ Result<TopicPlan> TopicPlan::make(const TopicPlanOptions& options, const TopicAd
   plan.topics.push_back(
       {{"input", names.input, plan.partitions, std::move(of_input)}, std::move(*input)});
   if (plan.has_hop) {
-    const auto cleaned = admin.layout(names.cleaned);
-    if (!cleaned) return Failure(cleaned.error());
-    if (*cleaned) plan.partitions = (*cleaned)->partitions;
+    const auto cleaned = look(names.cleaned);
+    if (!cleaned) return pass(cleaned);
+    if (*cleaned) plan.partitions = (*cleaned)->layout.partitions;
     auto added = add("keyed", names.keyed, plan.partitions, std::move(of_keyed));
     if (!added) return pass(added);
     Topic& keyed = plan.topics.back();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,6 +48,10 @@ struct TopicPlan {
   // that of the cleaned topic, so that an input that has grown is copied to as many as there were.
   // Errors: those of the admin.
   static Result<TopicPlan> make(const TopicPlanOptions& options, const TopicAdmin& admin,
+                                int new_partitions);
+  // The same of topics as `look` finds them, none where there is none.
+  using Look = std::function<Result<std::optional<FoundTopic>>(const std::string& topic)>;
+  static Result<TopicPlan> make(const TopicPlanOptions& options, const Look& look,
                                 int new_partitions);
 
   struct Topic {
