@@ -85,7 +85,7 @@ Result<void> check_is_lock_file(const std::string& path, int descriptor) {
 
 Result<FileLock> FileLock::acquire(const std::string& path, std::string_view purpose) {
   const auto descriptor = open_lock_file(path);
-  if (!descriptor) return Failure(descriptor.error());
+  if (!descriptor) return pass(descriptor);
   FileLock lock(path, *descriptor);
   if (::flock(*descriptor, LOCK_EX | LOCK_NB) != 0) {
     std::string who = content_of(*descriptor);

@@ -197,7 +197,7 @@ Result<void> FileSource::check_identity(const Position& position) {
         name_, size(), position.next);
   }
   const auto first_bytes = head(mark->hashed);
-  if (!first_bytes) return Failure(first_bytes.error());
+  if (!first_bytes) return pass(first_bytes);
   if (hash_of(*first_bytes) != mark->hash) {
     return fail(ErrorKind::invalid,
                 "{}: its first {} bytes differ from the file read before under this name; give the "

@@ -248,7 +248,7 @@ Result<Batch> FileTail::read_on() {
 Result<Batch> FileTail::look_for_another() {
   const auto now_there = look_at(path_);
   if (!now_there && now_there.error().kind == ErrorKind::not_found) return Batch{};
-  if (!now_there) return Failure(now_there.error());
+  if (!now_there) return pass(now_there);
   if (now_there->id != current_->id()) {
     if (now_there->is_fifo && current_->has_position()) return Batch{};
     // Only what can be read ends the open one: that may come back.

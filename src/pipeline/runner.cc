@@ -20,7 +20,7 @@ Result<void> Runner::restore(const std::stop_token& stop) {
   retry_wait_ = Milliseconds{0};
   const auto ready = load(held_, stop);
   retry_wait_ = Milliseconds{0};
-  if (!ready) return Failure(ready.error());
+  if (!ready) return pass(ready);
   return {};
 }
 
@@ -105,7 +105,7 @@ Result<void> Runner::finish(const Batch& batch) {
   const auto finished = stage_.finish();
   if (!finished) {
     observer_.observe(CommitFailed{finished.error()});
-    return Failure(finished.error());
+    return pass(finished);
   }
   if (finished->has_batch) tell(*finished, batch);
   return {};
@@ -122,7 +122,7 @@ void Runner::tell(Committed committed, const Batch& batch) {
 // The stage ran ahead of what is committed, or nobody knows how far the commit came.
 Result<void> Runner::go_back(Source& source, const std::stop_token& stop, const Error& cause) {
   if (!wait_to_retry(stop, cause)) return Failure(cause);
-  if (const auto ready = load(held_, stop); !ready) return Failure(ready.error());
+  if (const auto ready = load(held_, stop); !ready) return pass(ready);
   observer_.observe(WentBack{cause});
   return stage_.seek(source, held_);
 }

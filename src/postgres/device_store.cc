@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "postgres/migrations.h"
+#include "postgres/positions.h"
 
 namespace dwell {
 namespace {
@@ -45,23 +46,8 @@ Result<std::unique_ptr<DeviceStore>> DeviceStore::open(std::unique_ptr<PgConnect
 Result<std::vector<StorePosition>> DeviceStore::positions(std::span<const StorePosition> starts) {
   std::vector<StorePosition> found;
   for (const StorePosition& start : starts) {
-    PgParameters place;
-    place.text(start.topic).integer(std::int64_t{start.partition});
-    PgParameters begin = place;
-    begin.text(start.cluster).integer(start.next);
-    const auto begun = database_->run(
-        "INSERT INTO dwell_device_position (topic, partition, cluster, next) "
-        "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-        begin);
-    if (!begun) return Failure(begun.error());
-    auto row = database_->run(
-        "SELECT cluster, next FROM dwell_device_position WHERE topic = $1 AND partition = $2",
-        place);
+    const auto row = begin_position(*database_, "dwell_device_position", start);
     if (!row) return pass(row);
-    if (row->rows() != 1) {
-      return fail(ErrorKind::lost_ownership, "database {}: the position of {}/{} was deleted",
-                  database_->name(), start.topic, start.partition);
-    }
     next_[start.partition] = row->integer(0, 1);
     found.push_back(
         {start.partition, std::string(row->bytes(0, 0)), start.topic, row->integer(0, 1)});

@@ -49,10 +49,10 @@ Result<bool> is_hypertable(PgConnection& database) {
 
 Result<std::string> missing_for_hypertable(PgConnection& database) {
   const auto is_one = is_hypertable(database);
-  if (!is_one) return Failure(is_one.error());
+  if (!is_one) return pass(is_one);
   if (*is_one) return std::string();
   const auto found = obstacle(database);
-  if (!found) return Failure(found.error());
+  if (!found) return pass(found);
   if (*found != kLoad && *found != kMake) return std::string();
   return fmt::format(
       "database {}: rows go to a plain table. {}; then `dwell migrate hypertable` makes it a "
@@ -64,20 +64,20 @@ Result<void> make_hypertable(PgConnection& database) {
   if (auto checked = check_schema(database); !checked) return checked;
   return take_turn(database, [&]() -> Result<void> {
     const auto was_one = is_hypertable(database);
-    if (!was_one) return Failure(was_one.error());
+    if (!was_one) return pass(was_one);
     if (*was_one) return {};
     if (auto begun = database.begin_long(); !begun) return begun;
     const auto made = database.execute(std::string(postgres_migrations()[kStep - 1].up));
     if (!made) {
       database.roll_back();
-      return Failure(made.error());
+      return pass(made);
     }
     if (auto committed = database.commit(); !committed) return committed;
     const auto is_one = is_hypertable(database);
-    if (!is_one) return Failure(is_one.error());
+    if (!is_one) return pass(is_one);
     if (*is_one) return {};
     const auto why = obstacle(database);
-    if (!why) return Failure(why.error());
+    if (!why) return pass(why);
     return fail(ErrorKind::invalid, "database {}: the table stays a plain one: {}", database.name(),
                 *why);
   });

@@ -182,7 +182,7 @@ asio::awaitable<Result<void>> read_one(Asked& asked, const Scan& scan, ScanPage&
         .text(after->type_name());
   }
   const auto answer = co_await asked.run(statement, parameters);
-  if (!answer) co_return Failure(answer.error());
+  if (!answer) co_return pass(answer);
   std::vector<Row>& rows = page.rows;
   rows.reserve(static_cast<std::size_t>(answer->rows()));
   for (int i = 0; i < answer->rows(); ++i) insert_in_order(rows, 0, row_of(*answer, i, 0), is_up);
@@ -302,7 +302,7 @@ asio::awaitable<Result<void>> read_many(Asked& asked, const Scan& scan, bool is_
   const std::size_t of_table = is_behind ? kScanBehind : kScanFrom;
   const std::size_t of_hypertable = is_behind ? kScanBehindOfHypertable : kScanFromOfHypertable;
   const auto answer = co_await asked.run(is_hypertable ? of_hypertable : of_table, parameters);
-  if (!answer) co_return Failure(answer.error());
+  if (!answer) co_return pass(answer);
   PageOfAnswer whole(scan, page);
   if (auto taken = whole.take(*answer); !taken) co_return taken;
   if (whole.fit(answer->rows() == most, is_one || page.looked_at < devices))
@@ -362,13 +362,13 @@ class PostgresRowReader::View final : public RowView {
   asio::awaitable<Result<std::optional<OutcomeSummary>>> outcomes(
       const std::string& device) override {
     const auto answer = co_await transaction_->run(kOutcomes, PgParameters().text(device));
-    if (!answer) co_return Failure(answer.error());
+    if (!answer) co_return pass(answer);
     if (answer->rows() == 0) co_return std::optional<OutcomeSummary>();
     co_return outcomes_of(*answer, 0);
   }
   asio::awaitable<Result<StoredUpTo>> stored_up_to() override {
     const auto answer = co_await transaction_->run(kPositions, PgParameters().text(topic_));
-    if (!answer) co_return Failure(answer.error());
+    if (!answer) co_return pass(answer);
     co_return stored_in(*answer);
   }
 
@@ -387,7 +387,7 @@ asio::awaitable<Result<void>> PostgresRowReader::scan(const Scan& scan, ScanPage
   bool is_hypertable = false;
   if (needs_devices(scan)) {
     const auto found = co_await this->is_hypertable();
-    if (!found) co_return Failure(found.error());
+    if (!found) co_return pass(found);
     is_hypertable = *found;
   }
   co_return co_await read(pool_, scan, is_hypertable, page);
@@ -398,7 +398,7 @@ asio::awaitable<Result<std::unique_ptr<RowView>>> PostgresRowReader::view(
   bool is_hypertable = false;
   if (!devices.is_one()) {
     const auto found = co_await this->is_hypertable();
-    if (!found) co_return Failure(found.error());
+    if (!found) co_return pass(found);
     is_hypertable = *found;
   }
   auto transaction = co_await pool_.begin();
@@ -410,7 +410,7 @@ asio::awaitable<Result<std::unique_ptr<RowView>>> PostgresRowReader::view(
 asio::awaitable<Result<bool>> PostgresRowReader::is_hypertable() {
   if (!is_hypertable_) {
     const auto answer = co_await pool_.run(kHypertable, PgParameters());
-    if (!answer) co_return Failure(answer.error());
+    if (!answer) co_return pass(answer);
     is_hypertable_ = answer->integer(0, 0) != 0;
   }
   co_return *is_hypertable_;
@@ -423,18 +423,18 @@ asio::awaitable<Result<void>> PostgresRowReader::check() {
     co_return fail(ErrorKind::retry_later, "{}", state.silence);
   }
   const auto answer = co_await pool_.run(kFault, PgParameters(), kPatienceOfCheck);
-  if (!answer) co_return Failure(answer.error());
+  if (!answer) co_return pass(answer);
   is_hypertable_.reset();  // it may have become one
   if (auto checked = check_layout(*answer); !checked) co_return checked;
   // The catalog answers while a lock keeps everybody from the rows.
   const auto touched = co_await pool_.run(kTouch, PgParameters(), kPatienceWithLocks);
-  if (!touched) co_return Failure(touched.error());
+  if (!touched) co_return pass(touched);
   co_return Result<void>();
 }
 
 asio::awaitable<Result<StoredUpTo>> PostgresRowReader::stored_up_to() {
   const auto answer = co_await pool_.run(kPositions, PgParameters().text(topic_));
-  if (!answer) co_return Failure(answer.error());
+  if (!answer) co_return pass(answer);
   co_return stored_in(*answer);
 }
 

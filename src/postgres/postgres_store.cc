@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "postgres/migrations.h"
+#include "postgres/positions.h"
 
 namespace dwell {
 namespace {
@@ -39,24 +40,8 @@ PostgresStore::PostgresStore(std::unique_ptr<PgConnection> database)
 Result<std::vector<StorePosition>> PostgresStore::positions(std::span<const StorePosition> starts) {
   std::vector<StorePosition> found;
   for (const StorePosition& start : starts) {
-    const auto begun = database_->run(
-        "INSERT INTO dwell_position (topic, partition, cluster, next) VALUES ($1, $2, $3, $4) "
-        "ON CONFLICT DO NOTHING",
-        PgParameters()
-            .text(start.topic)
-            .integer(std::int64_t{start.partition})
-            .text(start.cluster)
-            .integer(start.next));
-    if (!begun) return Failure(begun.error());
-    auto row = database_->run(
-        "SELECT cluster, next, last, last_hash FROM dwell_position "
-        "WHERE topic = $1 AND partition = $2",
-        PgParameters().text(start.topic).integer(std::int64_t{start.partition}));
+    const auto row = begin_position(*database_, "dwell_position", start, "last, last_hash");
     if (!row) return pass(row);
-    if (row->rows() != 1) {
-      return fail(ErrorKind::lost_ownership, "database {}: the position of {}/{} was deleted",
-                  database_->name(), start.topic, start.partition);
-    }
     StorePosition position{start.partition, std::string(row->bytes(0, 0)), start.topic,
                            row->integer(0, 1)};
     if (!row->is_null(0, 2)) {
@@ -150,7 +135,7 @@ Result<void> PostgresStore::retract(const RowBatch& batch) {
     timestamps.push_back(to_ms(change.timestamp));
   }
   const auto edge = retention_edge();  // before the table, as upkeep does: no deadlock
-  if (!edge) return Failure(edge.error());
+  if (!edge) return pass(edge);
   auto deleted = database_->run(
       "DELETE FROM device_events_cleaned AS e "
       "USING unnest($1::text[], $2::text[], $3::bigint[]) AS r(device_id, event_type, timestamp) "

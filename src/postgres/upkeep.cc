@@ -76,15 +76,15 @@ Result<UpkeepReport> keep_up_in_turn(PgConnection& database, const UpkeepOptions
   if (!turn) return pass(turn);
   if (turn->integer(0, 0) == 0) return report;
   const auto hyper = is_hypertable(database);
-  if (!hyper) return Failure(hyper.error());
+  if (!hyper) return pass(hyper);
   if (options.retention) {
     const auto dropped = drop(database, *hyper, to_ms(now - *options.retention));
-    if (!dropped) return Failure(dropped.error());
+    if (!dropped) return pass(dropped);
     report.dropped_rows = *dropped;
   }
   if (options.compress_after && *hyper) {
     const auto compressed = compress(database, to_ms(now - *options.compress_after));
-    if (!compressed) return Failure(compressed.error());
+    if (!compressed) return pass(compressed);
     report.compressed_chunks = *compressed;
   }
   return report;

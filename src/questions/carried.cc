@@ -33,7 +33,7 @@ boost::asio::awaitable<Result<void>> carry_in(RowView& view, const std::string& 
 boost::asio::awaitable<Result<StayFold>> carried_until(RowReader& reader, const std::string& device,
                                                        Timestamp start) {
   const auto view = co_await reader.view(DeviceRange::only(device));
-  if (!view) co_return Failure(view.error());
+  if (!view) co_return pass(view);
   Scan scan;
   scan.devices = DeviceRange::only(device);
   scan.start = start;

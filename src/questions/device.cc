@@ -46,7 +46,7 @@ boost::asio::awaitable<Result<std::optional<Row>>> last_run(RowView& view, const
 boost::asio::awaitable<Result<std::optional<DeviceReport>>> device_report(RowReader& reader,
                                                                           const std::string& id) {
   const auto view = co_await reader.view(DeviceRange::only(id));
-  if (!view) co_return Failure(view.error());
+  if (!view) co_return pass(view);
   auto outcomes = co_await (*view)->outcomes(id);
   if (!outcomes) co_return pass(outcomes);
   auto run = co_await last_run(**view, id);
@@ -55,7 +55,7 @@ boost::asio::awaitable<Result<std::optional<DeviceReport>>> device_report(RowRea
   report.last_run = std::move(*run);
   report.outcomes = *outcomes;
   const auto first = co_await first_row(**view, id);
-  if (!first) co_return Failure(first.error());
+  if (!first) co_return pass(first);
   if (!*first && !report.outcomes) co_return std::optional<DeviceReport>();
   report.first_seen = *first ? **first : report.outcomes->last_seen;
   co_return std::optional(std::move(report));

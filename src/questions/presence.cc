@@ -20,7 +20,7 @@ boost::asio::awaitable<Result<PresencePage>> presence(RowReader& reader,
                                                       const PresenceQuery& query) {
   CHECK(query.limit >= 1 && query.limit <= kLargestPage);
   const auto view = co_await reader.view(DeviceRange::all());
-  if (!view) co_return Failure(view.error());
+  if (!view) co_return pass(view);
   Scan scan;
   scan.start = query.at + Milliseconds(1);
   scan.end = query.at;

@@ -19,7 +19,7 @@ Result<void> show_migrations(const Config& config) {
   auto database = PgConnection::open(options);
   if (!database) return pass(database);
   const auto status = migration_status(**database);
-  if (!status) return Failure(status.error());
+  if (!status) return pass(status);
   std::string lines;
   for (const MigrationStatus& step : *status) {
     lines += fmt::format("{:<30} {}\n", step.name, step.run_at.empty() ? "not run" : step.run_at);
@@ -32,7 +32,7 @@ Result<void> migrate_up(const Config& config) {
   if (!database) return pass(database);
   if (auto done = migrate(**database); !done) return done;
   const auto missing = missing_for_hypertable(**database);
-  if (!missing) return Failure(missing.error());
+  if (!missing) return pass(missing);
   if (!missing->empty()) tell(*missing + "\n");
   if (auto shown = show_migrations(config); !shown) return shown;
   return check_schema(**database);
@@ -42,7 +42,7 @@ Result<void> migrate_down(const Config& config, int steps) {
   auto database = PgConnection::open(postgres_options(config));
   if (!database) return pass(database);
   const auto status = migration_status(**database);
-  if (!status) return Failure(status.error());
+  if (!status) return pass(status);
   const auto run = std::count_if(status->begin(), status->end(),
                                  [](const MigrationStatus& step) { return !step.run_at.empty(); });
   const int target = std::max(0, static_cast<int>(run) - steps);

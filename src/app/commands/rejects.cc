@@ -8,6 +8,7 @@
 #include "app/settings/units.h"
 #include "app/terminal/output.h"
 #include "app/terminal/terminal.h"
+#include "base/base64.h"
 #include "core/decoder.h"
 #include "sqlite/sqlite_report.h"
 

@@ -12,6 +12,7 @@
 #include "app/settings/units.h"
 #include "app/terminal/output.h"
 #include "app/terminal/terminal.h"
+#include "base/base64.h"
 #include "kafka/topics/redriver.h"
 
 namespace dwell {
@@ -125,7 +126,7 @@ Result<List> make_list(const Config& config, const ListArguments& arguments) {
       RejectedTopic::open(kafka_options(config), config.topics.rejected, config.group + "-redrive");
   if (!topic) return pass(topic);
   const auto ranges = (*topic)->ranges();
-  if (!ranges) return Failure(ranges.error());
+  if (!ranges) return pass(ranges);
   List list;
   auto read = (*topic)->read(*ranges, [&](const RejectedMessage& message) {
     const std::string_view reason = reason_of(message);

@@ -14,7 +14,7 @@ Result<void> reset_store(const Config& config, bool is_confirmed) {
   if (!database) return pass(database);
   const std::string& topic = config.topics.cleaned;
   const auto partitions = count_positions(**database, topic);
-  if (!partitions) return Failure(partitions.error());
+  if (!partitions) return pass(partitions);
   const auto what = fmt::format("{}: the positions of {} partitions of topic {} in database {}",
                                 is_confirmed ? "deleted" : "would delete", *partitions, topic,
                                 (*database)->name());

@@ -117,7 +117,7 @@ void check_settings(const Config& config, const WantedTopic& wanted, const Found
 
 Result<bool> is_empty(const TopicAdmin& admin, const std::string& topic, int partitions) {
   const auto offsets = admin.offsets(topic, partitions);
-  if (!offsets) return Failure(offsets.error());
+  if (!offsets) return pass(offsets);
   return std::all_of(offsets->begin(), offsets->end(),
                      [](const KafkaClient::Offsets& one) { return one.low == one.high; });
 }
@@ -143,7 +143,7 @@ Result<void> check_partitions(const Config& config, const TopicAdmin& admin, con
   const int is = found->layout.partitions;
   if (!wanted.partitions || *wanted.partitions == is) return {};
   const auto empty = is_empty(admin, wanted.name, is);
-  if (!empty) return Failure(empty.error());
+  if (!empty) return pass(empty);
   const auto mend =
       *empty ? fmt::format(
                    "it is empty: kafka-topics.sh --bootstrap-server {} --delete --topic {}, "
@@ -183,11 +183,11 @@ Result<Reset> look(const Config& config, const TopicAdmin& admin, const TopicPla
   if (const auto& state = plan.at("state").found) {
     reset.state_partitions = state->layout.partitions;
     const auto offsets = admin.offsets(config.topics.state, reset.state_partitions);
-    if (!offsets) return Failure(offsets.error());
+    if (!offsets) return pass(offsets);
     for (const auto& one : *offsets) reset.states += one.high - one.low;
   }
   const auto committed = admin.committed(config.group, plan.read_topic, plan.partitions);
-  if (!committed) return Failure(committed.error());
+  if (!committed) return pass(committed);
   for (std::size_t i = 0; i < committed->size(); ++i) {
     if ((*committed)[i]) reset.committed.push_back(static_cast<PartitionId>(i));
   }
@@ -202,7 +202,7 @@ Result<void> wait_for_no_members(const TopicAdmin& admin, const std::string& gro
   bool was_told = false;
   for (;;) {
     const auto members = admin.members(group);
-    if (!members) return Failure(members.error());
+    if (!members) return pass(members);
     if (members->empty()) return {};
     if (SteadyClock::now() > deadline) {
       return fail(
@@ -224,7 +224,7 @@ Result<void> wait_for_no_members(const TopicAdmin& admin, const std::string& gro
 Result<void> create_topics(const Config& config, const TopicsArguments& arguments) {
   log_to_stderr();
   const auto admin = TopicAdmin::open(kafka_options(config), kElection);
-  if (!admin) return Failure(admin.error());
+  if (!admin) return pass(admin);
   auto plan = TopicPlan::make(topic_plan_options(config), *admin, arguments.partitions.value_or(1));
   if (!plan) return pass(plan);
   if (auto checked = check_counts(*plan, arguments); !checked) return checked;
@@ -263,7 +263,7 @@ Result<void> create_topics(const Config& config, const TopicsArguments& argument
 Result<void> check_topics(const Config& config) {
   log_to_stderr();
   const auto admin = TopicAdmin::open(kafka_options(config));
-  if (!admin) return Failure(admin.error());
+  if (!admin) return pass(admin);
   auto plan = TopicPlan::make(topic_plan_options(config), *admin, 1);
   if (!plan) return pass(plan);
   Findings findings;
@@ -295,11 +295,11 @@ Result<void> check_topics(const Config& config) {
 Result<void> reset_topics(const Config& config, const TopicsArguments& arguments) {
   log_to_stderr();
   const auto admin = TopicAdmin::open(kafka_options(config));
-  if (!admin) return Failure(admin.error());
+  if (!admin) return pass(admin);
   auto plan = TopicPlan::make(topic_plan_options(config), *admin, 1);
   if (!plan) return pass(plan);
   const auto reset = look(config, *admin, *plan);
-  if (!reset) return Failure(reset.error());
+  if (!reset) return pass(reset);
   const auto& topics = config.topics;
   const auto what =
       fmt::format("{}: the states in topic {} ({}), and the offsets of group {} in topic {} ({})",

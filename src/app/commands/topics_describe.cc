@@ -47,7 +47,7 @@ struct GroupView {
 Result<GroupView> view_group(const TopicAdmin& admin, std::string group, const TopicView& read) {
   GroupView view{std::move(group), read.topic.wanted.name, 0, {}, read.offsets};
   const auto members = admin.members(view.group);
-  if (!members) return Failure(members.error());
+  if (!members) return pass(members);
   view.members = members->size();
   auto committed = admin.committed(view.group, view.topic, static_cast<int>(read.offsets.size()));
   if (!committed) return pass(committed);
@@ -148,7 +148,7 @@ Result<void> print_json(const std::vector<TopicView>& topics,
 Result<void> describe_topics(const Config& config, Format format) {
   log_to_stderr();
   const auto admin = TopicAdmin::open(kafka_options(config));
-  if (!admin) return Failure(admin.error());
+  if (!admin) return pass(admin);
   auto plan = TopicPlan::make(topic_plan_options(config), *admin, 1);
   if (!plan) return pass(plan);
   std::vector<TopicView> topics;

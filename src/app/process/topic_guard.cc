@@ -42,7 +42,7 @@ Result<void> TopicGuard::run(const std::stop_token& stop) {
   auto answered_at = clock_.monotonic();
   while (!stop.stop_requested()) {
     const auto changes = watch.look(topics_to_watch(watch));
-    if (!changes && changes.error().kind == ErrorKind::invalid) return Failure(changes.error());
+    if (!changes && changes.error().kind == ErrorKind::invalid) return pass(changes);
     if (changes) {
       take(*changes);
       metrics_.looked_at_topics();

@@ -31,7 +31,7 @@ Result<Plan> make_plan(const Config& config) {
   auto client = KafkaClient::make(RD_KAFKA_CONSUMER, kafka_options(config), {});
   if (!client) return pass(client);
   const auto count = (*client)->partition_count(config.topics.input, kPatience);
-  if (!count) return Failure(count.error());
+  if (!count) return pass(count);
   return Plan{has_hop(config.partitioned_by, *count), *count};
 }
 

@@ -68,7 +68,7 @@ asio::awaitable<Result<void>> ReadYourWrites::follow(const std::vector<InputPlac
   const auto deadline = Clock::now() + kPatience;
   const auto& topics = config_.topics;
   const auto count = co_await input_partitions(last_partition(places));
-  if (!count) co_return Failure(count.error());
+  if (!count) co_return pass(count);
   PartitionOffsets goals;
   for (const auto& [partition, offset] : places) {
     if (partition >= *count) {
@@ -84,7 +84,7 @@ asio::awaitable<Result<void>> ReadYourWrites::follow(const std::vector<InputPlac
     // A record's device decides where it goes, which its place here does not tell.
     auto ends = co_await on_worker(worker_, [&]() -> Result<PartitionOffsets> {
       const auto partitions = progress_.partition_count(topics.keyed);
-      if (!partitions) return Failure(partitions.error());
+      if (!partitions) return pass(partitions);
       return progress_.ends(topics.keyed, all_partitions(*partitions));
     });
     if (!ends) co_return pass(ends);
@@ -130,7 +130,7 @@ asio::awaitable<Result<void>> ReadYourWrites::reach(const PartitionOffsets& goal
   asio::steady_timer timer(context_);
   for (auto pause = kFirstPause;; pause = std::min(2 * pause, kLongestPause)) {
     const Result<PartitionOffsets> found = co_await ask();
-    if (!found) co_return Failure(found.error());
+    if (!found) co_return pass(found);
     const auto behind = first_behind(goals, *found);
     if (behind == goals.end()) co_return Result<void>();
     if (Clock::now() + pause > deadline) {

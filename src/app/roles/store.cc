@@ -75,7 +75,7 @@ class StoreMember {
 Result<void> add_store(Process& process) {
   const Config& config = process.config();
   const auto instance = process.take_instance(config.store_group);
-  if (!instance) return Failure(instance.error());
+  if (!instance) return pass(instance);
   TopicGuard& topics = process.topics();
   topics.add(config.topics.cleaned);
   topics.add(config.topics.state, true);

@@ -17,7 +17,4 @@ void tell(std::string_view text);
 // One JSON document and a newline.
 Result<void> print_document(const boost::json::value& value);
 
-// Bytes as base64 (RFC 4648 section 4), for JSON.
-std::string base64(std::string_view bytes);
-
 }  // namespace dwell

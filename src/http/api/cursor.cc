@@ -4,6 +4,7 @@
 #include <simdjson.h>
 #include <xxhash.h>
 
+#include "base/base64.h"
 #include "base/varint.h"
 
 namespace dwell {
@@ -12,40 +13,6 @@ namespace {
 constexpr std::size_t kLongestCursor = 4'096;  // an index of PostgreSQL holds no longer type
 constexpr std::uint64_t kOtherType = 2;
 constexpr char kVersion = 1;
-constexpr std::string_view kAlphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-// RFC 4648 section 5, without padding.
-std::string base64url(std::string_view bytes) {
-  std::string out;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : bytes) {
-    bits = bits << 8 | static_cast<unsigned char>(c);
-    for (count += 8; count >= 6; count -= 6) out += kAlphabet[bits >> (count - 6) & 63];
-  }
-  if (count > 0) out += kAlphabet[bits << (6 - count) & 63];
-  return out;
-}
-
-std::optional<std::string> from_base64url(std::string_view text) {
-  std::string out;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const auto value = kAlphabet.find(c);
-    if (value == std::string_view::npos) return std::nullopt;
-    bits = bits << 6 | static_cast<std::uint32_t>(value);
-    count += 6;
-    if (count >= 8) {
-      count -= 8;
-      out += static_cast<char>(bits >> count & 255);
-    }
-  }
-  // A whole letter too many, or bits that base64url() does not write: one value has one text.
-  if (count >= 6 || (bits & ((1u << count) - 1)) != 0) return std::nullopt;
-  return out;
-}
 
 std::string head(std::string_view filter) {
   std::string out(1, kVersion);

@@ -46,7 +46,7 @@ class FairReader::View final : public RowView {
 asio::awaitable<Result<void>> FairReader::scan(const Scan& scan, ScanPage& page) {
   if (!scan.devices.is_one()) {
     const auto view = co_await this->view(scan.devices);
-    if (!view) co_return Failure(view.error());
+    if (!view) co_return pass(view);
     co_return co_await (*view)->scan(scan, page);
   }
   std::optional<Turns::Turn> turn;

@@ -273,7 +273,7 @@ Result<Batch> KafkaSource::changed(rd_kafka_event_t* event) {
 Result<void> KafkaSource::check_own(const rd_kafka_topic_partition_list_t& list) const {
   if (list.cnt == 0) return {};
   const auto count = client_->partition_count(options_.topic, kPatience);
-  if (!count) return Failure(count.error());
+  if (!count) return pass(count);
   std::vector<bool> is_given(static_cast<std::size_t>(*count));
   for (const auto& one : std::span(list.elems, static_cast<std::size_t>(list.cnt))) {
     const auto place = static_cast<std::size_t>(one.partition);

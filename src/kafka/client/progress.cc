@@ -27,7 +27,7 @@ Result<PartitionOffsets> KafkaProgress::committed(const std::string& group,
   auto asker = client(group);
   if (!asker) return pass(asker);
   const auto offsets = (*asker)->committed(group, topic, partitions, kPatience);
-  if (!offsets) return Failure(offsets.error());
+  if (!offsets) return pass(offsets);
   PartitionOffsets found;
   for (std::size_t i = 0; i < partitions.size(); ++i) {
     if (const auto& next = (*offsets)[i]) found[partitions[i]] = *next;
@@ -42,7 +42,7 @@ Result<PartitionOffsets> KafkaProgress::ends(const std::string& topic,
   PartitionOffsets found;
   for (const PartitionId partition : partitions) {
     const auto offsets = (*asker)->offsets(topic, partition, kPatience);
-    if (!offsets) return Failure(offsets.error());
+    if (!offsets) return pass(offsets);
     found[partition] = offsets->high;
   }
   return found;

@@ -138,7 +138,7 @@ Result<std::uint64_t> CleanedReader::commit_records(const Records& records, cons
   RowSlice slice = slice_of(records);
   const auto committed = commit(slice);
   if (committed) return std::uint64_t{0};
-  if (committed.error().kind != ErrorKind::fatal) return Failure(committed.error());
+  if (committed.error().kind != ErrorKind::fatal) return pass(committed);
   const std::size_t count = records.end - records.begin;
   if (count > 1) {
     const std::size_t middle = records.begin + count / 2;
@@ -163,7 +163,7 @@ Result<std::uint64_t> CleanedReader::commit_records(const Records& records, cons
 Result<StorePosition> CleanedReader::start(PartitionId partition) const {
   const auto& topic = source_.options().topic;
   const auto offsets = source_.client().offsets(topic, partition, kPatience);
-  if (!offsets) return Failure(offsets.error());
+  if (!offsets) return pass(offsets);
   return StorePosition{partition, cluster_, topic, offsets->low};
 }
 
@@ -175,7 +175,7 @@ Result<void> CleanedReader::seek(const StorePosition& position) {
                 name, position.cluster, cluster_, kStartAnew);
   }
   const auto offsets = source_.client().offsets(position.topic, position.partition, kPatience);
-  if (!offsets) return Failure(offsets.error());
+  if (!offsets) return pass(offsets);
   if (offsets->high < position.next) {
     return fail(ErrorKind::fatal,
                 "{}: was stored up to offset {}, but ends at {}: the topic was made anew. {}", name,

@@ -47,9 +47,9 @@ void pass_header(const rd_kafka_message_t& message, const char* name, rd_kafka_h
 Result<void> check_partitions(const KafkaSource& source, const std::string& topic) {
   const std::string& input = source.options().topic;
   const auto wanted = source.client().partition_count(input, kPatience);
-  if (!wanted) return Failure(wanted.error());
+  if (!wanted) return pass(wanted);
   const auto found = source.client().partition_count(topic, kPatience);
-  if (!found) return Failure(found.error());
+  if (!found) return pass(found);
   if (*found == *wanted) return {};
   return fail(ErrorKind::invalid,
               "topic {} has {} partitions, topic {} has {}: states and records belong to the "

@@ -1,6 +1,7 @@
 #include "kafka/topics/redriver.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "kafka/client/keep_asking.h"
 
@@ -10,20 +11,6 @@ namespace {
 constexpr std::chrono::milliseconds kPatience{8'000};  // for an answer of the brokers
 constexpr std::chrono::milliseconds kTransactionTimeout{10'000};
 constexpr std::size_t kLongestMessage = 256 << 20;
-
-// Fills in the group's next offset of each partition in the list; below 0 where it has none.
-Result<void> ask_positions(const KafkaClient& member, rd_kafka_topic_partition_list_t& list,
-                           const std::string& group) {
-  const auto code = rd_kafka_committed(member.get(), &list, static_cast<int>(kPatience.count()));
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_failure(code, "group " + group);
-  for (int i = 0; i < list.cnt; ++i) {
-    const auto partition_code = list.elems[i].err;
-    if (partition_code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return kafka_failure(partition_code, "group " + group);
-    }
-  }
-  return {};
-}
 
 void add(const RedriveReport& more, RedriveReport& report) {
   for (const auto& [reason, counts] : more) {
@@ -57,7 +44,7 @@ Result<std::unique_ptr<Redriver>> Redriver::open(const KafkaOptions& kafka,
 
 Result<void> Redriver::run() {
   const auto input_partitions = topic_->partition_count(options_.topics.input);
-  if (!input_partitions) return Failure(input_partitions.error());
+  if (!input_partitions) return pass(input_partitions);
   input_partitions_ = *input_partitions;
   // First of all, so that nobody moves the positions after they are read.
   auto transactions = KafkaTransactions::open(
@@ -115,16 +102,14 @@ Result<void> Redriver::load_positions(Lane& lane, std::size_t partitions) const 
                                    // Transactions that are not over are waited for.
                                    {"isolation.level", "read_committed"}});
   if (!member) return pass(member);
-  const KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions)));
+  std::vector<PartitionId> all(partitions);
+  std::iota(all.begin(), all.end(), PartitionId{0});
+  const auto committed = keep_asking(kPatience, [&] {
+    return (*member)->committed(lane.group, options_.topics.rejected, all, kPatience);
+  });
+  if (!committed) return pass(committed);
   for (std::size_t i = 0; i < partitions; ++i) {
-    rd_kafka_topic_partition_list_add(list.get(), options_.topics.rejected.c_str(),
-                                      static_cast<PartitionId>(i));
-  }
-  auto asked = keep_asking(kPatience, [&] { return ask_positions(**member, *list, lane.group); });
-  if (!asked) return asked;
-  for (int i = 0; i < list->cnt; ++i) {
-    const auto& one = list->elems[i];
-    if (one.offset >= 0) lane.next[one.partition] = one.offset;
+    if (const auto& next = (*committed)[i]) lane.next[all[i]] = *next;
   }
   return {};
 }

@@ -106,7 +106,7 @@ Result<int> RejectedTopic::partition_count(const std::string& topic) const {
 
 Result<std::vector<RejectedTopic::Range>> RejectedTopic::ranges() const {
   const auto count = partition_count(name_);
-  if (!count) return Failure(count.error());
+  if (!count) return pass(count);
   std::vector<Range> found;
   for (PartitionId partition = 0; partition < *count; ++partition) {
     auto offsets =

@@ -4,14 +4,13 @@
 #include <thread>
 
 #include "base/check.h"
+#include "kafka/client/keep_asking.h"
 
 namespace dwell {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kAnswer{5'000};  // for one answer
-constexpr std::chrono::milliseconds kPause{100};
 
 constexpr const char* kPolicy = "cleanup.policy";
 
@@ -94,19 +93,8 @@ Result<KafkaEvent> TopicAdmin::ask(std::string_view what, Request request) const
   return event;
 }
 
-template <typename Try>
-auto TopicAdmin::keep_trying(Try once) const -> decltype(once()) {
-  const auto deadline = SteadyClock::now() + patience_;
-  for (;;) {
-    auto done = once();
-    if (done || done.error().kind != ErrorKind::retry_later) return done;
-    if (SteadyClock::now() + kAnswer > deadline) return done;
-    std::this_thread::sleep_for(kPause);
-  }
-}
-
 Result<std::optional<TopicAdmin::Layout>> TopicAdmin::layout(const std::string& topic) const {
-  return keep_trying([&]() -> Result<std::optional<Layout>> {
+  return keep_asking(patience_ - kAnswer, [&]() -> Result<std::optional<Layout>> {
     const auto what = "topic " + topic;
     const KafkaTopic handle(rd_kafka_topic_new(client_->get(), topic.c_str(), nullptr));
     if (!handle) return failure(RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, what);
@@ -129,12 +117,12 @@ Result<std::optional<TopicAdmin::Layout>> TopicAdmin::layout(const std::string& 
 }
 
 Result<bool> TopicAdmin::create(const NewTopic& topic) const {
-  auto created = keep_trying([&] { return create_once(topic); });
+  auto created = keep_asking(patience_ - kAnswer, [&] { return create_once(topic); });
   if (!created) return created;
   // Brokers learn of it one by one.
-  auto known = keep_trying([&]() -> Result<void> {
+  auto known = keep_asking(patience_ - kAnswer, [&]() -> Result<void> {
     const auto found = layout(topic.name);
-    if (!found) return Failure(found.error());
+    if (!found) return pass(found);
     if (!*found) return failure(RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, "topic " + topic.name);
     return {};
   });
@@ -170,7 +158,7 @@ Result<bool> TopicAdmin::create_once(const NewTopic& topic) const {
 }
 
 Result<TopicSettings> TopicAdmin::settings(const std::string& topic) const {
-  return keep_trying([&] { return settings_once(topic, false); });
+  return keep_asking(patience_ - kAnswer, [&] { return settings_once(topic, false); });
 }
 
 Result<TopicSettings> TopicAdmin::settings_once(const std::string& topic, bool are_own) const {
@@ -229,7 +217,7 @@ Result<std::vector<KafkaClient::Offsets>> TopicAdmin::offsets(const std::string&
                                                               int partitions) const {
   std::vector<KafkaClient::Offsets> all;
   for (int i = 0; i < partitions; ++i) {
-    auto found = keep_trying([&] { return client_->offsets(topic, i, kAnswer); });
+    auto found = keep_asking(patience_ - kAnswer, [&] { return client_->offsets(topic, i, kAnswer); });
     if (!found) {
       return fail(found.error().kind, "brokers {}: {}", kafka_.brokers, found.error().message);
     }
@@ -239,15 +227,15 @@ Result<std::vector<KafkaClient::Offsets>> TopicAdmin::offsets(const std::string&
 }
 
 Result<void> TopicAdmin::empty_compacted(const std::string& topic, int partitions) const {
-  const auto found = keep_trying([&] { return settings_once(topic, true); });
-  if (!found) return Failure(found.error());
+  const auto found = keep_asking(patience_ - kAnswer, [&] { return settings_once(topic, true); });
+  if (!found) return pass(found);
   TopicSettings own = *found;
   const auto set_policy = [&](const char* policy) {
     own[kPolicy] = policy;
-    return keep_trying([&] { return replace_settings(topic, own); });
+    return keep_asking(patience_ - kAnswer, [&] { return replace_settings(topic, own); });
   };
   if (auto allowed = set_policy("compact,delete"); !allowed) return allowed;
-  auto deleted = keep_trying([&] { return delete_records_once(topic, partitions); });
+  auto deleted = keep_asking(patience_ - kAnswer, [&] { return delete_records_once(topic, partitions); });
   auto restored = set_policy("compact");
   return deleted ? restored : deleted;
 }
@@ -278,7 +266,7 @@ Result<void> TopicAdmin::delete_records_once(const std::string& topic, int parti
 }
 
 Result<std::vector<std::string>> TopicAdmin::members(const std::string& group) const {
-  return keep_trying([&]() -> Result<std::vector<std::string>> {
+  return keep_asking(patience_ - kAnswer, [&]() -> Result<std::vector<std::string>> {
     const auto what = "group " + group;
     auto event = ask(what, [&](const rd_kafka_AdminOptions_t* options, rd_kafka_queue_t* queue) {
       const char* name = group.c_str();
@@ -314,8 +302,8 @@ Result<std::vector<std::optional<Offset>>> TopicAdmin::committed(const std::stri
   const auto what = fmt::format("offsets of group {} in topic {}", group, topic);
   const auto consumer = KafkaClient::make(
       RD_KAFKA_CONSUMER, kafka_, {{"group.id", group}, {"isolation.level", "read_uncommitted"}});
-  if (!consumer) return Failure(consumer.error());
-  return keep_trying([&]() -> Result<std::vector<std::optional<Offset>>> {
+  if (!consumer) return pass(consumer);
+  return keep_asking(patience_ - kAnswer, [&]() -> Result<std::vector<std::optional<Offset>>> {
     const KafkaList list = list_of(topic, partitions);
     const auto code =
         rd_kafka_committed((*consumer)->get(), list.get(), static_cast<int>(kAnswer.count()));
@@ -334,7 +322,7 @@ Result<std::vector<std::optional<Offset>>> TopicAdmin::committed(const std::stri
 Result<void> TopicAdmin::delete_committed(const std::string& group, const std::string& topic,
                                           std::span<const PartitionId> partitions) const {
   if (partitions.empty()) return {};
-  return keep_trying([&]() -> Result<void> {
+  return keep_asking(patience_ - kAnswer, [&]() -> Result<void> {
     const auto what = fmt::format("offsets of group {} in topic {}", group, topic);
     const KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
     for (const PartitionId partition : partitions) {

@@ -65,8 +65,6 @@ class TopicAdmin {
                   const char* reason = nullptr) const;
   template <typename Request>
   Result<KafkaEvent> ask(std::string_view what, Request request) const;
-  template <typename Try>
-  auto keep_trying(Try once) const -> decltype(once());
 
   Result<bool> create_once(const NewTopic& topic) const;
   // What was set for this topic alone, or all that is in effect.

@@ -74,7 +74,7 @@ std::vector<WantedSetting> rejected_settings(std::uint64_t record_bytes) {
 
 Result<std::optional<FoundTopic>> find(const TopicAdmin& admin, const std::string& topic) {
   const auto layout = admin.layout(topic);
-  if (!layout) return Failure(layout.error());
+  if (!layout) return pass(layout);
   if (!*layout) return std::optional<FoundTopic>();
   auto settings = admin.settings(topic);
   if (!settings) return pass(settings);

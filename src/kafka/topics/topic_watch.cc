@@ -68,7 +68,7 @@ Result<std::vector<TopicWatch::Told>> TopicWatch::look(std::span<const Topic> to
   ++looks_;
   if (auto connected = connect(topics); !connected) return pass(connected);
   auto sights = look_at_partitions();
-  if (!sights) return Failure(sights.error());
+  if (!sights) return pass(sights);
   add_offsets(*sights);
   std::vector<Told> told;
   for (const Topic& topic : topics) {
