@@ -4,17 +4,16 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <list>
 #include <optional>
-#include <set>
 
 #include "base/on_worker.h"
 #include "postgres/migrations.h"
+#include "postgres/pool_slot.h"
 
 namespace dwell {
 namespace {
@@ -24,59 +23,8 @@ using std::chrono::steady_clock;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kSweep{250};       // how often late questions are looked for
-constexpr std::chrono::milliseconds kWhileOpening{5};  // how often its end is looked for
 constexpr std::chrono::milliseconds kFirstPause{100};  // after a database did not open
 constexpr std::chrono::milliseconds kLongestPause{2'000};
-
-// One connection, or the place for one.
-class Slot {
- public:
-  explicit Slot(asio::io_context& context) : socket_(context) {}
-  ~Slot() { (void)release(); }
-  Slot(const Slot&) = delete;
-  Slot& operator=(const Slot&) = delete;
-
-  bool is_open() const { return connection_ && connection_->is_open(); }
-  PgConnection& connection() { return *connection_; }
-  asio::posix::stream_descriptor& socket() { return socket_; }
-
-  void hold(std::unique_ptr<PgConnection> connection) {
-    (void)release();
-    connection_ = std::move(connection);
-    PQsetnonblocking(connection_->get(), 1);
-    socket_.assign(PQsocket(connection_->get()));
-    prepared_.clear();
-    was_idle_ = false;
-  }
-
-  std::unique_ptr<PgConnection> release() {
-    is_asked = false;
-    if (socket_.is_open()) socket_.release();  // libpq closes it
-    return std::move(connection_);
-  }
-
-  // Whether it was open before this question, so that it may have broken while nobody used it.
-  bool was_idle() const { return was_idle_ || !prepared_.empty(); }
-  void rest() { was_idle_ = true; }
-  // Lets the connection go if the server ended it meanwhile.
-  void notice_end() {
-    if (!is_open()) return;
-    if (PQconsumeInput(connection_->get()) != 1 || !is_open()) (void)release();
-  }
-
-  bool has(std::size_t statement) const { return prepared_.contains(statement); }
-  void has_prepared(std::size_t statement) { prepared_.insert(statement); }
-
-  steady_clock::time_point deadline{};
-  bool is_asked = false;      // a question whose answer is not here yet
-  bool is_abandoned = false;  // the question, by its asker or for being late
-
- private:
-  std::unique_ptr<PgConnection> connection_;
-  std::set<std::size_t> prepared_;
-  bool was_idle_ = false;
-  asio::posix::stream_descriptor socket_;
-};
 
 // Two more statements: one begins a transaction, the last one ends it.
 PgPoolOptions with_transactions(PgPoolOptions options) {
@@ -98,7 +46,10 @@ class PgPool::State : public std::enable_shared_from_this<State> {
 
  public:
   State(asio::io_context& context, PgPoolOptions options)
-      : context_(context), options_(with_transactions(std::move(options))), sweep_(context) {
+      : context_(context),
+        options_(with_transactions(std::move(options))),
+        sweep_(context),
+        opening_(context) {
     for (std::size_t i = 0; i < options_.statements.size(); ++i) {
       names_.push_back(fmt::format("s{}", i));
     }
@@ -120,43 +71,40 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     for (;;) {
       Lease lease(*this, question);
       if (auto got = co_await lease.take(); !got) co_return pass(got);
-      Slot& slot = lease.slot();
+      PgSlot& slot = lease.slot();
       slot.is_abandoned = false;
-      const bool was_idle = slot.was_idle();
+      const bool was_old = slot.is_old();
       auto answer = co_await ask(slot, question);
-      if (answer || slot.is_open() || slot.is_abandoned || !was_idle) co_return answer;
+      if (answer || slot.is_open() || slot.is_abandoned || !was_old) co_return answer;
       // It broke while nobody used it, most likely: the server was started anew. Once more; each
       // such connection is gone then, and a new one is not asked twice.
-      for (Slot* idle : free_) idle->notice_end();
+      close_broken();
     }
   }
 
   asio::awaitable<Result<std::unique_ptr<PgPool::Transaction>>> begin();
 
+  asio::awaitable<void> open_all() {
+    const auto self = shared_from_this();
+    close_broken();
+    for (std::size_t i = 0; i < slots_.size() && !is_closed_; ++i) {
+      if (closed_.empty() && !is_opening_) co_return;
+      grow();
+      if (!is_opening_) co_return;  // the last one was refused
+      opening_.expires_after(options_.opening);
+      const auto [cancelled] = co_await opening_.async_wait(kAwait);
+      if (!cancelled) co_return;
+    }
+  }
+
   PgPoolState state() const {
     PgPoolState state;
     state.open = static_cast<std::size_t>(std::count_if(
-        slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.is_open(); }));
+        slots_.begin(), slots_.end(), [](const PgSlot& slot) { return slot.is_open(); }));
     state.idle = free_.size();
     if (closed_because_) state.shortage = closed_because_->message;
     state.silence = silence_;
     return state;
-  }
-
-  asio::awaitable<void> warm_up() {
-    const auto self = shared_from_this();
-    asio::steady_timer timer(context_);
-    while (!is_closed_ && !closed_.empty() && steady_clock::now() >= closed_until_) {
-      if (is_opening_) {  // for a question
-        timer.expires_after(kWhileOpening);
-        co_await timer.async_wait(kAwait);
-        continue;
-      }
-      Slot* const slot = closed_.back();
-      closed_.pop_back();
-      is_opening_ = true;
-      co_await open(self, slot);
-    }
   }
 
   asio::awaitable<void> sweep() {
@@ -165,7 +113,7 @@ class PgPool::State : public std::enable_shared_from_this<State> {
       sweep_.expires_after(kSweep);
       co_await sweep_.async_wait(kAwait);
       const auto now = steady_clock::now();
-      for (Slot& slot : slots_) {
+      for (PgSlot& slot : slots_) {
         const bool is_busy = std::find(free_.begin(), free_.end(), &slot) == free_.end();
         if (is_busy && slot.socket().is_open() && now > slot.deadline) slot.socket().cancel();
       }
@@ -176,7 +124,8 @@ class PgPool::State : public std::enable_shared_from_this<State> {
   void close() {
     is_closed_ = true;
     sweep_.cancel();
-    for (Slot& slot : slots_) {
+    opening_.cancel();
+    for (PgSlot& slot : slots_) {
       if (slot.socket().is_open()) slot.socket().cancel();
     }
     worker_.join();
@@ -218,7 +167,7 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     }
 
     // Asks at once, if it can: the database works while the last answer is made use of.
-    void give(Slot& slot) {
+    void give(PgSlot& slot) {
       slot_ = &slot;
       slot.deadline = question_.deadline;
       place_ = state_->waiting_.end();
@@ -232,21 +181,21 @@ class PgPool::State : public std::enable_shared_from_this<State> {
       if (timer_) timer_->cancel();
     }
 
-    Slot& slot() { return *slot_; }
+    PgSlot& slot() { return *slot_; }
 
    private:
     std::shared_ptr<State> state_;
     const Question& question_;
     std::optional<asio::steady_timer> timer_;  // while it waits
     std::list<Lease*>::iterator place_;
-    Slot* slot_ = nullptr;
+    PgSlot* slot_ = nullptr;
     std::optional<Error> refused_;  // instead of a slot
   };
 
   // The one used last first; nullptr: all are busy or closed.
-  Slot* take_open() {
+  PgSlot* take_open() {
     while (!free_.empty()) {
-      Slot* const slot = free_.back();
+      PgSlot* const slot = free_.back();
       free_.pop_back();
       if (slot->is_open()) return slot;
       closed_.push_back(slot);
@@ -263,16 +212,17 @@ class PgPool::State : public std::enable_shared_from_this<State> {
       return;
     }
     if (closed_.empty() || is_closed_) return;
-    Slot* const slot = closed_.back();
+    PgSlot* const slot = closed_.back();
     closed_.pop_back();
     is_opening_ = true;
     asio::co_spawn(context_, open(shared_from_this(), slot), asio::detached);
   }
 
-  asio::awaitable<void> open(std::shared_ptr<State> /*keeps this*/, Slot* slot) {
+  asio::awaitable<void> open(std::shared_ptr<State> /*keeps this*/, PgSlot* slot) {
     // On the worker: names are looked up and secrets agreed on while others are answered.
     auto opened = co_await on_worker(worker_, [this] { return connect(); });
     is_opening_ = false;
+    opening_.cancel();
     if (opened) {
       closed_because_.reset();
       pause_ = kFirstPause;
@@ -290,7 +240,16 @@ class PgPool::State : public std::enable_shared_from_this<State> {
 
   bool has_open() const {
     return std::any_of(slots_.begin(), slots_.end(),
-                       [](const Slot& slot) { return slot.is_open(); });
+                       [](const PgSlot& slot) { return slot.is_open(); });
+  }
+
+  // Those that ended while nobody used them.
+  void close_broken() {
+    for (PgSlot* idle : free_) idle->notice_end();
+    const auto broken = std::stable_partition(free_.begin(), free_.end(),
+                                              [](const PgSlot* slot) { return slot->is_open(); });
+    closed_.insert(closed_.end(), broken, free_.end());
+    free_.erase(broken, free_.end());
   }
 
   void refuse_all() {
@@ -301,7 +260,7 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     }
   }
 
-  void give_back(Slot& slot) {
+  void give_back(PgSlot& slot) {
     if (slot.is_asked) (void)abandon(slot);  // the asker left before the answer
     if (!slot.is_open()) {
       closed_.push_back(&slot);
@@ -328,7 +287,7 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     return connection;
   }
 
-  asio::awaitable<Result<PgResult>> ask(Slot& slot, const Question& question) {
+  asio::awaitable<Result<PgResult>> ask(PgSlot& slot, const Question& question) {
     if (!slot.has(question.statement)) {
       const auto& sql = options_.statements.at(question.statement);
       slot.is_asked = PQsendPrepare(slot.connection().get(), names_[question.statement].c_str(),
@@ -341,14 +300,14 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     co_return co_await answer(slot);
   }
 
-  void send(Slot& slot, const Question& question) {
+  void send(PgSlot& slot, const Question& question) {
     const PgParameters& parameters = question.parameters;
     slot.is_asked = PQsendQueryPrepared(slot.connection().get(), names_[question.statement].c_str(),
                                         parameters.count(), parameters.values(),
                                         parameters.lengths(), parameters.formats(), 1) == 1;
   }
 
-  asio::awaitable<Result<PgResult>> answer(Slot& slot) {
+  asio::awaitable<Result<PgResult>> answer(PgSlot& slot) {
     if (!slot.is_asked) co_return broken(slot);
     PGconn* const handle = slot.connection().get();
     for (int left = PQflush(handle); left != 0; left = PQflush(handle)) {
@@ -377,22 +336,19 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     co_return answer;
   }
 
-  // The tables have changed since the connections were opened, which looked at them.
+  // The tables have changed since these connections looked at them.
   void close_idle() {
-    for (Slot* idle : free_) {
-      (void)idle->release();
-      closed_.push_back(idle);
-    }
-    free_.clear();
+    for (PgSlot* idle : free_) (void)idle->release();
+    close_broken();
   }
 
-  static Result<PgResult> broken(Slot& slot) {
+  static Result<PgResult> broken(PgSlot& slot) {
     auto connection = slot.release();
     return connection->checked(nullptr);
   }
 
   // Nobody waits any more for what the server does.
-  Result<PgResult> abandon(Slot& slot) {
+  Result<PgResult> abandon(PgSlot& slot) {
     slot.is_abandoned = true;
     auto connection = slot.release();
     const auto name = connection->name();
@@ -411,11 +367,13 @@ class PgPool::State : public std::enable_shared_from_this<State> {
   asio::io_context& context_;
   const PgPoolOptions options_;
   std::vector<std::string> names_;  // of the statements
-  std::list<Slot> slots_;
-  std::vector<Slot*> free_;    // open, as far as is known, and not asked
-  std::vector<Slot*> closed_;  // and not being opened
+  std::list<PgSlot> slots_;
+  std::vector<PgSlot*> free_;    // open, as far as is known, and not asked
+  std::vector<PgSlot*> closed_;  // and not being opened
   std::list<Lease*> waiting_;
   asio::steady_timer sweep_;
+  asio::steady_timer
+      opening_;  // runs while open_all() waits for a connection; cancelled by its end
   bool is_closed_ = false;
   std::string silence_;  // of the last question that came to an end
 
@@ -440,26 +398,27 @@ class PgPool::State::OpenTransaction final : public PgPool::Transaction {
     for (;;) {
       lease_ = std::make_unique<Lease>(*state_, begin_);
       if (auto got = co_await lease_->take(); !got) co_return got;
-      Slot& slot = lease_->slot();
+      PgSlot& slot = lease_->slot();
       slot.is_abandoned = false;
-      const bool was_idle = slot.was_idle();
+      const bool was_old = slot.is_old();
       auto begun = co_await state_->ask(slot, begin_);
       is_begun_ = begun.has_value();
       if (begun) co_return Result<void>();
-      if (slot.is_open() || slot.is_abandoned || !was_idle) co_return pass(begun);
-      for (Slot* idle : state_->free_) idle->notice_end();  // as in State::run()
+      if (slot.is_open() || slot.is_abandoned || !was_old) co_return pass(begun);
+      state_->close_broken();  // as in State::run()
     }
   }
 
   asio::awaitable<Result<PgResult>> run(std::size_t statement,
                                         const PgParameters& parameters) override {
-    if (!is_begun_ || !lease_->slot().is_open()) {
-      co_return fail(ErrorKind::retry_later,
-                     "a question before it ended the transaction: begin another");
+    if (failed_) {
+      co_return fail(failed_->kind, "{}; it has ended this transaction: begin another one",
+                     failed_->message);
     }
     const Question question{statement, parameters, begin_.deadline};
     auto answer = co_await state_->ask(lease_->slot(), question);
     is_begun_ = lease_->slot().is_open();
+    if (!answer) failed_ = answer.error();
     state_->silence_ = answer ? "" : answer.error().message;
     co_return answer;
   }
@@ -470,6 +429,7 @@ class PgPool::State::OpenTransaction final : public PgPool::Transaction {
   const Question begin_;
   std::unique_ptr<Lease> lease_;
   bool is_begun_ = false;
+  std::optional<Error> failed_;  // the first question without an answer
 };
 
 asio::awaitable<Result<std::unique_ptr<PgPool::Transaction>>> PgPool::State::begin() {
@@ -486,7 +446,7 @@ asio::awaitable<void> PgPool::State::end(std::shared_ptr<State> self,
   const PgParameters none;
   const Question question{self->end_statement(), none,
                           steady_clock::now() + self->options_.patience};
-  Slot& slot = lease->slot();
+  PgSlot& slot = lease->slot();
   slot.deadline = question.deadline;
   const auto ended = co_await self->ask(slot, question);
   if (!ended && slot.is_open()) (void)slot.release();
@@ -515,8 +475,8 @@ asio::awaitable<Result<std::unique_ptr<PgPool::Transaction>>> PgPool::begin() {
   return state_->begin();
 }
 
-asio::awaitable<void> PgPool::warm_up() {
-  return state_->warm_up();
+asio::awaitable<void> PgPool::open_all() {
+  return state_->open_all();
 }
 
 PgPoolState PgPool::state() const {

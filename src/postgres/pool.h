@@ -17,6 +17,7 @@ struct PgPoolOptions {
   std::size_t connections = 8;
   std::size_t waiting = 4'096;                // questions; more are refused
   std::chrono::milliseconds patience{5'000};  // from asking to the answer
+  std::chrono::milliseconds opening{2'000};   // that open_all() waits for each connection
 };
 
 struct PgPoolState {
@@ -51,9 +52,9 @@ class PgPool {
   class Transaction;
   boost::asio::awaitable<Result<std::unique_ptr<Transaction>>> begin();
 
-  // Opens connections ahead of the questions, one after the other, until all are open or the server
-  // gives no further one.
-  boost::asio::awaitable<void> warm_up();
+  // Opens the connections that are not open, one after the other, before questions need them. Ends
+  // where one is refused, or takes too long: it may wait for those that are open.
+  boost::asio::awaitable<void> open_all();
 
   PgPoolState state() const;
 
@@ -65,7 +66,8 @@ class PgPool {
 class PgPool::Transaction {
  public:
   virtual ~Transaction() = default;
-  // Errors: those of PgPool::run(). After one begin another: retry_later says so.
+  // Errors: those of PgPool::run(). After one, each further question gets that error again, with
+  // the advice to begin another transaction.
   virtual boost::asio::awaitable<Result<PgResult>> run(std::size_t statement,
                                                        const PgParameters& parameters) = 0;
 };

@@ -24,8 +24,8 @@ class PostgresRowReader final : public RowReader {
   // Asks it by a connection that nobody else needs; where all are busy they are there. Errors:
   // those of PgPool, invalid.
   boost::asio::awaitable<Result<void>> check();
-  // As of PgPool.
-  boost::asio::awaitable<void> warm_up() { return pool_.warm_up(); }
+  // As PgPool::open_all().
+  boost::asio::awaitable<void> open_all() { return pool_.open_all(); }
   PgPoolState connections() const { return pool_.state(); }
 
  private:

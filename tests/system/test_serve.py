@@ -366,17 +366,6 @@ def test_rows_that_others_have_stored_are_listed_and_not_folded(topics, database
         assert service.timeline("d") == []
 
 
-def test_its_connections_are_open_before_it_is_ready(topics, database, tmp_path):
-    """The first requests need not wait for one connection after the other to be opened."""
-    from dwell_system import system
-    with system(tmp_path, topics, database.url, "--serve-connections", "6",
-                command="serve") as service:
-        assert database.query("SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-                              "AND datname = current_database() AND application_name = 'dwell'"
-                              ) == [(6,)]
-        service.stop()
-
-
 def test_fewer_connections_than_it_may_open_answer_all(topics, database, tmp_path):
     """A role that gets three: nobody is refused, at once or later."""
     from dwell_system import system

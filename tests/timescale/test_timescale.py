@@ -152,11 +152,10 @@ def test_a_hypertable_is_adopted(migrate, database):
 def test_the_store_keeps_its_contract(database):
     """COPY, retracts and conflicts into chunks. This server has one session behind all connections:
     none can be cut, a reader has one, and who writes would wait for the end of a view."""
-    left_out = ["ACutConnection", "ATransactionThatBroke", "AServerThatTakesNoWrites",
-                "AViewIsOneMoment"]
+    left_out = ["ACutConnection", "AServerThatTakesNoWrites", "AViewIsOneMoment"]
     done = subprocess.run(
         [os.environ["DWELL_POSTGRES_TESTS"],
-         "--gtest_filter=-" + ":".join(f"*.{name}*" for name in left_out)],
+         "--gtest_filter=-PgPoolTest.*:" + ":".join(f"*.{name}*" for name in left_out)],
         env={**os.environ, "DWELL_TEST_POSTGRES": database.url, "DWELL_TEST_CONNECTIONS": "1"},
         capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, (done.stdout + done.stderr)[-20_000:]

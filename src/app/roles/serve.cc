@@ -65,9 +65,10 @@ class ServeRole {
   }
 
   boost::asio::awaitable<Result<void>> check() {
-    if (!is_warm_) co_await reader_.warm_up();  // before the first answer that it is ready
     auto checked = co_await reader_.check();
-    is_warm_ |= checked.has_value();
+    // Whoever is told that it is ready may come with many questions at once.
+    if (checked && !is_ready_) co_await reader_.open_all();
+    is_ready_ = checked.has_value();
     const PgPoolState connections = reader_.connections();
     board_.warn(kTask,
                 connections.open > 0 && !connections.shortage.empty()
@@ -93,7 +94,7 @@ class ServeRole {
   std::unique_ptr<KafkaIntake> intake_;
   PostgresRowReader reader_;
   ReadYourWrites visibility_;
-  bool is_warm_ = false;  // the HTTP thread's
+  bool is_ready_ = false;  // as far as the last look tells; of the thread that serves
   Api api_;
 };
 
