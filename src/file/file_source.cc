@@ -155,7 +155,7 @@ std::uint64_t FileSource::size() const {
   return static_cast<std::uint64_t>(status.st_size);
 }
 
-FileSource::Take FileSource::take() const {
+FileSource::ClockReading FileSource::read_clock() const {
   return {clock_.wall(), static_cast<Offset>(size())};
 }
 
@@ -171,7 +171,7 @@ Result<void> FileSource::seek(PartitionId /*partition*/, std::span<const Positio
                 name_);
   }
   next_ = 0;
-  take_ = take();
+  reading_of_clock_ = read_clock();
   const auto known = std::find_if(committed.begin(), committed.end(),
                                   [&](const Position& p) { return p.source == name_; });
   if (known != committed.end()) {
@@ -206,7 +206,8 @@ Result<void> FileSource::check_identity(const Position& position) {
   }
   // What was there when the first reading began keeps its time; what came since gets a new one.
   if (position.next < static_cast<Offset>(mark->until)) {
-    take_ = {from_ms(static_cast<std::int64_t>(mark->now_ms)), static_cast<Offset>(mark->until)};
+    reading_of_clock_ = {from_ms(static_cast<std::int64_t>(mark->now_ms)),
+                         static_cast<Offset>(mark->until)};
   }
   return {};
 }
@@ -231,8 +232,9 @@ Result<std::string> FileSource::mark() const {
   const auto hashed = std::min<std::size_t>(kIdentityBytes, static_cast<std::size_t>(next_));
   auto first_bytes = head(hashed);
   if (!first_bytes) return first_bytes;
-  return encode({hashed, hash_of(*first_bytes), static_cast<std::uint64_t>(to_ms(take_.now)),
-                 static_cast<std::uint64_t>(take_.until)});
+  return encode({hashed, hash_of(*first_bytes),
+                 static_cast<std::uint64_t>(to_ms(reading_of_clock_.now)),
+                 static_cast<std::uint64_t>(reading_of_clock_.until)});
 }
 
 Result<Position> FileSource::position() const {
@@ -269,7 +271,7 @@ Result<Batch> FileSource::poll() {
     const Offset known_before = known_to();
     if (auto filled = fill(); !filled) return pass(filled);
     has_grown = known_to() != known_before;
-    if (!is_regular_) take_.now = clock_.wall();
+    if (!is_regular_) reading_of_clock_.now = clock_.wall();
     split();
   } while (has_grown && records_.empty() && next_ == before && !at_end_);
   if (next_ != before) {
@@ -366,8 +368,8 @@ void FileSource::add_record(const char* start, std::size_t length, std::uint64_t
 }
 
 Timestamp FileSource::now_at(Offset offset) {
-  if (is_regular_ && offset >= take_.until) take_ = take();
-  return take_.now;
+  if (is_regular_ && offset >= reading_of_clock_.until) reading_of_clock_ = read_clock();
+  return reading_of_clock_.now;
 }
 
 }  // namespace dwell

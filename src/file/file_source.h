@@ -85,7 +85,7 @@ class FileSource final : public Source {
              Clock& clock, Reading reading);
 
   // One reading of the clock for all records that begin before `until`.
-  struct Take {
+  struct ClockReading {
     Timestamp now;
     Offset until;
   };
@@ -98,7 +98,7 @@ class FileSource final : public Source {
   void split();
   void add_record(const char* start, std::size_t length, std::uint64_t truncated_from);
   Timestamp now_at(Offset offset);
-  Take take() const;
+  ClockReading read_clock() const;
 
   std::string name_;
   int descriptor_;
@@ -122,7 +122,7 @@ class FileSource final : public Source {
   std::string oversized_head_;
 
   Offset next_ = 0;
-  Take take_{};
+  ClockReading reading_of_clock_{};
   std::vector<Record> records_;
   std::vector<Position> positions_;
   Slice slice_;

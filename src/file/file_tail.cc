@@ -53,7 +53,7 @@ std::string whole_path(const std::string& path, std::error_code& error) {
 }
 
 bool is_empty(const Batch& batch) {
-  const Slice slice = batch.only();
+  const Slice slice = batch.single();
   return slice.records.empty() && slice.positions.empty();
 }
 
@@ -220,7 +220,7 @@ Result<Batch> FileTail::poll() {
     if (on_standstill_) on_standstill_(why);
   }
   if (!batch) return Batch{};
-  const auto positions = batch->only().positions;
+  const auto positions = batch->single().positions;
   if (!positions.empty()) {
     last_.reset();
     if (!positions.back().mark.empty()) last_ = positions.back();

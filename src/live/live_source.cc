@@ -9,14 +9,14 @@ Result<Batch> LiveSource::poll() {
     auto batch = file_->poll();
     if (!batch) return batch;
     file_ended_ = batch->is_last;
-    const Slice slice = batch->only();
+    const Slice slice = batch->single();
     records_.assign(slice.records.begin(), slice.records.end());
     positions_.assign(slice.positions.begin(), slice.positions.end());
   }
-  Slice submitted = queue_.poll()->only();
+  Slice submitted = queue_.poll()->single();
   if (submitted.records.empty() && positions_.empty()) {
     queue_.wait_for_submission(patience_);
-    submitted = queue_.poll()->only();
+    submitted = queue_.poll()->single();
   }
   const auto source = static_cast<std::uint32_t>(positions_.size());
   for (Record record : submitted.records) {

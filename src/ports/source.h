@@ -38,7 +38,7 @@ struct Batch {
   std::span<const PartitionNext> nexts = {};  // behind this batch, of every partition
 
   // Of a source with one partition: what there is, an empty slice when there is nothing.
-  Slice only() const { return slices.empty() ? Slice{} : slices.front(); }
+  Slice single() const { return slices.empty() ? Slice{} : slices.front(); }
 };
 
 // Where records come from. One thread at a time.

@@ -119,16 +119,16 @@ Result<void> PostgresStore::hold_positions(const RowBatch& batch) {
 
 // Deletes every row that has a retract, and finds out which of them are inserted again.
 Result<void> PostgresStore::retract(const RowBatch& batch) {
-  if (batch.contested().empty()) return {};
+  if (batch.retracted_rows().empty()) return {};
   struct Met {
     bool exists = false;
-    const RowBatch::Contested* insert = nullptr;  // what made it exist again
+    const RowBatch::RetractedRow* insert = nullptr;  // what made it exist again
   };
   std::unordered_map<RowIdentity, Met, RowIdentityHash> rows;
   std::vector<std::string_view> devices;
   std::vector<std::string_view> types;
   std::vector<std::int64_t> timestamps;
-  for (const auto& [change, part] : batch.contested()) {
+  for (const auto& [change, part] : batch.retracted_rows()) {
     if (!rows.try_emplace(RowIdentity(change)).second) continue;
     devices.push_back(change.device);
     types.push_back(wire_name(change.type));
@@ -152,7 +152,7 @@ Result<void> PostgresStore::retract(const RowBatch& batch) {
     CHECK(met != rows.end());
     met->second.exists = true;
   }
-  for (const RowBatch::Contested& contested : batch.contested()) {
+  for (const RowBatch::RetractedRow& contested : batch.retracted_rows()) {
     const bool is_insert = contested.change.operation == Operation::insert;
     Met& row = rows.at(RowIdentity(contested.change));
     Counts& counts = counts_[contested.part];

@@ -83,7 +83,7 @@ void put_copy_row(std::string& out, const RowChange& change) {
 void RowBatch::fill(std::span<const RowSlice> slices) {
   parts_.clear();
   copy_.clear();
-  contested_.clear();
+  retracted_rows_.clear();
   contested_devices_.clear();
   for (const RowSlice& slice : slices) {
     Part& part = parts_.emplace_back();
@@ -113,7 +113,7 @@ void RowBatch::divide(std::span<const RowSlice> slices) {
       rows.clear();
       for (const RowChange& change : slices[i].changes) {
         if (retracted.contains(RowIdentity(change))) {
-          contested_.push_back({change, i});
+          retracted_rows_.push_back({change, i});
           contested_devices_.emplace_back(change.device);
         } else {
           rows.push_back(change);
@@ -125,8 +125,8 @@ void RowBatch::divide(std::span<const RowSlice> slices) {
     part.end = copy_.size();
     part.rows = static_cast<std::int64_t>(free.size());
   }
-  for (std::size_t i = 0; i < contested_.size(); ++i) {
-    contested_[i].change.device = contested_devices_[i];
+  for (std::size_t i = 0; i < retracted_rows_.size(); ++i) {
+    retracted_rows_[i].change.device = contested_devices_[i];
   }
 }
 

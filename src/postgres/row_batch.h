@@ -23,7 +23,7 @@ class RowBatch {
     std::int64_t rows = 0;  // that many
   };
   // A change of a row that this batch has a retract of.
-  struct Contested {
+  struct RetractedRow {
     RowChange change;
     std::size_t part;
   };
@@ -36,7 +36,7 @@ class RowBatch {
   // rank, seq.
   std::string_view copy() const { return copy_; }
   // In the order of the changes.
-  const std::vector<Contested>& contested() const { return contested_; }
+  const std::vector<RetractedRow>& retracted_rows() const { return retracted_rows_; }
 
  private:
   void divide(std::span<const RowSlice> slices);
@@ -50,8 +50,8 @@ class RowBatch {
 
   std::vector<Part> parts_;
   std::string copy_;
-  std::vector<Contested> contested_;
-  std::vector<std::string> contested_devices_;  // what contested_ points to
+  std::vector<RetractedRow> retracted_rows_;
+  std::vector<std::string> contested_devices_;  // what retracted_rows_ points to
   std::vector<Place> order_;
 };
 

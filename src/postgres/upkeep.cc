@@ -92,7 +92,8 @@ Result<UpkeepReport> keep_up_in_turn(PgConnection& database, const UpkeepOptions
 
 }  // namespace
 
-Result<UpkeepReport> keep_up(PgConnection& database, const UpkeepOptions& options, Timestamp now) {
+Result<UpkeepReport> apply_retention(PgConnection& database, const UpkeepOptions& options,
+                                     Timestamp now) {
   auto begun = database.execute("BEGIN");
   if (!begun) return pass(begun);
   auto report = keep_up_in_turn(database, options, now);

@@ -17,6 +17,7 @@ struct UpkeepReport {
 // whole chunks; either way they are counted, and how far it went is kept, in the same transaction.
 // Does nothing while another process is at it. Compressing needs a hypertable. Errors: those of
 // PgConnection.
-Result<UpkeepReport> keep_up(PgConnection& database, const UpkeepOptions& options, Timestamp now);
+Result<UpkeepReport> apply_retention(PgConnection& database, const UpkeepOptions& options,
+                                     Timestamp now);
 
 }  // namespace dwell

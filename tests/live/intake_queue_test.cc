@@ -26,12 +26,12 @@ class IntakeQueueTest : public testing::Test {
     const auto batch = queue_.poll();
     EXPECT_TRUE(batch);
     std::vector<std::string> all;
-    for (const Record& record : batch->only().records) all.emplace_back(record.bytes);
+    for (const Record& record : batch->single().records) all.emplace_back(record.bytes);
     if (all.empty()) {
-      EXPECT_THAT(batch->only().positions, IsEmpty());
+      EXPECT_THAT(batch->single().positions, IsEmpty());
     } else {
-      EXPECT_EQ(batch->only().positions.size(), 1u);
-      next_ = batch->only().positions[0].next;
+      EXPECT_EQ(batch->single().positions.size(), 1u);
+      next_ = batch->single().positions[0].next;
     }
     return all;
   }
@@ -70,11 +70,11 @@ TEST_F(IntakeQueueTest, RecordsAreNumberedAndTimed) {
   clock_.sleep(Milliseconds{5});
   submit({"b", "c"});
   const auto batch = queue_.poll();
-  ASSERT_EQ(batch->only().records.size(), 2u);
-  EXPECT_EQ(batch->only().records[0].offset, 1);
-  EXPECT_EQ(batch->only().records[1].offset, 2);
-  EXPECT_EQ(batch->only().records[0].now, clock_.wall());
-  EXPECT_EQ(batch->only().positions[0], (Position{"http", 3, ""}));
+  ASSERT_EQ(batch->single().records.size(), 2u);
+  EXPECT_EQ(batch->single().records[0].offset, 1);
+  EXPECT_EQ(batch->single().records[1].offset, 2);
+  EXPECT_EQ(batch->single().records[0].now, clock_.wall());
+  EXPECT_EQ(batch->single().positions[0], (Position{"http", 3, ""}));
   EXPECT_FALSE(batch->is_last);
 }
 
@@ -209,8 +209,8 @@ TEST_F(IntakeQueueTest, GoesOnBehindTheCommittedPosition) {
   seek(41);
   submit({"a"});
   const auto batch = queue_.poll();
-  EXPECT_EQ(batch->only().records[0].offset, 41);
-  EXPECT_EQ(batch->only().positions[0].next, 42);
+  EXPECT_EQ(batch->single().records[0].offset, 41);
+  EXPECT_EQ(batch->single().positions[0].next, 42);
 }
 
 TEST_F(IntakeQueueTest, PositionsOfOthersAreNotItsOwn) {

@@ -25,12 +25,12 @@ class LiveSourceTest : public testing::Test {
     EXPECT_TRUE(batch);
     EXPECT_FALSE(batch->is_last);
     std::vector<std::string> all;
-    for (const Record& record : batch->only().records) {
-      EXPECT_LT(record.source, batch->only().positions.size());
-      all.push_back(fmt::format("{}:{} {}", batch->only().positions[record.source].source,
+    for (const Record& record : batch->single().records) {
+      EXPECT_LT(record.source, batch->single().positions.size());
+      all.push_back(fmt::format("{}:{} {}", batch->single().positions[record.source].source,
                                 record.offset, record.bytes));
     }
-    for (const Position& position : batch->only().positions) {
+    for (const Position& position : batch->single().positions) {
       all.push_back(fmt::format("{}={}", position.source, position.next));
     }
     return all;
@@ -66,7 +66,7 @@ TEST_F(LiveSourceTest, GoingBackReadsBothAgain) {
   submit({"a"});
   const auto first = source_.poll();
   ASSERT_TRUE(first);
-  const std::vector<Position> committed = {first->only().positions[0], {"http", 0, ""}};
+  const std::vector<Position> committed = {first->single().positions[0], {"http", 0, ""}};
   poll();
   poll();
   ASSERT_TRUE(source_.seek(0, committed));
@@ -76,9 +76,9 @@ TEST_F(LiveSourceTest, GoingBackReadsBothAgain) {
 TEST_F(LiveSourceTest, NeedsNoFile) {
   LiveSource source(nullptr, queue_, Milliseconds{0});
   ASSERT_TRUE(source.seek(0, {}));
-  EXPECT_THAT(source.poll()->only().records, IsEmpty());
+  EXPECT_THAT(source.poll()->single().records, IsEmpty());
   submit({"a"});
-  EXPECT_EQ(source.poll()->only().records.size(), 1u);
+  EXPECT_EQ(source.poll()->single().records.size(), 1u);
 }
 
 TEST_F(LiveSourceTest, AnErrorOfTheFileIsItsOwn) {

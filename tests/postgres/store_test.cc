@@ -280,7 +280,7 @@ TEST_F(PostgresStoreContract, WhatRetentionDropsIsCountedAndItsRetractsAreNoFaul
                      10));
   auto database = connect();
   const UpkeepOptions options{.retention = Milliseconds(2 * kDay)};
-  const auto dropped = keep_up(*database, options, from_ms(5 * kDay));
+  const auto dropped = apply_retention(*database, options, from_ms(5 * kDay));
   ASSERT_TRUE(dropped) << dropped.error().message;
   EXPECT_EQ(dropped->dropped_rows, 2);
   EXPECT_EQ(rows().size(), 2u);
@@ -290,8 +290,8 @@ TEST_F(PostgresStoreContract, WhatRetentionDropsIsCountedAndItsRetractsAreNoFaul
                       retract("d", 4 * kDay, 1)},
                      20));
   ASSERT_TRUE(commit(*opened, {enter("late", 7, 1)}, 30));
-  EXPECT_EQ(keep_up(*database, options, from_ms(5 * kDay))->dropped_rows, 1);
-  EXPECT_EQ(keep_up(*database, options, from_ms(5 * kDay))->dropped_rows, 0);
+  EXPECT_EQ(apply_retention(*database, options, from_ms(5 * kDay))->dropped_rows, 1);
+  EXPECT_EQ(apply_retention(*database, options, from_ms(5 * kDay))->dropped_rows, 0);
   const auto sums = connect()->execute(
       "SELECT (inserts - (retracts - faults - expired) = (SELECT count(*) FROM "
       "device_events_cleaned) + absorbed + (SELECT value::bigint FROM dwell_fact "
@@ -311,10 +311,10 @@ TEST_F(PostgresStoreContract, OldChunksAreCompressedAndStillTakeChanges) {
       commit(*opened, {enter("a", kDay, 1), enter("b", kDay, 1), enter("a", 5 * kDay, 2)}, 10));
   auto database = connect();
   const UpkeepOptions options{.compress_after = Milliseconds(2 * kDay)};
-  const auto compressed = keep_up(*database, options, from_ms(5 * kDay));
+  const auto compressed = apply_retention(*database, options, from_ms(5 * kDay));
   ASSERT_TRUE(compressed) << compressed.error().message;
   EXPECT_EQ(compressed->compressed_chunks, is_hypertable() ? 1 : 0);
-  EXPECT_EQ(keep_up(*database, options, from_ms(5 * kDay))->compressed_chunks, 0);
+  EXPECT_EQ(apply_retention(*database, options, from_ms(5 * kDay))->compressed_chunks, 0);
   ASSERT_TRUE(
       commit(*opened, {retract("a", kDay, 3), enter("b", kDay, 1), enter("c", kDay, 1)}, 20));
   EXPECT_THAT(rows(), ElementsAre(HasSubstr("a 432000000"), HasSubstr("b 86400000"),

@@ -94,9 +94,11 @@ class FileSourceTest : public testing::Test {
   static Polled poll(FileSource& source) {
     const auto batch = source.poll();
     EXPECT_TRUE(batch) << batch.error().message;
-    Polled polled{
-        {}, {}, {batch->only().positions.begin(), batch->only().positions.end()}, batch->is_last};
-    for (const Record& record : batch->only().records) {
+    Polled polled{{},
+                  {},
+                  {batch->single().positions.begin(), batch->single().positions.end()},
+                  batch->is_last};
+    for (const Record& record : batch->single().records) {
       EXPECT_EQ(record.source, 0u);
       polled.lines.push_back({std::string(record.bytes), record.offset, record.truncated_from});
       polled.nows.push_back(to_ms(record.now));

@@ -62,12 +62,12 @@ class FileTailTest : public testing::Test {
       EXPECT_TRUE(batch) << batch.error().message;
       if (!batch) return lines;
       EXPECT_FALSE(batch->is_last);
-      for (const Record& record : batch->only().records) lines.emplace_back(record.bytes);
-      for (const Position& position : batch->only().positions) {
+      for (const Record& record : batch->single().records) lines.emplace_back(record.bytes);
+      for (const Position& position : batch->single().positions) {
         EXPECT_EQ(position.source, name());
         committed_[position.source] = position;
       }
-      empty = batch->only().records.empty() && batch->only().positions.empty() ? empty + 1 : 0;
+      empty = batch->single().records.empty() && batch->single().positions.empty() ? empty + 1 : 0;
     }
     return lines;
   }
@@ -240,7 +240,8 @@ TEST_F(FileTailTest, NoOtherFileIsTakenForOneOfWhichNothingWasRead) {
   while (committed_[path()].next != 0) {
     const auto batch = tail_->poll();
     ASSERT_TRUE(batch);
-    for (const Position& position : batch->only().positions) committed_[position.source] = position;
+    for (const Position& position : batch->single().positions)
+      committed_[position.source] = position;
   }
   std::filesystem::remove(path());
   append("not a log\n", "neighbour");

@@ -64,7 +64,7 @@ class StreamSourceTest : public testing::Test {
     const auto batch = source.poll();
     EXPECT_TRUE(batch) << batch.error().message;
     Polled polled{{}, batch->is_last};
-    for (const Record& record : batch->only().records) polled.lines.emplace_back(record.bytes);
+    for (const Record& record : batch->single().records) polled.lines.emplace_back(record.bytes);
     return polled;
   }
 
@@ -120,8 +120,8 @@ TEST_F(StreamSourceTest, NowIsTakenAtEachPoll) {
     write(text);
     const auto batch = source->poll();
     ASSERT_TRUE(batch);
-    ASSERT_EQ(batch->only().records.size(), 1u);
-    nows.push_back(batch->only().records[0].now);
+    ASSERT_EQ(batch->single().records.size(), 1u);
+    nows.push_back(batch->single().records[0].now);
   }
   EXPECT_LT(nows[0], nows[1]);
 }
@@ -134,7 +134,7 @@ TEST_F(StreamSourceTest, ALineOverTheLimitIsFollowedToItsEnd) {
   while (lines.size() < 2) {
     const auto batch = source->poll();
     ASSERT_TRUE(batch);
-    for (const Record& record : batch->only().records) {
+    for (const Record& record : batch->single().records) {
       lines.emplace_back(record.bytes);
       EXPECT_EQ(record.truncated_from, lines.size() == 1 ? 5002u : 0u);
     }

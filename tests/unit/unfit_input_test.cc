@@ -53,7 +53,7 @@ class UnfitInputTest : public testing::Test {
       EXPECT_TRUE(batch) << batch.error().message;
       if (!batch) return lines;
       EXPECT_FALSE(batch->is_last);
-      const Slice slice = batch->only();
+      const Slice slice = batch->single();
       for (const Record& record : slice.records) lines.emplace_back(record.bytes);
       if (!slice.positions.empty()) committed_ = {slice.positions.back()};
       empty = slice.records.empty() && slice.positions.empty() ? empty + 1 : 0;
@@ -272,7 +272,7 @@ TEST_F(UnfitInputTest, ALongLineOfARotatedFileIsReadToItsEnd) {
   for (int polls = 0; polls < 100 && lengths.size() < 2; ++polls) {
     const auto batch = tail_->poll();
     ASSERT_TRUE(batch);
-    for (const Record& record : batch->only().records) lengths.push_back(record.truncated_from);
+    for (const Record& record : batch->single().records) lengths.push_back(record.truncated_from);
   }
   EXPECT_THAT(lengths, ElementsAre(50'000, 0));
 }

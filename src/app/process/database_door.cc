@@ -11,8 +11,8 @@ namespace {
 
 // Once in a process.
 void tell_of_hypertable(PgConnection& database) {
-  static std::atomic<bool> is_told = false;
-  if (is_told.exchange(true)) return;
+  static std::atomic<bool> was_logged = false;
+  if (was_logged.exchange(true)) return;
   const auto missing = missing_for_hypertable(database);
   if (missing && !missing->empty()) spdlog::warn("{}", *missing);
 }

@@ -36,7 +36,7 @@ Result<void> StoreWatch::run(const Work& work, bool is_commit) {
   changed_.notify_all();
   if (is_commit) {
     has_failed_ = !done;
-    is_told_ &= has_failed_;
+    is_logged_ &= has_failed_;
   }
   if (done) update();
   return done;
@@ -80,8 +80,8 @@ void StoreWatch::tell_late(const std::stop_token& stop) {
         "(SELECT * FROM pg_stat_activity)",
         kPatience);
     board_.set(task_, what);
-    if (!is_told_) spdlog::warn("{}: {}", task_, what);
-    is_told_ = true;
+    if (!is_logged_) spdlog::warn("{}: {}", task_, what);
+    is_logged_ = true;
   }
 }
 

@@ -47,7 +47,7 @@ class StoreWatch final : public Observer {
   std::condition_variable_any changed_;
   std::optional<std::chrono::steady_clock::time_point> since_;  // when the work began
   bool is_late_ = false;                                        // the work
-  bool is_told_ = false;                                        // in the log, since a commit
+  bool is_logged_ = false;                                      // in the log, since a commit
   bool has_failed_ = false;                                     // the last commit
   bool has_joined_ = false;
   bool is_ready_ = false;  // as the board says

@@ -84,7 +84,7 @@ class CleanMember {
     of_source.topic = plan->has_hop ? config_.topics.keyed : config_.topics.input;
     of_source.group = config_.group;
     of_source.record_bytes = config_.limits.record_bytes;
-    of_source.tells_ends = plan->has_hop;  // so that what was copied counts as read to its end
+    of_source.reports_ends = plan->has_hop;  // so that what was copied counts as read to its end
     of_source.needs_keys = !plan->has_hop && plan->partitions > 1;
     auto source = KafkaSource::open(kafka, of_source);
     if (!source) return pass(source);

@@ -108,7 +108,7 @@ class OutcomesMember {
     KafkaSourceOptions options = source_options(config_, instance_);
     options.topic = config_.topics.state;
     options.group = config_.store_group + "-devices";
-    options.tells_ends = true;
+    options.reports_ends = true;
     options.record_bytes = std::numeric_limits<std::size_t>::max();
     auto source = KafkaSource::open(kafka_options(config_), options);
     if (!source) return pass(source);

@@ -47,7 +47,7 @@ class StoreMember {
     options.topic = config_.topics.cleaned;
     options.group = config_.store_group;
     options.record_bytes = config_.limits.record_bytes;
-    options.tells_ends = true;
+    options.reports_ends = true;
     auto source = KafkaSource::open(kafka, options);
     if (!source) return pass(source);
     auto reader = CleanedReader::open(kafka, **source, config_.topics.rejected);

@@ -21,7 +21,7 @@ Result<void> keep_database_up(Process& process, const std::stop_token& stop) {
     auto database = door.open(options);
     if (!database) return pass(database);
     while (!stop.stop_requested()) {
-      const auto report = keep_up(**database, config.upkeep, process.clock().wall());
+      const auto report = apply_retention(**database, config.upkeep, process.clock().wall());
       if (!report) return may_pass(report.error());
       process.board().set(kTask, "");
       if (report->dropped_rows + report->compressed_chunks > 0) {

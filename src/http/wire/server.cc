@@ -267,7 +267,7 @@ asio::awaitable<bool> Server::serve_one(Session& session) {
 
 // Reads what a refused client still sends, for a short time: closing with bytes unread resets the
 // connection, and a reset may overtake the answer.
-asio::awaitable<void> Server::read_away(Session& session) {
+asio::awaitable<void> Server::drain(Session& session) {
   boost::system::error_code ignored;
   session.socket.shutdown(tcp::socket::shutdown_send, ignored);
   session.start(Session::Doing::leaving, limits_.linger);
@@ -285,7 +285,7 @@ asio::awaitable<void> Server::refuse(Session& session, Reply reply) {
   exchange.keeps_alive = false;
   session.start(Session::Doing::answering, limits_.write);
   co_await write_reply(session.socket, session.deadline, std::move(reply), exchange);
-  co_await read_away(session);
+  co_await drain(session);
 }
 
 asio::awaitable<bool> Server::receive_and_reply(Session& session) {

@@ -71,7 +71,7 @@ class Server {
   static bool has_left(Session& session);
   boost::asio::awaitable<bool> serve_one(Session& session);
   static void close(Session& session);
-  boost::asio::awaitable<void> read_away(Session& session);
+  boost::asio::awaitable<void> drain(Session& session);
   boost::asio::awaitable<void> refuse(Session& session, Reply reply);
   boost::asio::awaitable<bool> receive_and_reply(Session& session);
 

@@ -40,7 +40,8 @@ using KafkaMessage = KafkaHandle<rd_kafka_message_t, rd_kafka_message_destroy>;
 using KafkaEvent = KafkaHandle<rd_kafka_event_t, rd_kafka_event_destroy>;
 using KafkaList =
     KafkaHandle<rd_kafka_topic_partition_list_t, rd_kafka_topic_partition_list_destroy>;
-using KafkaPlace = KafkaHandle<rd_kafka_topic_partition_t, rd_kafka_topic_partition_destroy>;
+using KafkaTopicPartition =
+    KafkaHandle<rd_kafka_topic_partition_t, rd_kafka_topic_partition_destroy>;
 using KafkaGroup =
     KafkaHandle<rd_kafka_consumer_group_metadata_t, rd_kafka_consumer_group_metadata_destroy>;
 using KafkaError = KafkaHandle<rd_kafka_error_t, rd_kafka_error_destroy>;

@@ -50,7 +50,7 @@ Result<std::unique_ptr<KafkaSource>> KafkaSource::open(const KafkaOptions& kafka
       {"queued.min.messages", "50000"},
       {"fetch.message.max.bytes", "1048576"},
       {"topic.metadata.refresh.interval.ms", "50"},
-      {"enable.partition.eof", options.tells_ends ? "true" : "false"},
+      {"enable.partition.eof", options.reports_ends ? "true" : "false"},
   };
   auto client =
       KafkaClient::make(RD_KAFKA_CONSUMER, kafka, settings,
@@ -214,7 +214,7 @@ Result<void> KafkaSource::take(KafkaEvent event) {
 
 // Whoever joins again asks what became of the topic, and says it.
 Result<void> KafkaSource::offset_gone(rd_kafka_event_t* event) const {
-  const KafkaPlace place(rd_kafka_event_topic_partition(event));
+  const KafkaTopicPartition place(rd_kafka_event_topic_partition(event));
   const auto name = place ? input_name(options_.topic, place->partition) : options_.topic;
   return fail(ErrorKind::lost_ownership,
               "{}: the record to be read next is not there: the topic was made anew or emptied",
@@ -223,7 +223,7 @@ Result<void> KafkaSource::offset_gone(rd_kafka_event_t* event) const {
 
 // The position goes on to the end that was reached.
 void KafkaSource::end_partition(rd_kafka_event_t* event) {
-  const KafkaPlace place(rd_kafka_event_topic_partition(event));
+  const KafkaTopicPartition place(rd_kafka_event_topic_partition(event));
   if (!place) return;
   const auto found = inputs_.find(place->partition);
   if (found == inputs_.end()) return;

@@ -118,7 +118,7 @@ Result<std::vector<RejectedTopic::Range>> RejectedTopic::ranges() const {
 }
 
 Result<std::map<PartitionId, Offset>> RejectedTopic::read(std::span<const Range> ranges,
-                                                          const Take& take) {
+                                                          const OnMessage& on_message) {
   const KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(ranges.size())));
   std::map<PartitionId, Offset> stopped;
   std::map<PartitionId, Offset> unfinished;  // the ends
@@ -158,7 +158,7 @@ Result<std::map<PartitionId, Offset>> RejectedTopic::read(std::span<const Range>
         continue;
       }
       read_message(*message, message_);
-      result = take(message_);
+      result = on_message(message_);
       if (message->offset + 1 == end->second) finish(end->first, end->second);
     }
   }

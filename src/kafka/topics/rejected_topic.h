@@ -71,8 +71,9 @@ class RejectedTopic {
   // Hands the records of the ranges over, each partition in order, until `take` fails. Gives where
   // it stopped in each: at the end, or where a transaction began that is not over yet. Errors:
   // retry_later, fatal, and those of `take`.
-  using Take = std::function<Result<void>(const RejectedMessage& message)>;
-  Result<std::map<PartitionId, Offset>> read(std::span<const Range> ranges, const Take& take);
+  using OnMessage = std::function<Result<void>(const RejectedMessage& message)>;
+  Result<std::map<PartitionId, Offset>> read(std::span<const Range> ranges,
+                                             const OnMessage& on_message);
 
   // How many partitions another topic has. Errors: retry_later, not_found.
   Result<int> partition_count(const std::string& topic) const;

@@ -9,7 +9,6 @@
 namespace dwell {
 namespace {
 
-
 constexpr std::chrono::milliseconds kAnswer{5'000};  // for one answer
 
 constexpr const char* kPolicy = "cleanup.policy";
@@ -217,7 +216,8 @@ Result<std::vector<KafkaClient::Offsets>> TopicAdmin::offsets(const std::string&
                                                               int partitions) const {
   std::vector<KafkaClient::Offsets> all;
   for (int i = 0; i < partitions; ++i) {
-    auto found = keep_asking(patience_ - kAnswer, [&] { return client_->offsets(topic, i, kAnswer); });
+    auto found =
+        keep_asking(patience_ - kAnswer, [&] { return client_->offsets(topic, i, kAnswer); });
     if (!found) {
       return fail(found.error().kind, "brokers {}: {}", kafka_.brokers, found.error().message);
     }
@@ -235,7 +235,8 @@ Result<void> TopicAdmin::empty_compacted(const std::string& topic, int partition
     return keep_asking(patience_ - kAnswer, [&] { return replace_settings(topic, own); });
   };
   if (auto allowed = set_policy("compact,delete"); !allowed) return allowed;
-  auto deleted = keep_asking(patience_ - kAnswer, [&] { return delete_records_once(topic, partitions); });
+  auto deleted =
+      keep_asking(patience_ - kAnswer, [&] { return delete_records_once(topic, partitions); });
   auto restored = set_policy("compact");
   return deleted ? restored : deleted;
 }
