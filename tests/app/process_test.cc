@@ -4,12 +4,14 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
+#include <csignal>
 #include <future>
 #include <gmock/gmock.h>
 #include <new>
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 #include <sstream>
+#include <thread>
 
 #include "app/process/graceful_stop.h"
 
@@ -18,6 +20,7 @@ namespace {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 // A port that was free a moment ago.
@@ -52,7 +55,6 @@ class ProcessTest : public testing::TestWithParam<Connection> {
   Result<void> run(const std::function<Result<void>()>& ending) {
     std::promise<void> may_end;
     Config config;
-    HeldSignals signals;
     Process process(config, "dwell test");
     process.add([&, goes_on = may_end.get_future().share()](const std::stop_token&) {
       goes_on.wait();
@@ -66,6 +68,7 @@ class ProcessTest : public testing::TestWithParam<Connection> {
     if (GetParam() == Connection::streaming) process.answer_with(endless);
     const auto port = free_port();
     auto outcome = std::async(std::launch::async, [&] {
+      HeldSignals signals;
       return process.run(fmt::format("127.0.0.1:{}", port), signals);
     });
     tcp::socket socket(client_);
@@ -128,6 +131,44 @@ TEST_P(ProcessTest, WhatIsThrownEndsItInOrderAndIsTold) {
   const auto other = run([]() -> Result<void> { throw std::runtime_error("no more threads"); });
   ASSERT_FALSE(other);
   EXPECT_THAT(other.error().message, HasSubstr("no more threads"));
+}
+
+// A process of which only the order of its end matters. Gives what happened.
+std::vector<std::string> end_of(const RoleTask& task, const std::function<void()>& before_run) {
+  std::vector<std::string> calls;
+  std::thread([&] {
+    HeldSignals signals;
+    Config config;
+    Process process(config, "dwell test");
+    process.add([&](const std::stop_token& stop) {
+      auto done = task(stop);
+      calls.push_back("task ended");
+      return done;
+    });
+    process.at_stop([&] { calls.push_back("at stop"); });
+    process.when_stopped([&] { calls.push_back("when stopped"); });
+    before_run();
+    const auto ended = process.run("off", signals);
+    calls.push_back(ended ? "well" : ended.error().message);
+    call_off_end();
+  }).join();
+  return calls;
+}
+
+Result<void> until_stop(const std::stop_token& stop) {
+  while (!stop.stop_requested()) std::this_thread::yield();
+  return {};
+}
+
+// Between its first instruction and its first look at signals, too.
+TEST(ProcessEnd, ASignalBeforeItRunsStopsItInOrder) {
+  EXPECT_THAT(end_of(until_stop, [] { ::raise(SIGTERM); }),
+              ElementsAre("at stop", "task ended", "when stopped", "well"));
+}
+
+TEST(ProcessEnd, ATaskThatEndsEndsTheProcess) {
+  EXPECT_THAT(end_of([](const std::stop_token&) { return Result<void>(); }, [] {}),
+              ElementsAre("task ended", "at stop", "when stopped", "well"));
 }
 
 }  // namespace
