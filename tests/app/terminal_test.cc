@@ -1,7 +1,8 @@
 // Tables and strips for people.
 #include "app/terminal/terminal.h"
 
-#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <gmock/gmock.h>
 
 namespace dwell {
@@ -22,12 +23,12 @@ TEST(TextTable, CellsAreAsWideAsTheWidestAndNumbersAreOnTheRight) {
 
 TEST(TextTable, LettersOfSeveralBytesAreOneColumn) {
   TextTable table({{"device"}, {"state"}});
-  table.add({"caf\xC3\xA9", "in"});
-  table.add({"lobby9", "out"});
+  table.add({"\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9", "in"});  // the widest
+  table.add({"lobby", "out"});
   EXPECT_EQ(table.render(Terminal()),
-            "device  state\n"
-            "caf\xC3\xA9    in\n"
-            "lobby9  out\n");
+            "device   state\n"
+            "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9  in\n"
+            "lobby    out\n");
 }
 
 TEST(TextTable, OnlyATerminalWithColourGetsColour) {
@@ -37,6 +38,25 @@ TEST(TextTable, OnlyATerminalWithColourGetsColour) {
   EXPECT_THAT(table.render(terminal), Not(HasSubstr("\x1b[")));
   terminal.has_color = true;
   EXPECT_THAT(table.render(terminal), HasSubstr("\x1b["));
+}
+
+// What a file can show, with COLUMNS set to `columns`.
+Terminal of_file(const char* columns) {
+  ::setenv("COLUMNS", columns, 1);
+  std::FILE* const file = std::tmpfile();
+  const Terminal terminal = Terminal::of(file);
+  std::fclose(file);
+  ::unsetenv("COLUMNS");
+  return terminal;
+}
+
+TEST(Terminal, AFileHasNoColourAndTheWidthThatIsAskedFor) {
+  const Terminal terminal = of_file("120");
+  EXPECT_FALSE(terminal.is_terminal);
+  EXPECT_FALSE(terminal.has_color);
+  EXPECT_EQ(terminal.width, 120u);
+  EXPECT_EQ(of_file("10").width, 40u) << "the least";
+  EXPECT_EQ(of_file("wide").width, 80u) << "no number";
 }
 
 std::string strip(std::vector<Stay> stays, bool has_unicode) {

@@ -3,22 +3,13 @@
 import contextlib
 import json
 import urllib.parse
-import uuid
 
 import psycopg2
-import pytest
-
 from dwell_system import system
 from dwell_service import wait_until
 
 STORED = "SELECT count(*) FROM device_events_cleaned"
 STORE = ["--roles", "store,serve"]
-
-
-@pytest.fixture
-def topics(broker, admin):
-    from kafka_topics import Topics
-    return Topics(broker, f"stalls-{uuid.uuid4().hex[:8]}").create(admin, "LogAppendTime")
 
 
 def produce(topics, *timestamps):

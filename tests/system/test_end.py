@@ -2,7 +2,6 @@
 
 import socket
 import subprocess
-import uuid
 
 import pytest
 
@@ -10,12 +9,6 @@ from dwell_cli import Dwell
 from dwell_service import SERVING, wait_until
 
 ASK = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-@pytest.fixture
-def topics(broker, admin):
-    from kafka_topics import Topics
-    return Topics(broker, f"end-{uuid.uuid4().hex[:8]}").create(admin, "LogAppendTime")
 
 
 @pytest.fixture

@@ -15,12 +15,6 @@ NOW = 1_700_000_000_000
 SLOW = ["--serve-timeout", "60s"]
 
 
-@pytest.fixture
-def topics(broker, admin):
-    from kafka_topics import Topics
-    return Topics(broker, f"serve-{uuid.uuid4().hex[:8]}").create(admin, "LogAppendTime")
-
-
 def post(service, *events):
     """The place that the answer tells."""
     reply = service.post([post_event(*event) for event in events])

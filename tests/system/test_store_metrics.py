@@ -1,18 +1,8 @@
 """`dwell store` says on /metrics what it has stored, as `dwell clean` says what it has committed."""
 
-import uuid
-
-import pytest
-
 from dwell_service import wait_until
 from dwell_system import system
 from test_database_stalls import STORE, STORED, lock, produce
-
-
-@pytest.fixture
-def topics(broker, admin):
-    from kafka_topics import Topics
-    return Topics(broker, f"metrics-{uuid.uuid4().hex[:8]}").create(admin, "LogAppendTime")
 
 
 def test_what_is_stored_is_counted(topics, database, tmp_path):

@@ -13,34 +13,33 @@ namespace {
 
 // Settings of librdkafka by its own names.
 Setting kafka_extra() {
-  return {
-      .key = "kafka.extra.NAME",
-      .flag = "--kafka-extra",
-      .help =
-          "Any setting of librdkafka by its own name, such as security.protocol or "
-          "sasl.password; the last word. Flags are seen by others: give secrets in the file or the "
-          "environment",
-      .expected = "NAME=VALUE as librdkafka takes it, once for each",
-      .is_secret = true,
-      .is_family = true,
-      .set =
-          [](std::string_view text, Config& config) {
-            const auto equals = text.find('=');
-            if (equals == 0 || equals == std::string_view::npos) return false;
-            const std::string name(text.substr(0, equals));
-            const std::string value(text.substr(equals + 1));
-            if (!takes_kafka_setting(name, value)) return false;
-            config.kafka_extra[name] = value;
-            return true;
-          },
-      .show =
-          [](const Config& config) {
-            std::string lines;
-            for (const auto& [name, value] : config.kafka_extra) {
-              lines += fmt::format("{}={}\n", name, value);
-            }
-            return lines.empty() ? "none" : lines;
-          }};
+  return {.key = "kafka.extra.NAME",
+          .flag = "--kafka-extra",
+          .help =
+              "Any setting of librdkafka by its own name, such as security.protocol or "
+              "sasl.password; it wins over what Dwell sets. Everybody on the machine sees flags: "
+              "give secrets in the file or the environment",
+          .expected = "NAME=VALUE as librdkafka takes it, once for each",
+          .is_secret = true,
+          .is_family = true,
+          .set =
+              [](std::string_view text, Config& config) {
+                const auto equals = text.find('=');
+                if (equals == 0 || equals == std::string_view::npos) return false;
+                const std::string name(text.substr(0, equals));
+                const std::string value(text.substr(equals + 1));
+                if (!takes_kafka_setting(name, value)) return false;
+                config.kafka_extra[name] = value;
+                return true;
+              },
+          .show =
+              [](const Config& config) {
+                std::string lines;
+                for (const auto& [name, value] : config.kafka_extra) {
+                  lines += fmt::format("{}={}\n", name, value);
+                }
+                return lines.empty() ? "none" : lines;
+              }};
 }
 
 Setting with_flag(Setting setting, std::string flag) {
@@ -60,8 +59,9 @@ std::vector<Setting> file_settings() {
       with_flag(
           text("db.path", at(&Config::db_path), kPath, "The SQLite file that holds the timeline"),
           "--db"),
-      bytes("db.cache", at(&Config::db_cache_bytes), 1 << 20, 64ull << 30,
-            "Memory for pages of the SQLite file, of each connection; `run` has three"),
+      bytes(
+          "db.cache", at(&Config::db_cache_bytes), 1 << 20, 64ull << 30,
+          "Memory for pages of the SQLite file, for each connection; `run` has three connections"),
   };
 }
 
@@ -71,11 +71,12 @@ std::vector<Setting> rule_settings() {
       with_flag(choice("order.mode", at(&Config::rule, &Rule::order),
                        std::vector<std::pair<std::string_view, Order>>{
                            {"arrival", Order::arrival}, {"event_time", Order::event_time}},
-                       "Judge events in the order received, or as if sorted by their timestamps; "
-                       "stored in the database, which keeps the one it was made with"),
+                       "Judge events in the order in which they come, or as if sorted by their "
+                       "timestamps; the database keeps the order that it was made with"),
                 "--order"),
-      count("order.window_max", at(&Config::rule, &Rule::window_max), 1, kLargestWindow,
-            "event_time: how many events of a device a late one can still be sorted into"),
+      count(
+          "order.window_max", at(&Config::rule, &Rule::window_max), 1, kLargestWindow,
+          "event_time: how many of a device's newest events a late one can still be sorted among"),
       duration("order.horizon", at(&Config::rule, &Rule::horizon), Milliseconds{1},
                "event_time: how far behind a device's newest event a late one may lie"),
       choice("first_exit", at(&Config::rule, &Rule::first_exit),
@@ -83,14 +84,15 @@ std::vector<Setting> rule_settings() {
                                                                  {"suppress", FirstExit::suppress}},
              "Whether a device's first event may be an exit; with suppress a device never seen "
              "counts as outside"),
-      count("duplicate.window", at(&Config::rule, &Rule::duplicate_window), 0,
-            kLargestDuplicateWindow,
-            "arrival: how many of a device's last accepted events a redelivery is looked for in"),
+      count(
+          "duplicate.window", at(&Config::rule, &Rule::duplicate_window), 0,
+          kLargestDuplicateWindow,
+          "arrival: among how many of a device's last accepted events Dwell looks for a duplicate"),
       choice("clock.source", at(&Config::rule, &Rule::clock_source),
              std::vector<std::pair<std::string_view, ClockSource>>{
                  {"event", ClockSource::event}, {"received", ClockSource::received}},
-             "Whose time counts: the event's own, or that of its receipt for devices without a "
-             "usable clock"),
+             "Whose time counts: the event's own, or, for devices without a usable clock, that of "
+             "its receipt"),
       limit("clock.max_ahead", at(&Config::rule, &Rule::max_ahead),
             "Reject events this far ahead of their receipt, as future_timestamp"),
       limit("clock.max_behind", at(&Config::rule, &Rule::max_behind),
@@ -110,7 +112,8 @@ std::vector<Setting> input_settings() {
       duration("rejects.max_age", at(&Config::rejects_max_age), Milliseconds{1},
                "How long a rejected record is kept"),
       bytes("rejects.max_bytes", at(&Config::rejects_max_bytes), 0, 1ull << 40,
-            "How much of rejected records is kept, 128 bytes a record on top; the oldest go first"),
+            "How many bytes of rejected records Dwell keeps, each counted with 128 bytes on top; "
+            "the oldest go first"),
   };
 }
 
@@ -121,19 +124,19 @@ std::vector<Setting> http_settings() {
                      "The address to serve HTTP on, HOST:PORT; port 0 takes a free one"),
                 "--listen"),
       hosts("http.hosts", at(&Config::http_limits, &ServerLimits::hosts),
-            "Names that clients may call the service by, besides addresses, its machine's name and "
-            "names without a dot"),
+            "By which names clients may call the service, besides addresses, its machine's name "
+            "and names without a dot"),
       bytes("http.max_body", at(&Config::http_limits, &ServerLimits::body_bytes), 1 << 10, 1 << 30,
             "The longest body of a request"),
       count("http.max_connections", at(&Config::http_limits, &ServerLimits::connections), 1,
             1'000'000, "The most connections at one time"),
       bytes("http.max_queued", at(&Config::intake_limits, &IntakeLimits::queued_bytes), 1 << 10,
             64ull << 30,
-            "The most bytes of posted events waiting to be committed; more is answered 503"),
+            "The most bytes of posted events waiting to be committed; further requests get 503"),
       bytes("http.max_receiving", at(&Config::http_limits, &ServerLimits::body_bytes_in_all),
             1 << 10, 64ull << 30,
-            "The most bytes of bodies being received at one time, as sent or as held; more is "
-            "answered 503"),
+            "The most bytes of request bodies being received at one time, as sent or as held; "
+            "further requests get 503"),
       duration("http.idle_timeout", at(&Config::http_limits, &ServerLimits::idle), kShortestTimeout,
                "How long a connection may be silent between two requests"),
       duration("http.head_timeout", at(&Config::http_limits, &ServerLimits::head), kShortestTimeout,
@@ -159,8 +162,9 @@ std::vector<Setting> topic_settings() {
                  {"auto", PartitionedBy::automatic},
                  {"device", PartitionedBy::device},
                  {"none", PartitionedBy::none}},
-             "Whether all records of a device are in one partition of the input topic; if not, "
-             "they are copied to one by their device first; auto: yes with one partition"),
+             "Whether all records of a device are in one partition of the input topic; none: they "
+             "are not, and Dwell first copies each to the partition of its device; auto: they are "
+             "where the topic has one partition"),
       text("topics.keyed", at(&Config::topics, &TopicNames::keyed), kTopic,
            "The topic of events by device, between an input that is not partitioned by device and "
            "the rule"),
@@ -177,26 +181,26 @@ std::vector<Setting> topic_settings() {
 std::vector<Setting> clean_settings() {
   return {
       text("instance.id", at(&Config::instance_id), kInstance,
-           "What tells this process from others of its group, the same at every start; auto: made "
-           "from the names of host and folder"),
+           "The name of this process in its group, the same at every start; auto: made from the "
+           "names of host and folder"),
       text("instance.folder", at(&Config::instance_folder), kPath,
            "Where the lock file is that keeps two processes from one instance.id"),
       text("clean.group", at(&Config::group), kGroup,
            "The consumer group that shares the input's partitions"),
       count("clean.threads", at(&Config::clean_threads), 1, 64,
-            "How many members of the group this process is"),
+            "How many members of the group this process runs"),
       duration("clean.session_timeout", at(&Config::session_timeout), kShortestTimeout,
-               "How long the group waits for a member that says nothing before others get its "
-               "partitions"),
-      duration("clean.transaction_timeout",
-               at(&Config::committer, &KafkaCommitterOptions::transaction_timeout),
-               kShortestTimeout,
-               "How long a transaction may take, and readers wait for one whose process is gone"),
+               "How long the group waits for a silent member before it gives the member's "
+               "partitions to others"),
+      duration(
+          "clean.transaction_timeout",
+          at(&Config::committer, &KafkaCommitterOptions::transaction_timeout), kShortestTimeout,
+          "How long a transaction may last; readers wait that long for one whose process has died"),
       text("clean.listen", at(&Config::clean_listen), kAddressOrOff,
            "The address to serve /livez, /readyz and /metrics of `clean` on; off: nowhere"),
       count("checkpoint.records",
             at(&Config::committer, &KafkaCommitterOptions::checkpoints, &CheckpointLimits::records),
-            1, 1'000'000'000, "How many records are folded again after a restart at most"),
+            1, 1'000'000'000, "How many records at most a restart folds again"),
       count("checkpoint.devices",
             at(&Config::committer, &KafkaCommitterOptions::checkpoints, &CheckpointLimits::devices),
             1, 10'000'000, "How many changed devices make a checkpoint due"),
@@ -213,30 +217,29 @@ std::vector<Setting> clean_settings() {
 // Of PostgreSQL, and of `dwell store` and `dwell serve`.
 std::vector<Setting> database_settings() {
   return {
-      secret(text(
-          "database.url", at(&Config::database_url), kUrl,
-          "The PostgreSQL database, postgresql://USER:PASSWORD@HOST:PORT/NAME or what else libpq "
-          "takes; default: what PGHOST, PGUSER and the like say. Flags are seen by others: give it "
-          "in the file or the environment")),
+      secret(text("database.url", at(&Config::database_url), kUrl,
+                  "The PostgreSQL database, postgresql://USER:PASSWORD@HOST:PORT/NAME or what else "
+                  "libpq takes; default: what PGHOST, PGUSER and the like say. Everybody on the "
+                  "machine sees flags: give it in the file or the environment")),
       choice("database.migrate", at(&Config::database_migrate),
              std::vector<std::pair<std::string_view, bool>>{{"yes", true}, {"no", false}},
-             "Whether the database is brought up to the layout of this release at the start"),
+             "Whether Dwell brings the database up to the layout of this release at the start"),
       limit("database.retention", at(&Config::upkeep, &UpkeepOptions::retention),
-            "Drop rows older than this; of a hypertable, whole chunks"),
+            "Delete rows older than this; of a hypertable, drop whole chunks"),
       limit("database.compress_after", at(&Config::upkeep, &UpkeepOptions::compress_after),
             "Compress the chunks of a hypertable that are older than this"),
       duration("database.upkeep_every", at(&Config::upkeep_every), Milliseconds(100),
-               "How often old rows are looked for"),
+               "How often Dwell looks for old rows"),
       text("store.group", at(&Config::store_group), kGroup,
            "The consumer group that shares the cleaned topic's partitions"),
       count("store.threads", at(&Config::store_threads), 1, 64,
-            "How many members of the group this process is, each with a connection"),
+            "How many members of the group this process runs, each with a connection"),
       text("store.listen", at(&Config::store_listen), kAddressOrOff,
            "The address to serve /livez, /readyz and /metrics of `store` on; off: nowhere"),
       count("serve.connections", at(&Config::serve_connections), 1, 256,
             "How many connections to PostgreSQL answer questions"),
       duration("serve.timeout", at(&Config::serve_timeout), Milliseconds(100),
-               "How long a question may take; the database gives it up then"),
+               "How long a question may take; then Dwell cancels it"),
   };
 }
 
