@@ -91,6 +91,7 @@ def rows_come(database, counting, rows, pause_s, check):
 
 
 def store_once(bench, database, topics, rows):
+    """Rows a second, and CPU seconds of the process for each row."""
     group = bench.name("store")
     folder = bench.folder / group
     command = [bench.build / "dwell", "store", "--brokers", bench.broker.address,
@@ -103,7 +104,7 @@ def store_once(bench, database, topics, rows):
         memory = program.peak_mib()
         cpu = program.end()
     say(f"store: {rate:,.0f} rows/s, {cpu / rows * 1e6:.2f} CPU s per M, {memory:.0f} MiB")
-    return rate
+    return {"rate": rate, "cpu": cpu / rows}
 
 
 def copy_once(database, file, rows):
@@ -150,7 +151,7 @@ def measure(bench, server, options):
     ratios, to_sink = [], []
     for _ in range(options.rounds):
         empty(database)
-        stored = store_once(bench, database, topics, rows)
+        stored = store_once(bench, database, topics, rows)["rate"]
         empty(database)
         ratios.append(stored / copy_once(database, file, rows))
         empty(database)
