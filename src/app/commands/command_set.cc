@@ -35,6 +35,116 @@ int report(const Problems& problems) {
   return kUsage;
 }
 
+Argument& Argument::required() {
+  option_->required();
+  return *this;
+}
+Argument& Argument::shows_default() {
+  option_->capture_default_str();
+  return *this;
+}
+Argument& Argument::among(const std::vector<std::string>& values) {
+  option_->check(CLI::IsMember(values));
+  return *this;
+}
+Argument& Argument::number() {
+  return checked(check_number);
+}
+Argument& Argument::between(int least, int most) {
+  option_->check(CLI::Range(least, most));
+  return *this;
+}
+Argument& Argument::between(unsigned least, unsigned most) {
+  option_->check(CLI::Range(least, most));
+  return *this;
+}
+Argument& Argument::between(double least, double most) {
+  option_->check(CLI::Range(least, most));
+  return *this;
+}
+Argument& Argument::with_commas() {
+  option_->delimiter(',');
+  return *this;
+}
+Argument& Argument::excludes(const std::string& flag) {
+  option_->excludes(flag);
+  return *this;
+}
+Argument& Argument::checked(std::string (*check)(const std::string&), const std::string& type) {
+  option_->check(CLI::Validator(check, type));
+  return *this;
+}
+Argument& Argument::hides_type() {
+  option_->type_name("");
+  return *this;
+}
+
+Argument Command::add(const std::string& name, std::string& value, const std::string& help) {
+  return Argument(*app_->add_option(name, value, help));
+}
+
+Argument Command::add(const std::string& name, std::vector<std::string>& value,
+                      const std::string& help) {
+  return Argument(*app_->add_option(name, value, help));
+}
+
+Argument Command::add(const std::string& name, std::optional<std::string>& value,
+                      const std::string& help) {
+  return Argument(*app_->add_option(name, value, help));
+}
+
+Argument Command::add(const std::string& name, int& value, const std::string& help) {
+  return Argument(*app_->add_option(name, value, help));
+}
+
+Argument Command::add(const std::string& name, std::optional<int>& value, const std::string& help) {
+  return Argument(*app_->add_option(name, value, help));
+}
+
+Argument Command::add(const std::string& name, std::uint32_t& value, const std::string& help) {
+  return Argument(*app_->add_option(name, value, help));
+}
+
+Argument Command::add(const std::string& name, std::uint64_t& value, const std::string& help) {
+  return Argument(*app_->add_option(name, value, help));
+}
+
+Argument Command::add(const std::string& name, std::optional<std::int64_t>& value,
+                      const std::string& help) {
+  return Argument(*app_->add_option(name, value, help));
+}
+
+Argument Command::add(const std::string& name, double& value, const std::string& help) {
+  return Argument(*app_->add_option(name, value, help));
+}
+
+Argument Command::add_parsed(const std::string& name, Set set, const std::string& help) {
+  return Argument(*app_->add_option_function<std::string>(name, std::move(set), help));
+}
+
+void Command::add_switch(const std::string& name, bool& value, const std::string& help) {
+  app_->add_flag(name, value, help);
+}
+
+void Command::add_json(Format& format) {
+  app_->add_flag_callback(
+      "--json", [&format] { format = Format::json; }, "Print JSON");
+}
+
+void Command::add_csv(Format& format) {
+  app_->add_flag_callback(
+          "--csv", [&format] { format = Format::csv; }, "Print CSV")
+      ->excludes("--json");
+}
+
+void Command::add_time(const std::string& flag, const std::string& help,
+                       std::function<void(Timestamp)> set) {
+  add_parsed(
+      flag, [set](const std::string& text) { set(*parse_rfc3339(text)); }, help)
+      .checked(check_time, "TIME")
+      .hides_type();
+}
+
 CommandSet::CommandSet()
     : program_(std::make_unique<CLI::App>(
           "Turns unreliable device events into a presence history to trust.")) {
@@ -48,6 +158,10 @@ CommandSet::CommandSet()
 }
 
 CommandSet::~CommandSet() = default;
+
+void CommandSet::set_version(const std::string& text) {
+  program_->set_version_flag("--version", text);
+}
 
 int CommandSet::run(int argc, char** argv) {
   try {
@@ -63,24 +177,25 @@ int CommandSet::run(int argc, char** argv) {
   return action_();
 }
 
-CLI::App& CommandSet::add(CLI::App& parent, const std::string& name, const std::string& help,
-                          std::function<int()> action) {
-  CLI::App* command = parent.add_subcommand(name, help);
+Command CommandSet::add(Command parent, const std::string& name, const std::string& help,
+                        std::function<int()> action) {
+  CLI::App* command = parent.app().add_subcommand(name, help);
   command->callback([this, command, action = std::move(action)] {
     // A command that was given one of its own leaves it to that.
     if (command->get_subcommands().empty()) action_ = action;
   });
-  return *command;
+  return Command(*command);
 }
 
-CLI::App& CommandSet::add(CLI::App& parent, const std::string& name, const std::string& help,
-                          const SettingKeys& keys, ConfiguredAction action) {
-  CLI::App& command = add(parent, name, help, [this, action = std::move(action)] {
+Command CommandSet::add(Command parent, const std::string& name, const std::string& help,
+                        const SettingKeys& keys, ConfiguredAction action) {
+  Command command = add(parent, name, help, [this, action = std::move(action)] {
     Problems problems;
     const LoadedConfig loaded = load(problems);
     return problems.empty() ? finish(action(loaded)) : report(problems);
   });
-  command.add_option("--config", config_path_, "Read settings from this TOML file")
+  command.app()
+      .add_option("--config", config_path_, "Read settings from this TOML file")
       ->envname("DWELL_CONFIG")
       ->group("Settings");
   for (const std::string& key : keys) {
@@ -91,15 +206,15 @@ CLI::App& CommandSet::add(CLI::App& parent, const std::string& name, const std::
     const bool is_read = std::any_of(keys.begin(), keys.end(), [&](const std::string& key) {
       return setting.key.starts_with(key);
     });
-    if (is_read) add_setting(command, setting);
+    if (is_read) add_setting(command.app(), setting);
   }
   return command;
 }
 
-CLI::App& CommandSet::add(const std::string& name, const std::string& help) {
+Command CommandSet::add(const std::string& name, const std::string& help) {
   CLI::App& command = *program_->add_subcommand(name, help);
   command.require_subcommand(1);
-  return command;
+  return Command(command);
 }
 
 void CommandSet::add_setting(CLI::App& command, const Setting& setting) {
@@ -133,27 +248,6 @@ LoadedConfig CommandSet::load(Problems& problems) const {
   all.insert(all.end(), of_environment.begin(), of_environment.end());
   all.insert(all.end(), flags_.begin(), flags_.end());
   return apply(settings(), all, problems);
-}
-
-void add_json_flag(CLI::App& command, Format& format) {
-  command.add_flag_callback(
-      "--json", [&format] { format = Format::json; }, "Print JSON");
-}
-
-void add_csv_flag(CLI::App& command, Format& format) {
-  command
-      .add_flag_callback(
-          "--csv", [&format] { format = Format::csv; }, "Print CSV")
-      ->excludes("--json");
-}
-
-void add_time_flag(CLI::App& command, const std::string& flag, const std::string& help,
-                   std::function<void(Timestamp)> set) {
-  command
-      .add_option_function<std::string>(
-          flag, [set](const std::string& text) { set(*parse_rfc3339(text)); }, help)
-      ->check(CLI::Validator(check_time, "TIME"))
-      ->type_name("");
 }
 
 }  // namespace dwell

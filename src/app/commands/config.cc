@@ -1,5 +1,3 @@
-#include <CLI/CLI.hpp>
-
 #include "app/commands/commands.h"
 #include "app/terminal/output.h"
 #include "base/printable.h"
@@ -21,23 +19,24 @@ int check_file(const std::string& path) {
 
 void add_check(CommandSet& commands) {
   const auto path = std::make_shared<std::string>();
-  CLI::App& command = commands.add(commands.program(), "check", "Check a TOML file of settings",
-                                   [path] { return check_file(*path); });
-  command.add_option("FILE", *path, "The file")->required();
+  Command command = commands.add(commands.program(), "check", "Check a TOML file of settings",
+                                 [path] { return check_file(*path); });
+  command.add("FILE", *path, "The file").required();
 }
 
 void add_config(CommandSet& commands) {
   const auto prints_docs = std::make_shared<bool>(false);
-  CLI::App& command = commands.add(
+  Command command = commands.add(
       commands.program(), "config", "Print the effective settings as TOML", {""},
       [prints_docs](const LoadedConfig& loaded) {
         return print(*prints_docs ? settings_page(settings()) : show_config(settings(), loaded));
       });
-  command.add_flag("--docs", *prints_docs, "Print the settings page of the documentation instead");
+  command.add_switch("--docs", *prints_docs,
+                     "Print the settings page of the documentation instead");
 }
 
 void add_version(CommandSet& commands) {
-  commands.program().set_version_flag("--version", std::string(kVersion));
+  commands.set_version(std::string(kVersion));
   commands.add(commands.program(), "version", "Print the version",
                [] { return finish(print(fmt::format("{}\n", kVersion))); });
 }

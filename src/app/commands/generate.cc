@@ -1,5 +1,3 @@
-#include <CLI/CLI.hpp>
-
 #include "app/commands/argument_checks.h"
 #include "app/commands/commands.h"
 #include "app/commands/generator.h"
@@ -21,7 +19,7 @@ Result<void> generate(const GeneratorOptions& options) {
   return print(out);
 }
 
-void add_shares(CLI::App& command, GeneratorOptions& options) {
+void add_shares(Command command, GeneratorOptions& options) {
   const std::tuple<const char*, double*, const char*> shares[] = {
       {"--repeats", &options.repeats, "Per cent that repeat the device's last event type"},
       {"--heartbeats", &options.heartbeats, "Per cent of another event type"},
@@ -29,44 +27,38 @@ void add_shares(CLI::App& command, GeneratorOptions& options) {
       {"--redelivery", &options.redelivery, "Per cent that arrive twice"},
       {"--garbage", &options.garbage, "Per cent that are unusable"}};
   for (const auto& [flag, share, help] : shares) {
-    command.add_option(flag, *share, help)
-        ->check(CLI::Validator(check_number, ""))
-        ->check(CLI::Range(0.0, 100.0))
-        ->capture_default_str();
+    command.add(flag, *share, help).number().between(0.0, 100.0).shows_default();
   }
 }
 
-void add_duration(CLI::App& command, const char* flag, Milliseconds& value, const char* help) {
+void add_duration(Command command, const char* flag, Milliseconds& value, const char* help) {
   command
-      .add_option_function<std::string>(
+      .add_parsed(
           flag, [&value](const std::string& text) { value = *parse_duration(text); }, help)
-      ->check(CLI::Validator(check_duration, "DURATION"))
-      ->type_name("");
+      .checked(check_duration, "DURATION")
+      .hides_type();
 }
 
 }  // namespace
 
 void add_generate(CommandSet& commands) {
   const auto options = std::make_shared<GeneratorOptions>();
-  CLI::App& command =
+  Command command =
       commands.add(commands.program(), "generate", "Write synthetic events to standard output",
                    [options] { return finish(generate(*options)); });
-  const auto number = CLI::Validator(check_number, "");
-  command.add_option("--events", options->events, "How many events")
-      ->check(number)
-      ->capture_default_str();
-  command.add_option("--devices", options->devices, "Of how many devices")
-      ->check(CLI::Range(1u, 100'000'000u))
-      ->capture_default_str();
-  command.add_option("--seed", options->seed, "The same seed gives the same events")
-      ->check(number)
-      ->capture_default_str();
-  command.add_option("--rate", options->rate, "Events per second, all devices together")
-      ->check(number)
-      ->check(CLI::Range(0.001, 1e9))
-      ->capture_default_str();
-  add_time_flag(command, "--start", "Time of the first event [2025-07-08T00:00:00Z]",
-                [options](Timestamp t) { options->start = t; });
+  command.add("--events", options->events, "How many events").number().shows_default();
+  command.add("--devices", options->devices, "Of how many devices")
+      .between(1u, 100'000'000u)
+      .shows_default();
+  command.add("--seed", options->seed, "The same seed gives the same events")
+      .number()
+      .shows_default();
+  command.add("--rate", options->rate, "Events per second, all devices together")
+      .number()
+      .between(0.001, 1e9)
+      .shows_default();
+  command.add_time("--start", "Time of the first event [2025-07-08T00:00:00Z]",
+                   [options](Timestamp t) { options->start = t; });
   add_shares(command, *options);
   add_duration(command, "--delay", options->delay, "How late, at most [30s]");
   add_duration(command, "--skew", options->skew,

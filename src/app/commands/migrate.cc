@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "app/commands/argument_checks.h"
@@ -60,9 +59,9 @@ Result<void> migrate_to_hypertable(const Config& config) {
 }  // namespace
 
 void add_migrate(CommandSet& commands) {
-  CLI::App& migrate =
+  Command migrate =
       commands.add("migrate", "Bring the PostgreSQL database up to this release, or back");
-  const auto add = [&](const char* name, const char* help, auto action) -> CLI::App& {
+  const auto add = [&](const char* name, const char* help, auto action) -> Command {
     return commands.add(migrate, name, help, {"database.url"},
                         [action](const LoadedConfig& loaded) { return action(loaded.config); });
   };
@@ -70,10 +69,10 @@ void add_migrate(CommandSet& commands) {
   const auto steps = std::make_shared<int>(1);
   add("down", "Undo the last steps; what they made is lost",
       [steps](const Config& config) { return migrate_down(config, *steps); })
-      .add_option("--steps", *steps, "How many")
-      ->check(CLI::Validator(check_number, ""))
-      ->check(CLI::Range(1, kMostSteps))
-      ->capture_default_str();
+      .add("--steps", *steps, "How many")
+      .number()
+      .between(1, kMostSteps)
+      .shows_default();
   add("status", "Show which steps were run, and when", show_migrations);
   add("hypertable", "Make the plain table a hypertable, once TimescaleDB is loaded",
       migrate_to_hypertable);

@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -105,16 +104,14 @@ std::vector<std::string> rejection_reasons() {
 
 void add_rejects(CommandSet& commands) {
   const auto arguments = std::make_shared<RejectsArguments>();
-  CLI::App& command = commands.add(
+  Command command = commands.add(
       commands.program(), "rejects", "Show the records that were rejected, and why", {"db.path"},
       [arguments](const LoadedConfig& loaded) { return rejects(loaded.config, *arguments); });
-  command.add_option("--reason", arguments->reason, "Only those rejected for this reason")
-      ->check(CLI::IsMember(rejection_reasons()));
-  command.add_option("--id", arguments->id, "Print the raw bytes of this one");
-  command.add_option("--limit", arguments->limit, "Show at most this many")
-      ->check(CLI::Validator(check_number, ""))
-      ->capture_default_str();
-  add_json_flag(command, arguments->format);
+  command.add("--reason", arguments->reason, "Only those rejected for this reason")
+      .among(rejection_reasons());
+  command.add("--id", arguments->id, "Print the raw bytes of this one");
+  command.add("--limit", arguments->limit, "Show at most this many").number().shows_default();
+  command.add_json(arguments->format);
   add_rejects_of_topic(commands, command);
 }
 

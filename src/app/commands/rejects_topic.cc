@@ -1,6 +1,5 @@
 #include "app/commands/rejects_topic.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -342,51 +341,49 @@ Result<void> redrive(const Config& config, const RedriveArguments& arguments) {
   return print_report(report, config, arguments);
 }
 
-void add_redrive(CommandSet& commands, CLI::App& rejects) {
+void add_redrive(CommandSet& commands, Command rejects) {
   const auto arguments = std::make_shared<RedriveArguments>();
-  CLI::App& command = commands.add(
+  Command command = commands.add(
       rejects, "redrive", "Send rejected records back to the input topic, each once",
       {"brokers", "kafka.", "topics.", "clean.group", "batch."},
       [arguments](const LoadedConfig& loaded) { return redrive(loaded.config, *arguments); });
-  command
-      .add_option("--reason", arguments->reasons,
-                  "Only those rejected for this reason; once for each")
-      ->check(CLI::IsMember(rejection_reasons()));
-  command.add_flag("--dry-run", arguments->is_dry_run, "Say what would be sent, and send nothing");
-  command.add_flag(
+  command.add("--reason", arguments->reasons, "Only those rejected for this reason; once for each")
+      .among(rejection_reasons());
+  command.add_switch("--dry-run", arguments->is_dry_run,
+                     "Say what would be sent, and send nothing");
+  command.add_switch(
       "--again", arguments->sends_again,
       fmt::format("Also those that were redriven before, up to {} times each", kMostRedriven));
-  add_json_flag(command, arguments->format);
+  command.add_json(arguments->format);
 }
 
 }  // namespace
 
-void add_rejects_of_topic(CommandSet& commands, CLI::App& rejects) {
+void add_rejects_of_topic(CommandSet& commands, Command rejects) {
   const SettingKeys keys{"brokers", "kafka.", "topics.", "clean.group"};
   const auto list = std::make_shared<ListArguments>();
-  CLI::App& ls = commands.add(
+  Command ls = commands.add(
       rejects, "ls", "Count the records of the rejected topic and show the newest", keys,
       [list](const LoadedConfig& loaded) { return list_rejects(loaded.config, *list); });
   auto reasons = rejection_reasons();
   reasons.emplace_back(kNotCleaned);
-  ls.add_option("--reason", list->reason, "Only those rejected for this reason")
-      ->check(CLI::IsMember(reasons));
-  ls.add_option("--limit", list->limit, "Show at most this many")
-      ->check(CLI::Validator(check_number, ""))
-      ->check(CLI::Range(0, kMostListed))
-      ->capture_default_str();
-  add_json_flag(ls, list->format);
+  ls.add("--reason", list->reason, "Only those rejected for this reason").among(reasons);
+  ls.add("--limit", list->limit, "Show at most this many")
+      .number()
+      .between(0, kMostListed)
+      .shows_default();
+  ls.add_json(list->format);
 
   const auto shown = std::make_shared<ShowArguments>();
-  CLI::App& show = commands.add(
+  Command show = commands.add(
       rejects, "show", "Print the raw bytes of a record of the rejected topic", keys,
       [shown](const LoadedConfig& loaded) { return show_reject(loaded.config, *shown); });
-  show.add_option_function<std::string>(
+  show.add_parsed(
           "PARTITION:OFFSET", [shown](const std::string& text) { shown->id = *parse_place(text); },
           "Its id, as `rejects ls` shows it")
-      ->check(CLI::Validator(check_place, ""))
-      ->required();
-  add_json_flag(show, shown->format);
+      .checked(check_place)
+      .required();
+  show.add_json(shown->format);
   add_redrive(commands, rejects);
 }
 

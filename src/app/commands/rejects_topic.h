@@ -5,7 +5,7 @@
 namespace dwell {
 
 // What `dwell rejects` does with the rejected topic, where it does not mean the SQLite file.
-void add_rejects_of_topic(CommandSet& commands, CLI::App& rejects);
+void add_rejects_of_topic(CommandSet& commands, Command rejects);
 
 // The outcomes that are a reason to reject a record.
 std::vector<std::string> rejection_reasons();

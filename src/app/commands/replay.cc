@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <cstring>
@@ -154,14 +153,13 @@ Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments
 
 void add_replay(CommandSet& commands) {
   const auto arguments = std::make_shared<ReplayArguments>();
-  CLI::App& command = commands.add(
+  Command command = commands.add(
       commands.program(), "replay", "Read event files into the database, going on where it stopped",
       {"db.", "order.", "first_exit", "duplicate.", "clock.", "input.max_", "batch.", "rejects."},
       [arguments](const LoadedConfig& loaded) { return replay(loaded, *arguments); });
-  command
-      .add_option("FILE", arguments->files, "Newline-delimited JSON events; - is standard input")
-      ->required();
-  add_json_flag(command, arguments->format);
+  command.add("FILE", arguments->files, "Newline-delimited JSON events; - is standard input")
+      .required();
+  command.add_json(arguments->format);
 }
 
 }  // namespace dwell

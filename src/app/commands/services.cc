@@ -1,4 +1,3 @@
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "app/commands/commands.h"
@@ -29,7 +28,7 @@ Result<void> run_as(const LoadedConfig& loaded, const RunArguments& arguments) {
 
 void add_run(CommandSet& commands) {
   const auto arguments = std::make_shared<RunArguments>();
-  CLI::App& command = commands.add(
+  Command command = commands.add(
       commands.program(), "run",
       "Take events in and answer questions, all in one process: over a file of its own, or "
       "between Kafka and PostgreSQL once `brokers` is set",
@@ -37,15 +36,15 @@ void add_run(CommandSet& commands) {
        "order.", "first_exit", "duplicate.", "clock.", "input.", "batch.", "store.", "database.",
        "serve.", "http."},
       [arguments](const LoadedConfig& loaded) { return run_as(loaded, *arguments); });
-  command.add_option("--from", arguments->from,
-                     "Follow this file as it grows and is rotated; - is standard input");
+  command.add("--from", arguments->from,
+              "Follow this file as it grows and is rotated; - is standard input");
   command
-      .add_option("--roles", arguments->roles,
-                  "Which of clean, store and serve this process does between Kafka and "
-                  "PostgreSQL; all of them once `brokers` is set")
-      ->delimiter(',')
-      ->check(CLI::IsMember({"clean", "store", "serve"}))
-      ->excludes("--from");
+      .add("--roles", arguments->roles,
+           "Which of clean, store and serve this process does between Kafka and "
+           "PostgreSQL; all of them once `brokers` is set")
+      .with_commas()
+      .among({"clean", "store", "serve"})
+      .excludes("--from");
 }
 
 void add_clean(CommandSet& commands) {
@@ -57,7 +56,7 @@ void add_clean(CommandSet& commands) {
 }
 
 void add_store(CommandSet& commands) {
-  CLI::App& command = commands.add(
+  Command command = commands.add(
       commands.program(), "store",
       "Store the events of the cleaned topic in PostgreSQL, exactly once",
       {"brokers", "kafka.", "topics.cleaned", "topics.state", "topics.rejected", "instance.",

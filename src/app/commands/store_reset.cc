@@ -1,7 +1,5 @@
 #include "app/commands/store_reset.h"
 
-#include <CLI/CLI.hpp>
-
 #include "app/process/database_door.h"
 #include "app/terminal/output.h"
 #include "postgres/postgres_store.h"
@@ -33,14 +31,14 @@ Result<void> reset_store(const Config& config, bool is_confirmed) {
 
 }  // namespace
 
-void add_store_reset(CommandSet& commands, CLI::App& store) {
+void add_store_reset(CommandSet& commands, Command store) {
   const auto is_confirmed = std::make_shared<bool>(false);
-  CLI::App& command =
+  Command command =
       commands.add(store, "reset", "Forget how far the topic was read, to start at its beginning",
                    {"topics.cleaned", "database."}, [is_confirmed](const LoadedConfig& loaded) {
                      return reset_store(loaded.config, *is_confirmed);
                    });
-  command.add_flag("--yes", *is_confirmed, "Do it, instead of saying what it would do");
+  command.add_switch("--yes", *is_confirmed, "Do it, instead of saying what it would do");
 }
 
 }  // namespace dwell

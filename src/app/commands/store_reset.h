@@ -5,6 +5,6 @@
 namespace dwell {
 
 // `dwell store reset`: forgets how far the cleaned topic was read.
-void add_store_reset(CommandSet& commands, CLI::App& store);
+void add_store_reset(CommandSet& commands, Command store);
 
 }  // namespace dwell

@@ -1,7 +1,5 @@
 #include "questions/timeline.h"
 
-#include <CLI/CLI.hpp>
-
 #include "app/commands/commands.h"
 #include "app/process/system_clock.h"
 #include "app/settings/units.h"
@@ -128,16 +126,16 @@ Result<void> timeline(const Config& config, const TimelineArguments& arguments) 
 
 void add_timeline(CommandSet& commands) {
   const auto arguments = std::make_shared<TimelineArguments>();
-  CLI::App& command = commands.add(
+  Command command = commands.add(
       commands.program(), "timeline", "Show the enter and exit events of a device", {"db.path"},
       [arguments](const LoadedConfig& loaded) { return timeline(loaded.config, *arguments); });
-  command.add_option("DEVICE", arguments->device, "The device id")->required();
-  add_time_flag(command, "--start", "From this time on, inclusive (RFC 3339)",
-                [arguments](Timestamp t) { arguments->start = t; });
-  add_time_flag(command, "--end", "Up to this time, inclusive (RFC 3339)",
-                [arguments](Timestamp t) { arguments->end = t; });
-  add_json_flag(command, arguments->format);
-  add_csv_flag(command, arguments->format);
+  command.add("DEVICE", arguments->device, "The device id").required();
+  command.add_time("--start", "From this time on, inclusive (RFC 3339)",
+                   [arguments](Timestamp t) { arguments->start = t; });
+  command.add_time("--end", "Up to this time, inclusive (RFC 3339)",
+                   [arguments](Timestamp t) { arguments->end = t; });
+  command.add_json(arguments->format);
+  command.add_csv(arguments->format);
 }
 
 }  // namespace dwell

@@ -1,6 +1,5 @@
 #include "app/commands/topics.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -337,10 +336,9 @@ Result<void> reset_topics(const Config& config, const TopicsArguments& arguments
 }  // namespace
 
 void add_topics(CommandSet& commands) {
-  CLI::App& topics =
-      commands.add("topics", "Make, check, describe and reset the topics of `clean`");
+  Command topics = commands.add("topics", "Make, check, describe and reset the topics of `clean`");
   const auto arguments = std::make_shared<TopicsArguments>();
-  const auto add = [&](const char* name, const char* help, auto action) -> CLI::App& {
+  const auto add = [&](const char* name, const char* help, auto action) -> Command {
     return commands.add(topics, name, help,
                         {"brokers", "kafka.", "topics.", "clean.group", "clean.session_timeout",
                          "input.", "order.mode"},
@@ -348,25 +346,25 @@ void add_topics(CommandSet& commands) {
                           return action(loaded.config, *arguments);
                         });
   };
-  CLI::App& create = add("create", "Make the topics that are missing", create_topics);
+  Command create = add("create", "Make the topics that are missing", create_topics);
   create
-      .add_option("--partitions", arguments->partitions,
-                  "Of the input, if it is made, and of those that follow it [1]")
-      ->check(CLI::Validator(check_number, ""))
-      ->check(CLI::Range(1, kMostPartitions));
-  create.add_option("--replication", arguments->replication, "Copies of each partition")
-      ->check(CLI::Validator(check_number, ""))
-      ->check(CLI::Range(1, kMostCopies))
-      ->capture_default_str();
+      .add("--partitions", arguments->partitions,
+           "Of the input, if it is made, and of those that follow it [1]")
+      .number()
+      .between(1, kMostPartitions);
+  create.add("--replication", arguments->replication, "Copies of each partition")
+      .number()
+      .between(1, kMostCopies)
+      .shows_default();
   add("check", "Say what is wrong with the topics, and the command that mends it",
       [](const Config& config, const TopicsArguments&) { return check_topics(config); });
-  CLI::App& describe = add("describe", "Show offsets, settings and how far the groups are",
-                           [](const Config& config, const TopicsArguments& given) {
-                             return describe_topics(config, given.format);
-                           });
-  add_json_flag(describe, arguments->format);
+  Command describe = add("describe", "Show offsets, settings and how far the groups are",
+                         [](const Config& config, const TopicsArguments& given) {
+                           return describe_topics(config, given.format);
+                         });
+  describe.add_json(arguments->format);
   add("reset", "Forget states and offsets, to start at the input's beginning", reset_topics)
-      .add_flag("--yes", arguments->is_confirmed, "Do it, instead of saying what it would do");
+      .add_switch("--yes", arguments->is_confirmed, "Do it, instead of saying what it would do");
 }
 
 }  // namespace dwell

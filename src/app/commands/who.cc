@@ -1,5 +1,3 @@
-#include <CLI/CLI.hpp>
-
 #include "app/commands/commands.h"
 #include "app/process/system_clock.h"
 #include "app/settings/units.h"
@@ -104,13 +102,13 @@ Result<void> who(const Config& config, const WhoArguments& arguments) {
 
 void add_who(CommandSet& commands) {
   const auto arguments = std::make_shared<WhoArguments>();
-  CLI::App& command = commands.add(
+  Command command = commands.add(
       commands.program(), "who", "Show which devices are inside, and since when", {"db.path"},
       [arguments](const LoadedConfig& loaded) { return who(loaded.config, *arguments); });
-  add_time_flag(command, "--at", "At this time (RFC 3339) instead of now",
-                [arguments](Timestamp t) { arguments->at = t; });
-  add_json_flag(command, arguments->format);
-  add_csv_flag(command, arguments->format);
+  command.add_time("--at", "At this time (RFC 3339) instead of now",
+                   [arguments](Timestamp t) { arguments->at = t; });
+  command.add_json(arguments->format);
+  command.add_csv(arguments->format);
 }
 
 }  // namespace dwell
