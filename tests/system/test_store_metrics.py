@@ -1,5 +1,7 @@
 """`dwell store` says on /metrics what it has stored, as `dwell clean` says what it has committed."""
 
+import time
+
 from dwell_service import wait_until
 from dwell_system import system
 from test_database_stalls import STORE, STORED, lock, produce
@@ -31,14 +33,17 @@ def test_what_is_not_stored_yet_is_lag_also_while_the_database_hangs(topics, dat
     name = f'dwell_consumer_lag_records{{partition="0",topic="{topics.cleaned}"}}'
     with system(tmp_path, topics, database.url, *STORE) as service:
         produce(topics, 1)
+        wait_until(lambda: database.query(STORED) == [(1,)])
         wait_until(lambda: service.metrics().get(name) == 0)
-        assert database.query(STORED) == [(1,)]
         with lock(database, "EXCLUSIVE"):
             produce(topics, 2, 3)
             wait_until(lambda: service.metrics().get(name) == 2)
+            for _ in range(10):  # and stays so, however often nothing new is read
+                time.sleep(0.1)
+                assert service.metrics()[name] == 2
             produce(topics, 4, 5, 6)
             wait_until(lambda: service.metrics().get(name) == 5)
+        wait_until(lambda: database.query(STORED) == [(6,)])
         wait_until(lambda: service.metrics().get(name) == 0)
-        assert database.query(STORED) == [(6,)]
         states = [key for key in service.metrics() if f'topic="{topics.state}"' in key]
         assert len(states) == topics.partitions

@@ -79,11 +79,19 @@ LagObserver::~LagObserver() {
   metrics_.remove_lags(number_);
 }
 
-// A batch that was handed over is durable when the next one is.
+// A batch that was handed over is durable when nothing is pending, or the next one is.
 void LagObserver::observe(const Observation& observation) {
   const auto* committed = std::get_if<Committed>(&observation);
   if (!committed || !committed->has_joined) return;
   const std::lock_guard lock(mutex_);
+  const auto is_same = [](const PartitionNext& a, const PartitionNext& b) {
+    return a.partition == b.partition && a.next == b.next;
+  };
+  const bool is_still_pending =
+      committed->is_pending &&
+      std::equal(pending_.begin(), pending_.end(), committed->nexts.begin(), committed->nexts.end(),
+                 is_same);
+  if (is_still_pending) return;
   durable_ = std::move(pending_);
   pending_.assign(committed->nexts.begin(), committed->nexts.end());
   if (!committed->is_pending) durable_ = pending_;

@@ -89,8 +89,7 @@ class OutcomesMember {
     bool from_start = false;
     return process_.topics().keep_joining(kTask, stop, [&](const std::stop_token& ends) {
       auto done = run_once(from_start, ends);
-      // Offsets do not tell whether a topic that changed is
-      // still the one that was read.
+      // Offsets do not tell whether a topic that changed is still the one that was read.
       from_start |= ends.stop_requested();
       return done;
     });
