@@ -82,7 +82,8 @@ class EmbeddedService {
         health_(process.board(), ""),
         intake_(queue_),
         counts_(process.metrics(), "embedded"),
-        observers_({&counts_, &readiness_, &health_, &intake_, &log_}),
+        // The queue is open before /readyz says so; who is answered finds it counted.
+        observers_({&counts_, &readiness_, &intake_, &health_, &log_}),
         pipeline_(*committer_, process.clock(), observers_, service_options(config_)),
         questions_(*readers_.quick, *readers_.slow, workers_, on_error(), order_),
         streams_(*readers_.stream, *readers_.slow, workers_, on_error(), order_of_streams()),
