@@ -16,7 +16,6 @@ namespace dwell {
 namespace {
 
 constexpr Milliseconds kForEver = std::chrono::days(36'500);
-constexpr std::chrono::milliseconds kPatience{5'000};  // for an answer of the brokers
 constexpr std::size_t kWhole = std::numeric_limits<std::size_t>::max();
 constexpr std::size_t kLongestMessage = 256 << 20;
 
@@ -30,7 +29,7 @@ Result<Plan> make_plan(const Config& config) {
   // A consumer, since a producer that asks for a topic makes it where brokers allow that.
   auto client = KafkaClient::make(RD_KAFKA_CONSUMER, kafka_options(config), {});
   if (!client) return pass(client);
-  const auto count = (*client)->partition_count(config.topics.input, kPatience);
+  const auto count = (*client)->partition_count(config.topics.input, kBrokerPatience);
   if (!count) return pass(count);
   return Plan{has_hop(config.partitioned_by, *count), *count};
 }

@@ -55,7 +55,7 @@ class StartPatience {
   explicit StartPatience(HeldSignals& signals) : signals_(signals) {}
 
   bool tries_again(const Error& error) {
-    if (error.message != told_) spdlog::warn("{}; tried again and again", error.message);
+    if (error.message != told_) spdlog::warn("{}; trying again", error.message);
     told_ = error.message;
     was_stopped_ = signals_.came_within(kLookAgain);
     return !was_stopped_;

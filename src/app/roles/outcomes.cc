@@ -7,6 +7,7 @@
 #include "app/process/rejoining.h"
 #include "app/process/store_watch.h"
 #include "app/roles/process_roles.h"
+#include "app/roles/restored_positions.h"
 #include "app/settings/kafka_options.h"
 #include "kafka/flow/outcome_reader.h"
 #include "pipeline/runner.h"
@@ -25,19 +26,9 @@ class OutcomesStage final : public Stage {
       : reader_(std::move(reader)), store_(store), watch_(watch) {}
 
   Result<Ready> restore(std::span<const PartitionId> partitions) override {
-    std::vector<StorePosition> starts;
-    for (const PartitionId partition : partitions) {
-      auto start = reader_.start(partition);
-      if (!start) return pass(start);
-      starts.push_back(std::move(*start));
-    }
-    auto asked = watch_.ask([&]() -> Result<void> {
-      auto stored = store_.positions(starts);
-      if (!stored) return may_pass(stored.error());
-      positions_ = std::move(*stored);
-      return {};
-    });
-    if (!asked) return pass(asked);
+    auto positions = restored_positions(reader_, store_, watch_, partitions);
+    if (!positions) return pass(positions);
+    positions_ = std::move(*positions);
     return Ready{};
   }
 

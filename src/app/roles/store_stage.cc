@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "app/process/database_door.h"
+#include "app/roles/restored_positions.h"
 
 namespace dwell {
 namespace {
@@ -24,19 +25,9 @@ StoreStage::StoreStage(std::unique_ptr<CleanedReader> reader, std::unique_ptr<Po
 
 // Each partition goes on where the database has it.
 Result<Ready> StoreStage::restore(std::span<const PartitionId> partitions) {
-  std::vector<StorePosition> starts;
-  for (const PartitionId partition : partitions) {
-    auto start = reader_->start(partition);
-    if (!start) return pass(start);
-    starts.push_back(std::move(*start));
-  }
-  auto asked = watch_.ask([&]() -> Result<void> {
-    auto found = writer_.positions(starts);
-    if (!found) return may_pass(found.error());
-    positions_ = std::move(*found);
-    return {};
-  });
-  if (!asked) return pass(asked);
+  auto positions = restored_positions(*reader_, writer_, watch_, partitions);
+  if (!positions) return pass(positions);
+  positions_ = std::move(*positions);
   return Ready{};
 }
 

@@ -20,6 +20,9 @@ namespace dwell {
 // What librdkafka says, without the values of `extra`: any may be a secret, and it quotes them.
 std::string without_secrets(std::string_view text, const KafkaOptions& options);
 
+// How long brokers may take for one answer.
+inline constexpr std::chrono::milliseconds kBrokerPatience{5'000};
+
 using KafkaSettings = std::vector<std::pair<std::string, std::string>>;
 
 // The C handles of librdkafka, freed with their owner.

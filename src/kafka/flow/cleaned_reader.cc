@@ -7,13 +7,11 @@
 namespace dwell {
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{5'000};  // for an answer of the brokers
 constexpr std::chrono::milliseconds kPatienceForLast{10'000};
 
 constexpr std::string_view kStartAnew =
     "`dwell store reset` forgets how far topics were read; what is stored already is then met "
-    "again "
-    "and left as it is";
+    "again and left as it is";
 
 StorePosition::Last last_of(const rd_kafka_message_t& message) {
   const auto key = bytes_of(message.key, message.key_len);
@@ -51,7 +49,7 @@ CleanedBytes cleaned_bytes(const rd_kafka_message_t& message) {
 Result<std::unique_ptr<CleanedReader>> CleanedReader::open(const KafkaOptions& kafka,
                                                            KafkaSource& source,
                                                            const std::string& rejected_topic) {
-  auto cluster = source.client().cluster_id(kPatience);
+  auto cluster = source.client().cluster_id(kBrokerPatience);
   if (!cluster) return pass(cluster);
   auto rejects = RejectedProducer::open(kafka, rejected_topic, source.options().record_bytes);
   if (!rejects) return pass(rejects);
@@ -162,7 +160,7 @@ Result<std::uint64_t> CleanedReader::commit_records(const Records& records, cons
 
 Result<StorePosition> CleanedReader::start(PartitionId partition) const {
   const auto& topic = source_.options().topic;
-  const auto offsets = source_.client().offsets(topic, partition, kPatience);
+  const auto offsets = source_.client().offsets(topic, partition, kBrokerPatience);
   if (!offsets) return pass(offsets);
   return StorePosition{partition, cluster_, topic, offsets->low};
 }
@@ -174,7 +172,8 @@ Result<void> CleanedReader::seek(const StorePosition& position) {
                 "{}: was stored from cluster {}, this is cluster {}: see to `brokers`, or: {}",
                 name, position.cluster, cluster_, kStartAnew);
   }
-  const auto offsets = source_.client().offsets(position.topic, position.partition, kPatience);
+  const auto offsets =
+      source_.client().offsets(position.topic, position.partition, kBrokerPatience);
   if (!offsets) return pass(offsets);
   if (offsets->high < position.next) {
     return fail(ErrorKind::fatal,

@@ -17,7 +17,6 @@ constexpr std::size_t kState = 1;
 constexpr std::size_t kRejected = 2;
 
 constexpr std::size_t kLongestHeader = 1 << 10;  // that is passed on
-constexpr std::chrono::seconds kPatience{5};     // for an answer of the brokers
 constexpr std::size_t kAhead = 8;                // memory is asked for so many records before
 
 // What a header says in digits.
@@ -46,9 +45,9 @@ void pass_header(const rd_kafka_message_t& message, const char* name, rd_kafka_h
 // A record goes to the partition its input came from.
 Result<void> check_partitions(const KafkaSource& source, const std::string& topic) {
   const std::string& input = source.options().topic;
-  const auto wanted = source.client().partition_count(input, kPatience);
+  const auto wanted = source.client().partition_count(input, kBrokerPatience);
   if (!wanted) return pass(wanted);
-  const auto found = source.client().partition_count(topic, kPatience);
+  const auto found = source.client().partition_count(topic, kBrokerPatience);
   if (!found) return pass(found);
   if (*found == *wanted) return {};
   return fail(ErrorKind::invalid,
@@ -73,7 +72,8 @@ Result<std::unique_ptr<KafkaCommitter>> KafkaCommitter::open(const KafkaOptions&
   for (const std::string& topic : {options.topics.cleaned, options.topics.state}) {
     if (auto same = check_partitions(source, topic); !same) return pass(same);
   }
-  if (auto found = source.client().partition_count(options.topics.rejected, kPatience); !found) {
+  if (auto found = source.client().partition_count(options.topics.rejected, kBrokerPatience);
+      !found) {
     return pass(found);
   }
   auto transactions = KafkaTransactions::open(

@@ -1,18 +1,13 @@
 #include "kafka/flow/key_hop.h"
 
 namespace dwell {
-namespace {
-
-constexpr std::chrono::milliseconds kPatience{5'000};  // for an answer of the brokers
-
-}  // namespace
-
 Result<std::unique_ptr<KeyHop>> KeyHop::open(const KafkaOptions& kafka,
                                              const KafkaTransactionOptions& options,
                                              KafkaSource& source) {
   // A transaction would wait for a topic that is not there until its time is over.
   for (const std::string& topic : options.topics) {
-    if (auto found = source.client().partition_count(topic, kPatience); !found) return pass(found);
+    if (auto found = source.client().partition_count(topic, kBrokerPatience); !found)
+      return pass(found);
   }
   auto transactions = KafkaTransactions::open(kafka, options);
   if (!transactions) return pass(transactions);
@@ -20,7 +15,7 @@ Result<std::unique_ptr<KeyHop>> KeyHop::open(const KafkaOptions& kafka,
 }
 
 Result<Ready> KeyHop::restore(std::span<const PartitionId> partitions) {
-  const auto committed = source_.committed(partitions, kPatience);
+  const auto committed = source_.committed(partitions, kBrokerPatience);
   if (!committed) return pass(committed);
   for (std::size_t i = 0; i < partitions.size(); ++i) {
     std::vector<Position>& start = starts_[partitions[i]];
@@ -79,7 +74,7 @@ Result<void> KeyHop::copy(const Record& record, const rd_kafka_message_t& messag
 // That what is to be copied next is there.
 Result<void> KeyHop::check(PartitionId partition, Offset next) const {
   const std::string& topic = source_.options().topic;
-  const auto offsets = source_.client().offsets(topic, partition, kPatience);
+  const auto offsets = source_.client().offsets(topic, partition, kBrokerPatience);
   if (!offsets) return pass(offsets);
   if (next >= offsets->low && next <= offsets->high) return {};
   return fail(ErrorKind::fatal,

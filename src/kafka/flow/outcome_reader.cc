@@ -3,22 +3,16 @@
 #include "kafka/flow/marker.h"
 
 namespace dwell {
-namespace {
-
-constexpr std::chrono::milliseconds kPatience{5'000};  // for an answer of the brokers
-
-}  // namespace
-
 Result<OutcomeReader> OutcomeReader::open(KafkaSource& source, bool from_start,
                                           OnForeign on_foreign) {
-  auto cluster = source.client().cluster_id(kPatience);
+  auto cluster = source.client().cluster_id(kBrokerPatience);
   if (!cluster) return pass(cluster);
   return OutcomeReader(source, std::move(*cluster), from_start, std::move(on_foreign));
 }
 
 Result<StorePosition> OutcomeReader::start(PartitionId partition) const {
   const std::string& topic = source_.options().topic;
-  const auto offsets = source_.client().offsets(topic, partition, kPatience);
+  const auto offsets = source_.client().offsets(topic, partition, kBrokerPatience);
   if (!offsets) return pass(offsets);
   return StorePosition{partition, cluster_, topic, offsets->low};
 }
@@ -26,7 +20,7 @@ Result<StorePosition> OutcomeReader::start(PartitionId partition) const {
 Result<void> OutcomeReader::seek(StorePosition position) {
   const PartitionId partition = position.partition;
   const std::string& topic = source_.options().topic;
-  const auto offsets = source_.client().offsets(topic, partition, kPatience);
+  const auto offsets = source_.client().offsets(topic, partition, kBrokerPatience);
   if (!offsets) return pass(offsets);
   const bool fits = !from_start_ && position.cluster == cluster_ && position.next >= offsets->low &&
                     position.next <= offsets->high;

@@ -9,8 +9,6 @@
 namespace dwell {
 namespace {
 
-constexpr std::chrono::milliseconds kAnswer{5'000};  // for one answer
-
 constexpr const char* kPolicy = "cleanup.policy";
 
 using AdminOptions = KafkaHandle<rd_kafka_AdminOptions_t, rd_kafka_AdminOptions_destroy>;
@@ -79,11 +77,11 @@ Result<KafkaEvent> TopicAdmin::ask(std::string_view what, Request request) const
   const AdminOptions options(rd_kafka_AdminOptions_new(handle, RD_KAFKA_ADMIN_OP_ANY));
   std::array<char, 256> reason{};
   const auto set = rd_kafka_AdminOptions_set_request_timeout(
-      options.get(), static_cast<int>(kAnswer.count()), reason.data(), reason.size());
+      options.get(), static_cast<int>(kBrokerPatience.count()), reason.data(), reason.size());
   CHECK(set == RD_KAFKA_RESP_ERR_NO_ERROR);
   const KafkaQueue queue(rd_kafka_queue_new(handle));
   request(options.get(), queue.get());
-  KafkaEvent event(rd_kafka_queue_poll(queue.get(), static_cast<int>(2 * kAnswer.count())));
+  KafkaEvent event(rd_kafka_queue_poll(queue.get(), static_cast<int>(2 * kBrokerPatience.count())));
   if (!event) return failure(RD_KAFKA_RESP_ERR__TIMED_OUT, what);
   const auto code = rd_kafka_event_error(event.get());
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -93,13 +91,13 @@ Result<KafkaEvent> TopicAdmin::ask(std::string_view what, Request request) const
 }
 
 Result<std::optional<TopicAdmin::Layout>> TopicAdmin::layout(const std::string& topic) const {
-  return keep_asking(patience_ - kAnswer, [&]() -> Result<std::optional<Layout>> {
+  return keep_asking(patience_ - kBrokerPatience, [&]() -> Result<std::optional<Layout>> {
     const auto what = "topic " + topic;
     const KafkaTopic handle(rd_kafka_topic_new(client_->get(), topic.c_str(), nullptr));
     if (!handle) return failure(RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, what);
     const struct rd_kafka_metadata* metadata = nullptr;
     const auto code = rd_kafka_metadata(client_->get(), 0, handle.get(), &metadata,
-                                        static_cast<int>(kAnswer.count()));
+                                        static_cast<int>(kBrokerPatience.count()));
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return failure(code, what);
     const KafkaHandle<const struct rd_kafka_metadata, rd_kafka_metadata_destroy> owned(metadata);
     CHECK(metadata->topic_cnt == 1);
@@ -116,10 +114,10 @@ Result<std::optional<TopicAdmin::Layout>> TopicAdmin::layout(const std::string& 
 }
 
 Result<bool> TopicAdmin::create(const NewTopic& topic) const {
-  auto created = keep_asking(patience_ - kAnswer, [&] { return create_once(topic); });
+  auto created = keep_asking(patience_ - kBrokerPatience, [&] { return create_once(topic); });
   if (!created) return created;
   // Brokers learn of it one by one.
-  auto known = keep_asking(patience_ - kAnswer, [&]() -> Result<void> {
+  auto known = keep_asking(patience_ - kBrokerPatience, [&]() -> Result<void> {
     const auto found = layout(topic.name);
     if (!found) return pass(found);
     if (!*found) return failure(RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE, "topic " + topic.name);
@@ -157,7 +155,7 @@ Result<bool> TopicAdmin::create_once(const NewTopic& topic) const {
 }
 
 Result<TopicSettings> TopicAdmin::settings(const std::string& topic) const {
-  return keep_asking(patience_ - kAnswer, [&] { return settings_once(topic, false); });
+  return keep_asking(patience_ - kBrokerPatience, [&] { return settings_once(topic, false); });
 }
 
 Result<TopicSettings> TopicAdmin::settings_once(const std::string& topic, bool are_own) const {
@@ -216,8 +214,8 @@ Result<std::vector<KafkaClient::Offsets>> TopicAdmin::offsets(const std::string&
                                                               int partitions) const {
   std::vector<KafkaClient::Offsets> all;
   for (int i = 0; i < partitions; ++i) {
-    auto found =
-        keep_asking(patience_ - kAnswer, [&] { return client_->offsets(topic, i, kAnswer); });
+    auto found = keep_asking(patience_ - kBrokerPatience,
+                             [&] { return client_->offsets(topic, i, kBrokerPatience); });
     if (!found) {
       return fail(found.error().kind, "brokers {}: {}", kafka_.brokers, found.error().message);
     }
@@ -227,16 +225,17 @@ Result<std::vector<KafkaClient::Offsets>> TopicAdmin::offsets(const std::string&
 }
 
 Result<void> TopicAdmin::empty_compacted(const std::string& topic, int partitions) const {
-  const auto found = keep_asking(patience_ - kAnswer, [&] { return settings_once(topic, true); });
+  const auto found =
+      keep_asking(patience_ - kBrokerPatience, [&] { return settings_once(topic, true); });
   if (!found) return pass(found);
   TopicSettings own = *found;
   const auto set_policy = [&](const char* policy) {
     own[kPolicy] = policy;
-    return keep_asking(patience_ - kAnswer, [&] { return replace_settings(topic, own); });
+    return keep_asking(patience_ - kBrokerPatience, [&] { return replace_settings(topic, own); });
   };
   if (auto allowed = set_policy("compact,delete"); !allowed) return allowed;
-  auto deleted =
-      keep_asking(patience_ - kAnswer, [&] { return delete_records_once(topic, partitions); });
+  auto deleted = keep_asking(patience_ - kBrokerPatience,
+                             [&] { return delete_records_once(topic, partitions); });
   auto restored = set_policy("compact");
   return deleted ? restored : deleted;
 }
@@ -267,7 +266,7 @@ Result<void> TopicAdmin::delete_records_once(const std::string& topic, int parti
 }
 
 Result<std::vector<std::string>> TopicAdmin::members(const std::string& group) const {
-  return keep_asking(patience_ - kAnswer, [&]() -> Result<std::vector<std::string>> {
+  return keep_asking(patience_ - kBrokerPatience, [&]() -> Result<std::vector<std::string>> {
     const auto what = "group " + group;
     auto event = ask(what, [&](const rd_kafka_AdminOptions_t* options, rd_kafka_queue_t* queue) {
       const char* name = group.c_str();
@@ -304,26 +303,27 @@ Result<std::vector<std::optional<Offset>>> TopicAdmin::committed(const std::stri
   const auto consumer = KafkaClient::make(
       RD_KAFKA_CONSUMER, kafka_, {{"group.id", group}, {"isolation.level", "read_uncommitted"}});
   if (!consumer) return pass(consumer);
-  return keep_asking(patience_ - kAnswer, [&]() -> Result<std::vector<std::optional<Offset>>> {
-    const KafkaList list = list_of(topic, partitions);
-    const auto code =
-        rd_kafka_committed((*consumer)->get(), list.get(), static_cast<int>(kAnswer.count()));
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return failure(code, what);
-    std::vector<std::optional<Offset>> found(static_cast<std::size_t>(partitions));
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      const auto& one = list->elems[i];
-      const bool is_known = one.err == RD_KAFKA_RESP_ERR_NO_ERROR;
-      if (!is_known && !is_missing(one.err)) return failure(one.err, what);
-      if (is_known && one.offset >= 0) found[i] = one.offset;
-    }
-    return found;
-  });
+  return keep_asking(
+      patience_ - kBrokerPatience, [&]() -> Result<std::vector<std::optional<Offset>>> {
+        const KafkaList list = list_of(topic, partitions);
+        const auto code = rd_kafka_committed((*consumer)->get(), list.get(),
+                                             static_cast<int>(kBrokerPatience.count()));
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return failure(code, what);
+        std::vector<std::optional<Offset>> found(static_cast<std::size_t>(partitions));
+        for (std::size_t i = 0; i < found.size(); ++i) {
+          const auto& one = list->elems[i];
+          const bool is_known = one.err == RD_KAFKA_RESP_ERR_NO_ERROR;
+          if (!is_known && !is_missing(one.err)) return failure(one.err, what);
+          if (is_known && one.offset >= 0) found[i] = one.offset;
+        }
+        return found;
+      });
 }
 
 Result<void> TopicAdmin::delete_committed(const std::string& group, const std::string& topic,
                                           std::span<const PartitionId> partitions) const {
   if (partitions.empty()) return {};
-  return keep_asking(patience_ - kAnswer, [&]() -> Result<void> {
+  return keep_asking(patience_ - kBrokerPatience, [&]() -> Result<void> {
     const auto what = fmt::format("offsets of group {} in topic {}", group, topic);
     const KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
     for (const PartitionId partition : partitions) {
