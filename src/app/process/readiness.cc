@@ -19,7 +19,8 @@ void Readiness::question_failed(const Error& error) {
   if (error.kind != ErrorKind::invalid && error.kind != ErrorKind::fatal) return;
   const std::lock_guard lock(mutex_);
   if (damage_.empty())
-    spdlog::error("{}: questions fail until this is mended and Dwell is started again", error.message);
+    spdlog::error("{}: questions fail until this is mended and Dwell is started again",
+                  error.message);
   damage_ = error.message;
 }
 
