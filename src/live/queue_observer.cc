@@ -13,9 +13,13 @@ void QueueObserver::observe(const Observation& observation) {
     queue_.close({ErrorKind::retry_later, retrying->error.message});
     // These are tried again all the same, and may well be stored after their answer.
     queue_.give_up_polled({ErrorKind::unknown_outcome, retrying->error.message});
-  } else if (std::holds_alternative<Ready>(observation) ||
-             std::holds_alternative<Recovered>(observation) ||
-             std::holds_alternative<WentBack>(observation)) {
+  }
+}
+
+void QueueOpener::observe(const Observation& observation) {
+  if (std::holds_alternative<Ready>(observation) ||
+      std::holds_alternative<Recovered>(observation) ||
+      std::holds_alternative<WentBack>(observation)) {
     queue_.open();
   }
 }

@@ -80,10 +80,10 @@ class EmbeddedService {
         readiness_(process.clock(), config_.db_path),
         queue_(config_.intake_limits, process.clock()),
         health_(process.board(), ""),
+        opener_(queue_),
         intake_(queue_),
         counts_(process.metrics(), "embedded"),
-        // The queue is open before /readyz says so; who is answered finds it counted.
-        observers_({&counts_, &readiness_, &intake_, &health_, &log_}),
+        observers_({&counts_, &opener_, &readiness_, &health_, &intake_, &log_}),
         pipeline_(*committer_, process.clock(), observers_, service_options(config_)),
         questions_(*readers_.quick, *readers_.slow, workers_, on_error(), order_),
         streams_(*readers_.stream, *readers_.slow, workers_, on_error(), order_of_streams()),
@@ -133,6 +133,7 @@ class EmbeddedService {
   IntakeQueue queue_;
   std::optional<LiveSource> source_;
   HealthObserver health_;
+  QueueOpener opener_;
   QueueObserver intake_;
   MetricsObserver counts_;
   LogObserver log_;
