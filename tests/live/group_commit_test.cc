@@ -52,12 +52,27 @@ std::vector<Outcome> send(Intake& intake, int submitter, int number) {
   }
 }
 
+// As the embedded service has them.
+class BothObservers final : public Observer {
+ public:
+  explicit BothObservers(IntakeQueue& queue) : opener_(queue), answers_(queue) {}
+
+  void observe(const Observation& observation) override {
+    opener_.observe(observation);
+    answers_.observe(observation);
+  }
+
+ private:
+  QueueOpener opener_;
+  QueueObserver answers_;
+};
+
 // Runs the pipeline over what the submitters send; all their outcomes.
 std::vector<Outcome> run_with_submitters(Committer& committer) {
   FakeClock clock;
   IntakeQueue queue({}, clock);
   LiveSource source(nullptr, queue, Milliseconds{1});
-  QueueObserver forwarder(queue);
+  BothObservers forwarder(queue);
   PipelineOptions options;
   options.give_up_after = std::chrono::hours(24);
   Pipeline pipeline(committer, clock, forwarder, options);
