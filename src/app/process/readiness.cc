@@ -18,9 +18,10 @@ void Readiness::set_input(std::string reason) {
 void Readiness::question_failed(const Error& error) {
   if (error.kind != ErrorKind::invalid && error.kind != ErrorKind::fatal) return;
   const std::lock_guard lock(mutex_);
-  if (damage_.empty())
+  if (damage_.empty()) {
     spdlog::error("{}: questions fail until this is mended and Dwell is started again",
                   error.message);
+  }
   damage_ = error.message;
 }
 

@@ -10,9 +10,9 @@
 
 namespace dwell {
 
-// Where the reader of a stage goes on in each partition: `store.positions()` has it, beginning with
-// `reader.start()` of a partition that the database does not know. Asks by the watch.
-// Errors: of both.
+// Where a stage goes on reading each partition: where the store says, or, in a partition that the
+// store does not know, at `reader.start()`. The watch sees how the store answers. Errors: those of
+// the reader and of the store.
 template <typename Reader, typename Store>
 Result<std::vector<StorePosition>> restored_positions(const Reader& reader, Store& store,
                                                       StoreWatch& watch,

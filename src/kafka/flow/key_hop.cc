@@ -1,6 +1,7 @@
 #include "kafka/flow/key_hop.h"
 
 namespace dwell {
+
 Result<std::unique_ptr<KeyHop>> KeyHop::open(const KafkaOptions& kafka,
                                              const KafkaTransactionOptions& options,
                                              KafkaSource& source) {

@@ -3,6 +3,7 @@
 #include "kafka/flow/marker.h"
 
 namespace dwell {
+
 Result<OutcomeReader> OutcomeReader::open(KafkaSource& source, bool from_start,
                                           OnForeign on_foreign) {
   auto cluster = source.client().cluster_id(kBrokerPatience);

@@ -50,7 +50,7 @@ StateTopic::StateTopic(const KafkaOptions& kafka, const KafkaSource& source, std
 
 Result<std::unique_ptr<StateTopic>> StateTopic::open(const KafkaOptions& kafka,
                                                      const KafkaSource& source, std::string name) {
-  auto cluster = source.client().cluster_id(kBrokerPatience);
+  auto cluster = source.client().cluster_id(kPatience);
   if (!cluster) return pass(cluster);
   return std::unique_ptr<StateTopic>(
       new StateTopic(kafka, source, std::move(name), std::move(*cluster)));
@@ -99,14 +99,14 @@ Result<void> StateTopic::find_ranges(std::span<Restoring> all) {
   const auto& topic = source_.options().topic;
   std::vector<PartitionId> ids;
   for (const Restoring& one : all) ids.push_back(one.partition->id);
-  auto committed = source_.committed(ids, kBrokerPatience);
+  auto committed = source_.committed(ids, kPatience);
   if (!committed) return pass(committed);
   for (std::size_t i = 0; i < all.size(); ++i) {
     Restoring& one = all[i];
     one.committed = (*committed)[i];
-    auto input = reader_->offsets(topic, one.partition->id, kBrokerPatience);
+    auto input = reader_->offsets(topic, one.partition->id, kPatience);
     if (!input) return pass(input);
-    auto state = reader_->offsets(name_, one.partition->id, kBrokerPatience);
+    auto state = reader_->offsets(name_, one.partition->id, kPatience);
     if (!state) return pass(state);
     one.first = input->low;
     one.end = input->high;
