@@ -188,10 +188,10 @@ def run(number, broker, admin, folder):
 
 def run_with_own(number, broker, folder):
     """The clients of the tests start anew as well."""
-    from kafka.admin import KafkaAdminClient
+    from kafka_clients import admin_client
     if broker.process.poll() is not None:  # as a failed round left it
         broker.start()
-    admin = KafkaAdminClient(bootstrap_servers=broker.address)
+    admin = admin_client(broker)
     try:
         return run(number, broker, admin, folder)
     finally:

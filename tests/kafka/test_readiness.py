@@ -44,10 +44,10 @@ def event(device, now):
 
 
 def test_ready_only_when_restored(own_broker, tmp_path):
-    from kafka.admin import KafkaAdminClient
+    from kafka_clients import admin_client
     from kafka_topics import Topics, wait_until
     broker = own_broker()
-    admin = KafkaAdminClient(bootstrap_servers=broker.address)
+    admin = admin_client(broker)
     topics = Topics(broker, f"ready-{uuid.uuid4().hex[:8]}").create(admin)
     admin.close()
     topics.produce([(0, event(f"d{i}", START), START) for i in range(3)])

@@ -160,6 +160,7 @@ def test_create_waits_for_a_controller(broker, tmp_path):
 def test_what_the_brokers_do_not_allow_is_told(broker, tmp_path):
     import kafka.admin as kafka
     from kafka_broker import Broker
+    from kafka_clients import admin_client
     if not isinstance(broker, Broker):
         pytest.skip("SKIP: DWELL_TEST_KAFKA names one without an authorizer of the tests' own")
     own, dwell = Broker(tmp_path / "broker"), Dwell(tmp_path)
@@ -169,7 +170,7 @@ def test_what_the_brokers_do_not_allow_is_told(broker, tmp_path):
     try:
         own.start()
         dwell.run("topics", "create", "--brokers", own.address)
-        admin = kafka.KafkaAdminClient(bootstrap_servers=own.address)
+        admin = admin_client(own)
         admin.create_acls([kafka.ACL(
             "User:other", "*", kafka.ACLOperation.READ, kafka.ACLPermissionType.ALLOW,
             kafka.ResourcePattern(kafka.ResourceType.TOPIC, "device-events"))])

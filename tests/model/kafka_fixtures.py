@@ -57,7 +57,7 @@ def own_broker(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def admin(broker):
-    from kafka.admin import KafkaAdminClient
-    client = KafkaAdminClient(bootstrap_servers=broker.address)
+    from kafka_clients import admin_client
+    client = admin_client(broker)
     yield client
     client.close()

@@ -11,6 +11,7 @@ from kafka.admin import NewTopic
 from kafka.errors import KafkaError
 
 from dwell_cli import varint
+from kafka_clients import PATIENT
 
 PATIENCE_S = 60
 LONGEST = 4 << 20  # of an input record, bytes
@@ -97,7 +98,7 @@ class Topics:
         when the broker does not lead the new topic yet."""
         producer = KafkaProducer(bootstrap_servers=self.broker.address, acks="all", retries=100,
                                  max_in_flight_requests_per_connection=1,
-                                 max_request_size=LONGEST, linger_ms=5)
+                                 max_request_size=LONGEST, linger_ms=5, **PATIENT)
         sent = [producer.send(self.input, value, partition=partition, timestamp_ms=timestamp)
                 for partition, value, timestamp in records]
         for one in sent:

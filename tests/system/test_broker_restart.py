@@ -17,11 +17,11 @@ class Killable:
     """`dwell run` on a broker that may be killed."""
 
     def __init__(self, broker, database, folder):
-        from kafka.admin import KafkaAdminClient
+        from kafka_clients import admin_client
         from kafka_topics import Topics
         self.broker = broker
         self.topics = Topics(broker, f"killed-{uuid.uuid4().hex[:8]}")
-        admin = KafkaAdminClient(bootstrap_servers=broker.address)
+        admin = admin_client(broker)
         self.topics.create(admin, "LogAppendTime")
         admin.close()
         self.service = system(folder, self.topics, database.url, "--checkpoint-idle", "100ms")

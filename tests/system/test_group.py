@@ -28,6 +28,7 @@ class Stranger:
 
     def __init__(self, broker, topic, group, given):
         import kafka
+        from kafka_clients import PATIENT
         from kafka.coordinator.assignors.range import RangePartitionAssignor
         from kafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 
@@ -41,7 +42,7 @@ class Stranger:
         self.consumer = kafka.KafkaConsumer(
             topic, bootstrap_servers=broker.address, client_id="stranger", group_id=group,
             enable_auto_commit=False,
-            partition_assignment_strategy=[Assignor], session_timeout_ms=6_000)
+            partition_assignment_strategy=[Assignor], session_timeout_ms=6_000, **PATIENT)
         self.is_over = threading.Event()
         self.thread = threading.Thread(target=self.run)
         self.thread.start()

@@ -201,10 +201,10 @@ def test_a_restart_of_the_database_between_two_questions_is_not_noticed(topics, 
 
 def test_brokers_that_are_away_are_told_and_come_back(own_broker, database, tmp_path):
     from dwell_system import system
-    from kafka.admin import KafkaAdminClient
+    from kafka_clients import admin_client
     from kafka_topics import Topics
     broker = own_broker()
-    admin = KafkaAdminClient(bootstrap_servers=broker.address)
+    admin = admin_client(broker)
     topics = Topics(broker, "away").create(admin, "LogAppendTime")
     admin.close()
     with system(tmp_path, topics, database.url) as service:
