@@ -53,17 +53,55 @@ class Cursor {
   std::string_view rest_;
 };
 
+enum class Spelling { rfc3339, common };
+
 // `Z` or a numeric offset, as minutes east of UTC.
-bool offset_minutes(Cursor& cursor, int& minutes) {
+bool offset_minutes(Cursor& cursor, Spelling spelling, int& minutes) {
   char sign;
   if (!cursor.one_of("Zz+-", sign)) return false;
   minutes = 0;
   if (sign == 'Z' || sign == 'z') return true;
-  int hour, minute;
-  if (!cursor.number(2, hour) || !cursor.literal(':') || !cursor.number(2, minute)) return false;
+  int hour = 0, minute = 0;
+  if (!cursor.number(2, hour)) return false;
+  const bool is_short = spelling == Spelling::common && cursor.at_end();
+  if (!is_short) {
+    const bool has_colon = cursor.literal(':');
+    if (!has_colon && spelling == Spelling::rfc3339) return false;
+    if (!cursor.number(2, minute)) return false;
+  }
   if (hour > 23 || minute > 59) return false;
   minutes = (sign == '-' ? -1 : 1) * (hour * 60 + minute);
   return true;
+}
+
+DateTime read(std::string_view text, Spelling spelling) {
+  using namespace std::chrono;
+  using Form = DateTime::Form;
+  if (spelling == Spelling::rfc3339 && text.size() > kLongestTimestamp) return {};
+  Cursor cursor(text);
+  int y, mo, d, h, mi, s, ms, offset;
+  if (!cursor.number(4, y) || !cursor.literal('-') || !cursor.number(2, mo) ||
+      !cursor.literal('-') || !cursor.number(2, d)) {
+    return {};
+  }
+  const year_month_day date{year{y}, month{static_cast<unsigned>(mo)},
+                            day{static_cast<unsigned>(d)}};
+  if (!date.ok()) return {};
+  if (cursor.at_end()) return {Form::date};
+  char separator;
+  if (!cursor.one_of(spelling == Spelling::common ? "Tt " : "Tt", separator) ||
+      !cursor.number(2, h) || !cursor.literal(':') || !cursor.number(2, mi) || h > 23 || mi > 59) {
+    return {};
+  }
+  if (!cursor.literal(':')) {
+    const bool is_whole = cursor.at_end() || offset_minutes(cursor, spelling, offset);
+    return {is_whole && cursor.at_end() ? Form::without_seconds : Form::unknown};
+  }
+  if (!cursor.number(2, s) || s > 59 || !cursor.fraction_ms(ms)) return {};
+  if (cursor.at_end()) return {Form::local};
+  if (!offset_minutes(cursor, spelling, offset) || !cursor.at_end()) return {};
+  return {Form::instant, Timestamp{sys_days{date} + hours{h} + minutes{mi - offset} + seconds{s} +
+                                   Milliseconds{ms}}};
 }
 
 // A number of exactly kDigits decimal digits. A format library takes ten times as long, and a
@@ -79,24 +117,13 @@ void put_digits(char* to, unsigned value) {
 }  // namespace
 
 std::optional<Timestamp> parse_rfc3339(std::string_view text) {
-  using namespace std::chrono;
-  if (text.size() > kLongestTimestamp) return std::nullopt;
-  Cursor cursor(text);
-  int y, mo, d, h, mi, s, ms, offset;
-  char t;
-  const bool fits = cursor.number(4, y) && cursor.literal('-') && cursor.number(2, mo) &&
-                    cursor.literal('-') && cursor.number(2, d) && cursor.one_of("Tt", t) &&
-                    cursor.number(2, h) && cursor.literal(':') && cursor.number(2, mi) &&
-                    cursor.literal(':') && cursor.number(2, s) && cursor.fraction_ms(ms) &&
-                    offset_minutes(cursor, offset) && cursor.at_end();
-  if (!fits || h > 23 || mi > 59 || s > 59) return std::nullopt;
-  const year_month_day date{year{y}, month{static_cast<unsigned>(mo)},
-                            day{static_cast<unsigned>(d)}};
-  if (!date.ok()) return std::nullopt;
-  const Timestamp result{sys_days{date} + hours{h} + minutes{mi - offset} + seconds{s} +
-                         Milliseconds{ms}};
-  if (!in_range(result)) return std::nullopt;
-  return result;
+  const DateTime read_time = read(text, Spelling::rfc3339);
+  if (read_time.form != DateTime::Form::instant || !in_range(read_time.time)) return std::nullopt;
+  return read_time.time;
+}
+
+DateTime read_date_time(std::string_view text) {
+  return read(text, Spelling::common);
 }
 
 std::string format_rfc3339(Timestamp t) {

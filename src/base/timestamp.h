@@ -35,6 +35,23 @@ constexpr bool in_range(Timestamp t) {
 // Empty when the text is anything else or the instant lies outside [kEarliest, kLatest].
 std::optional<Timestamp> parse_rfc3339(std::string_view text);
 
+// What a text says of a time, and how completely.
+struct DateTime {
+  enum class Form : std::uint8_t {
+    unknown,
+    date,             // 2025-07-08
+    without_seconds,  // 2025-07-08T12:00, with or without a zone
+    local,            // a date and a time of day without a zone
+    instant,
+  };
+  Form form = Form::unknown;
+  Timestamp time{};  // of an instant, which may lie outside [kEarliest, kLatest]
+};
+
+// Reads RFC 3339 and what is written in its place: a space for the `T`, an offset of `+0200` or
+// `+02`.
+DateTime read_date_time(std::string_view text);
+
 // Writes UTC with `Z`; milliseconds only when they are not zero. `t` is in [kEarliest, kLatest].
 std::string format_rfc3339(Timestamp t);
 // Writes times as format_rfc3339() does; the fewer changes of the day, the quicker.

@@ -4,28 +4,15 @@
 #include <cctype>
 #include <charconv>
 #include <cstring>
+#include <fmt/format.h>
 
+#include "base/printable.h"
+#include "core/event_timestamp.h"
 #include "core/plain_scanner.h"
 
 namespace dwell {
 
 namespace ondemand = simdjson::ondemand;
-
-// The raw tokens of the members looked for; empty: the member is missing.
-struct Decoder::Members {
-  std::string_view device_id;
-  std::string_view event_type;
-  std::string_view timestamp;
-
-  // The member whose name `is_name(name)` says it is; null for any other.
-  template <typename IsName>
-  std::string_view* find(IsName is_name) {
-    return is_name(std::string_view("device_id"))    ? &device_id
-           : is_name(std::string_view("event_type")) ? &event_type
-           : is_name(std::string_view("timestamp"))  ? &timestamp
-                                                     : nullptr;
-  }
-};
 
 namespace {
 
@@ -79,42 +66,42 @@ std::string_view raw_key(const char* start) {
   return {start, static_cast<std::size_t>(end - start)};
 }
 
-// RFC 8259 section 6.
-bool is_number(std::string_view token) {
-  const char* c = token.data();
-  const char* const end = c + token.size();
-  // Moves over one or more digits.
-  const auto digits = [&] {
-    const char* const start = c;
-    while (c != end && is_digit(*c)) ++c;
-    return c != start;
-  };
-  if (c != end && *c == '-') ++c;
-  if (c != end && *c == '0') {
-    ++c;
-  } else if (!digits()) {
-    return false;
-  }
-  if (c != end && *c == '.') {
-    ++c;
-    if (!digits()) return false;
-  }
-  if (c != end && (*c == 'e' || *c == 'E')) {
-    ++c;
-    if (c != end && (*c == '+' || *c == '-')) ++c;
-    if (!digits()) return false;
-  }
-  return c == end;
+// A number of an id: what any language writes for a whole number that is not negative.
+bool is_natural_number(std::string_view token) {
+  return !token.empty() && (token.front() != '0' || token.size() == 1) &&
+         std::all_of(token.begin(), token.end(), is_digit);
 }
 
-// A JSON number in integer syntax, within range. `token` is a valid value.
-bool integer_timestamp(std::string_view token, Timestamp& timestamp) {
+// Rule 1: milliseconds in integer syntax, or RFC 3339 to the letter.
+bool first_timestamp(std::string_view token, Timestamp& timestamp) {
   std::int64_t ms;
   const auto end = token.data() + token.size();
   const auto [rest, error] = std::from_chars(token.data(), end, ms);
   if (error != std::errc{} || rest != end) return false;
   timestamp = from_ms(ms);
   return in_range(timestamp);
+}
+
+// The members of rule 1.
+Mapping first_mapping() {
+  Mapping mapping;
+  mapping.device_id = {"/device_id"};
+  mapping.event_type = {"/event_type"};
+  mapping.timestamp = {"/timestamp"};
+  return mapping;
+}
+
+// The record without what a serializer of the Confluent schema registry puts before it: a zero byte
+// and the number of a schema
+// (https://docs.confluent.io/platform/current/schema-registry/fundamentals/
+// serdes-develop/index.html#wire-format).
+std::string_view without_frame(std::string_view bytes) {
+  constexpr std::size_t kFrame = 5;
+  return bytes.size() > kFrame && bytes.front() == '\0' ? bytes.substr(kFrame) : bytes;
+}
+
+bool is_among(const std::vector<std::string>& names, std::string_view text) {
+  return std::any_of(names.begin(), names.end(), [&](const auto& name) { return name == text; });
 }
 
 }  // namespace
@@ -137,15 +124,33 @@ bool is_valid_device_id(std::string_view id) {
   return !id.empty() && id.size() <= kLongestDeviceId && is_plain_text(id);
 }
 
-// A key that is none of ours as it stands may be one of them written with escapes.
-bool Decoder::find_escaped(ondemand::field field, Members& members, std::string_view*& found) {
+Decoder::Form::Form(const Mapping& which, const TimeFormat& how, bool has_envelope)
+    : mapping(which), time(how), tree(which, has_envelope) {
+  const Mapping by_default;
+  is_type_text = mapping.enter == by_default.enter && mapping.exit == by_default.exit;
+  if (is_among(mapping.enter, kAnyOtherType)) any_other = EventType::enter;
+  if (is_among(mapping.exit, kAnyOtherType)) any_other = EventType::exit;
+}
+
+Decoder::Decoder(const Rule& rule)
+    : is_rule_1_(rule.version == 1),
+      clock_source_(rule.clock_source),
+      mapped_(is_rule_1_ ? first_mapping() : rule.mapping, rule.time, !is_rule_1_),
+      documented_(first_mapping(), {TimeUnit::ms, rule.time.earliest}, false) {}
+
+// A key that is no wanted one as it stands may be one of them written with escapes. False: it is no
+// valid string.
+bool Decoder::find_name(ondemand::field& field, unsigned level, const MemberTree::Name*& found) {
   const std::string_view raw = raw_key(field.key().raw());
-  if (!has_escape(raw)) return true;
+  found = nullptr;
+  if (!has_escape(raw)) {
+    found = form_->tree.find(level, raw);
+    return true;
+  }
   if (!has_valid_escapes(raw)) return false;
   std::string_view key;
   // A key with a lone surrogate is valid JSON and none of ours.
-  if (field.unescaped_key().get(key) != simdjson::SUCCESS) return true;
-  found = members.find([&](std::string_view name) { return key == name; });
+  if (field.unescaped_key().get(key) == simdjson::SUCCESS) found = form_->tree.find(level, key);
   return true;
 }
 
@@ -155,7 +160,7 @@ bool Decoder::is_valid_scalar(std::string_view raw) {
   if (*(raw.data() + raw.size()) == ':') return false;
   const std::string_view token = trim_right(raw);
   if (is_string(token)) return !has_escape(token) || has_valid_escapes(inside(token));
-  return token == "true" || token == "false" || token == "null" || is_number(token);
+  return token == "true" || token == "false" || token == "null" || is_json_number(token);
 }
 
 // Checks a value nobody reads, so that a record is valid JSON as a whole or malformed.
@@ -191,52 +196,92 @@ bool Decoder::is_valid(ondemand::value value, int depth) {
 
 // Reads the plainest of records, as nearly all are, in half the time. False for everything else,
 // valid or not: that is for read_any_members() to judge.
-bool Decoder::read_plain_members(std::string_view bytes, Members& members) {
+bool Decoder::read_plain_members(std::string_view bytes, FoundMembers& members) {
   PlainScanner in(bytes);
   if (!in.take('{')) return false;
   do {
     std::string_view key, value;
     if (!in.take_string(key) || !in.take(':')) return false;
     if (!in.take_string(value) && !in.take_natural_number(value)) return false;
-    std::string_view* wanted =
-        members.find([&](std::string_view name) { return inside(key) == name; });
-    if (wanted) *wanted = value;
+    if (const auto* wanted = form_->tree.find(0, inside(key))) members.set(wanted->slots, value);
   } while (in.take(','));
   return in.take('}') && in.is_at_end();
 }
 
-bool Decoder::read_any_members(std::string_view bytes, Members& members) {
+bool Decoder::read_any_members(std::string_view bytes, FoundMembers& members) {
   if (scratch_.size() < bytes.size() + simdjson::SIMDJSON_PADDING) {
     scratch_.resize(2 * (bytes.size() + simdjson::SIMDJSON_PADDING));
   }
   std::copy(bytes.begin(), bytes.end(), scratch_.begin());
+  bytes_ = bytes;
+  members_ = &members;
 
   ondemand::document document;
   ondemand::object object;
   if (parser_.iterate(scratch_.data(), bytes.size(), scratch_.size()).get(document) !=
           simdjson::SUCCESS ||
-      document.get_object().get(object) != simdjson::SUCCESS) {
+      document.get_object().get(object) != simdjson::SUCCESS || !read_object(object, 0, 1)) {
     return false;
-  }
-  for (auto member : object) {
-    ondemand::field field;
-    if (std::move(member).get(field) != simdjson::SUCCESS) return false;
-    // Compared where it stands: the padding allows to read the length of any name.
-    const char* key = field.key().raw();
-    std::string_view* wanted = members.find([&](std::string_view name) {
-      return std::memcmp(key, name.data(), name.size()) == 0 && key[name.size()] == '"';
-    });
-    if (!wanted && !find_escaped(field, members, wanted)) return false;
-    const std::string_view raw = field.value().raw_json_token();
-    const std::string_view token = trim_right(raw);
-    const bool is_nested = token.empty() || token.front() == '{' || token.front() == '[';
-    const bool is_sound = is_nested ? is_valid(field.value(), 2) : is_valid_scalar(raw);
-    if (!is_sound) return false;
-    // A token of the scratch copy, as the same bytes of the record, which outlive this call.
-    if (wanted) *wanted = bytes.substr(token.data() - scratch_.data(), token.size());
   }
   // Anything but white space after the object is left to read.
   return document.current_location().error() == simdjson::OUT_OF_BOUNDS;
+}
+
+bool Decoder::read_object(ondemand::object object, unsigned level, int depth) {
+  for (auto member : object) {
+    ondemand::field field;
+    const MemberTree::Name* wanted;
+    if (std::move(member).get(field) != simdjson::SUCCESS || !find_name(field, level, wanted) ||
+        !read_value(field.value(), wanted, depth + 1)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// The elements of an array are members whose names are 0, 1 and so on.
+bool Decoder::read_array(ondemand::array array, unsigned level, int depth) {
+  std::size_t index = 0;
+  for (auto element : array) {
+    char digits[20];
+    const auto [end, error] = std::to_chars(digits, digits + sizeof(digits), index++);
+    const auto* wanted = form_->tree.find(level, {digits, static_cast<std::size_t>(end - digits)});
+    ondemand::value value;
+    if (std::move(element).get(value) != simdjson::SUCCESS ||
+        !read_value(value, wanted, depth + 1)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// `wanted` is null for a value that nobody reads: it is checked, so that a record is valid JSON as
+// a whole or malformed.
+bool Decoder::read_value(ondemand::value value, const MemberTree::Name* wanted, int depth) {
+  const std::string_view raw = value.raw_json_token();
+  const std::string_view token = trim_right(raw);
+  const bool is_nested = token.empty() || token.front() == '{' || token.front() == '[';
+  if (!is_nested) {
+    if (!is_valid_scalar(raw)) return false;
+  } else if (!wanted || wanted->level == MemberTree::kNoLevel) {
+    if (!is_valid(value, depth)) return false;
+  } else if (depth > kDeepestNesting) {
+    return false;
+  }
+  if (!wanted) return true;
+  members_->found &= ~wanted->below;
+  // A token of the scratch copy, as the same bytes of the record, which outlive this call.
+  members_->set(
+      wanted->slots,
+      bytes_.substr(static_cast<std::size_t>(token.data() - scratch_.data()), token.size()));
+  if (!is_nested || wanted->level == MemberTree::kNoLevel) return true;
+  ondemand::object object;
+  if (value.get_object().get(object) == simdjson::SUCCESS) {
+    return read_object(object, wanted->level, depth);
+  }
+  ondemand::array array;
+  return value.get_array().get(array) == simdjson::SUCCESS &&
+         read_array(array, wanted->level, depth);
 }
 
 // The content of a string token. False when it is no string or holds a lone surrogate.
@@ -256,18 +301,117 @@ bool Decoder::text_of(std::string_view token, std::string_view& text) {
   return true;
 }
 
-bool Decoder::device_id_of(std::string_view token, std::string_view& id) {
-  return text_of(token, id) && is_valid_device_id(id);
+Outcome Decoder::refuse(Outcome outcome, std::string_view member, std::string_view found,
+                        std::string_view reason) {
+  if (explains_) fault_ = {member, found, std::string(reason)};
+  return outcome;
 }
 
-bool Decoder::timestamp_of(std::string_view token, Timestamp& timestamp) {
-  if (token.empty()) return false;
-  if (token.front() != '"') return integer_timestamp(token, timestamp);
+Outcome Decoder::type_of(std::string_view token, Decoded& decoded) {
+  std::string_view type = token;
+  if (is_string(token)) {
+    text_of(token, type);
+  } else if (token.empty() || form_->is_type_text || token == "null" || token.front() == '{' ||
+             token.front() == '[') {
+    const auto outcome = is_rule_1_ ? Outcome::malformed : Outcome::invalid_event_type;
+    return refuse(outcome, "event_type", token, "is no text");
+  }
+  if (is_among(form_->mapping.enter, type)) {
+    decoded.event.type = EventType::enter;
+  } else if (is_among(form_->mapping.exit, type)) {
+    decoded.event.type = EventType::exit;
+  } else if (form_->any_other) {
+    decoded.event.type = *form_->any_other;
+  } else {
+    decoded.ignored_type = type;
+    return Outcome::ignored;
+  }
+  return Outcome::accepted;
+}
+
+// An id, or a part of one: a text, or a whole number as it is written.
+bool Decoder::id_text_of(std::string_view token, std::string_view& text) {
+  if (is_string(token)) return text_of(token, text);
+  text = token;
+  return !is_rule_1_ && is_natural_number(token);
+}
+
+void Decoder::lower(std::string_view& id) {
+  const auto is_upper = [](char c) { return c >= 'A' && c <= 'Z'; };
+  if (std::none_of(id.begin(), id.end(), is_upper)) return;
+  std::string& lowered = kept_.emplace_back(id);
+  for (char& c : lowered) {
+    if (is_upper(c)) c = static_cast<char>(c - 'A' + 'a');
+  }
+  id = lowered;
+}
+
+Outcome Decoder::device_id_of(const FoundMembers& members, unsigned base, std::string_view& id) {
+  const auto found = members.found >> base;
+  const auto way = std::find_if(form_->tree.device_id().begin(), form_->tree.device_id().end(),
+                                [&](const auto& one) { return (found & one.needs) == one.needs; });
+  if (way == form_->tree.device_id().end()) {
+    return refuse(Outcome::invalid_device_id, "device_id", {}, {});
+  }
+  std::string_view token;
+  if (way->only_slot != MemberTree::kNoSlot) {
+    token = members.tokens[way->only_slot + base];
+    if (!id_text_of(token, id)) {
+      return refuse(Outcome::invalid_device_id, "device_id", token,
+                    "is neither a text nor a whole number without sign");
+    }
+  } else {
+    std::string joined;
+    for (const auto& part : way->parts) {
+      std::string_view text = part.text;
+      if (part.slot != MemberTree::kNoSlot) {
+        token = members.tokens[part.slot + base];
+        if (!id_text_of(token, text)) {
+          return refuse(Outcome::invalid_device_id, "device_id", token,
+                        "is neither a text nor a whole number without sign");
+        }
+      }
+      joined += text;
+    }
+    id = kept_.emplace_back(std::move(joined));
+  }
+  if (!is_valid_device_id(id)) {
+    return refuse(Outcome::invalid_device_id, "device_id", token,
+                  "is not 1 to 256 bytes of plain UTF-8 text");
+  }
+  if (form_->mapping.lower_case_ids) lower(id);
+  return Outcome::accepted;
+}
+
+Outcome Decoder::timestamp_of(std::string_view token, Timestamp& timestamp) {
+  constexpr std::string_view kMember = "timestamp";
+  if (token.empty()) return refuse(Outcome::invalid_timestamp, kMember, {}, {});
   std::string_view text;
-  if (!text_of(token, text)) return false;
-  const auto parsed = parse_rfc3339(text);
-  if (parsed) timestamp = *parsed;
-  return parsed.has_value();
+  const bool is_text = is_string(token);
+  const bool is_number = !is_text && (token.front() == '-' || is_digit(token.front()));
+  if ((is_text && !text_of(token, text)) || (!is_text && !is_number)) {
+    return refuse(Outcome::invalid_timestamp, kMember, token, "is neither a text nor a number");
+  }
+  if (is_rule_1_) {
+    if (is_number && first_timestamp(token, timestamp)) return Outcome::accepted;
+    const auto parsed = is_text ? parse_rfc3339(text) : std::nullopt;
+    if (!parsed) {
+      return refuse(Outcome::invalid_timestamp, kMember, token,
+                    "is neither milliseconds in integer syntax nor RFC 3339");
+    }
+    timestamp = *parsed;
+    return Outcome::accepted;
+  }
+  const TimeReading reading =
+      is_text ? read_time_text(text, form_->time) : read_time_number(token, form_->time);
+  if (reading.fault == TimeFault::none) {
+    timestamp = reading.time;
+    return Outcome::accepted;
+  }
+  const auto outcome =
+      reading.fault == TimeFault::too_early ? Outcome::past_timestamp : Outcome::invalid_timestamp;
+  return explains_ ? refuse(outcome, kMember, token, describe(reading.fault, form_->time))
+                   : outcome;
 }
 
 Decoded Decoder::decode(const Record& record) {
@@ -278,30 +422,58 @@ Decoded Decoder::decode(const Record& record) {
 
 Outcome Decoder::read(const Record& record, Decoded& decoded) {
   if (record.truncated_from != 0) return Outcome::too_large;
-  Members members;
-  if (!read_plain_members(record.bytes, members)) {
-    members = {};
-    if (!read_any_members(record.bytes, members)) return Outcome::malformed;
+  form_ = record.is_documented_form ? &documented_ : &mapped_;
+  const std::string_view bytes = is_rule_1_ ? record.bytes : without_frame(record.bytes);
+  FoundMembers members;
+  if (!read_plain_members(bytes, members)) {
+    members.found = 0;
+    if (!read_any_members(bytes, members)) return Outcome::malformed;
   }
-  if (!is_string(members.event_type)) return Outcome::malformed;
+  const unsigned base = form_->tree.base(members.found);
+  // The token of the first way that can be gone; empty when there is none.
+  const auto token_of = [&](const std::vector<MemberTree::Way>& ways) {
+    for (const auto& way : ways) {
+      if ((members.found >> base & way.needs) != 0) return members.tokens[way.only_slot + base];
+    }
+    return std::string_view();
+  };
+  if (const auto outcome = type_of(token_of(form_->tree.event_type()), decoded);
+      outcome != Outcome::accepted) {
+    return outcome;
+  }
+  if (const auto outcome = device_id_of(members, base, decoded.event.device);
+      outcome != Outcome::accepted) {
+    return outcome;
+  }
+  decoded.event.timestamp = record.now;
+  if (clock_source_ == ClockSource::received) return Outcome::accepted;
+  return timestamp_of(token_of(form_->tree.timestamp()), decoded.event.timestamp);
+}
 
-  Event& event = decoded.event;
-  std::string_view type;
-  text_of(members.event_type, type);
-  if (type == wire_name(EventType::enter)) {
-    event.type = EventType::enter;
-  } else if (type == wire_name(EventType::exit)) {
-    event.type = EventType::exit;
-  } else {
-    decoded.ignored_type = type;
-    return Outcome::ignored;
+std::string Decoder::explain(const Record& record) {
+  fault_ = {};
+  explains_ = true;
+  const Decoded decoded = decode(record);
+  explains_ = false;
+  if (!is_rejected(decoded.outcome)) return {};
+  if (decoded.outcome == Outcome::too_large) {
+    return fmt::format("the record has {} bytes, more than input.max_record",
+                       record.truncated_from);
   }
-  if (!device_id_of(members.device_id, event.device)) return Outcome::invalid_device_id;
-  event.timestamp = record.now;
-  if (clock_source_ == ClockSource::event && !timestamp_of(members.timestamp, event.timestamp)) {
-    return Outcome::invalid_timestamp;
+  constexpr std::size_t kColumns = 60;
+  if (fault_.member.empty()) {
+    return record.bytes.empty()
+               ? "the record is empty"
+               : fmt::format("the record is no JSON object: {}", printable(record.bytes, kColumns));
   }
-  return Outcome::accepted;
+  if (fault_.found.empty()) {
+    const Mapping& mapping = form_->mapping;
+    const auto& places = fault_.member == "device_id"    ? mapping.device_id
+                         : fault_.member == "event_type" ? mapping.event_type
+                                                         : mapping.timestamp;
+    return fmt::format("{} is missing: looked for {}", fault_.member, fmt::join(places, ", "));
+  }
+  return fmt::format("{} {} {}", fault_.member, printable(fault_.found, kColumns), fault_.reason);
 }
 
 }  // namespace dwell

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 #include <simdjson.h>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/event.h"
+#include "core/member_tree.h"
 #include "core/record.h"
 #include "core/rule.h"
 
@@ -20,9 +22,13 @@ struct Decoded {
   std::string_view ignored_type;  // with Outcome::ignored: the event type, unescaped
 };
 
-// Reads one event: a JSON object with `device_id`, `event_type` and `timestamp` (RFC 8259). Other
-// members are ignored, order is free, the last of duplicate members wins. The whole record must be
-// valid JSON, nested at most kDeepestNesting. Any bytes are safe input.
+// Reads one event: a JSON object (RFC 8259) with the id of a device, an event type and a time,
+// where the rule's mapping says. Other members are ignored, order is free, the last of duplicate
+// members wins. The whole record must be valid JSON, nested at most kDeepestNesting. Any bytes are
+// safe input.
+//
+// Under rule 1 the members are `device_id`, `event_type` and `timestamp` of the record itself, and
+// times are milliseconds or RFC 3339 to the letter. See docs/formats.md, "Input records".
 //
 // The views in a Decoded point into the record, or into this decoder until the next reset(). Keeps
 // one scratch buffer as large as the largest record seen. Not thread-safe.
@@ -30,32 +36,66 @@ class Decoder {
  public:
   static constexpr int kDeepestNesting = 64;
 
-  // With ClockSource::received the event's own timestamp is neither needed nor looked at; the
-  // event's time is the record's receive time, still to be made unique for its device.
-  explicit Decoder(ClockSource clock_source) : clock_source_(clock_source) {}
+  explicit Decoder(const Rule& rule);
 
   Decoded decode(const Record& record);
+
+  // Why decode() refuses a record: the member, what was found and what was expected, in one line;
+  // empty for a record that it does not refuse.
+  std::string explain(const Record& record);
 
   // Forgets the strings kept for earlier records.
   void reset() { kept_.clear(); }
 
  private:
-  struct Members;
+  // What a record looks like.
+  struct Form {
+    Form(const Mapping& mapping, const TimeFormat& time, bool has_envelope);
+
+    Mapping mapping;
+    TimeFormat time;
+    MemberTree tree;
+    std::optional<EventType> any_other;  // what every type without a name of its own is
+    bool is_type_text;                   // else true, false and numbers may be types too
+  };
+
+  // What explain() puts into words.
+  struct Fault {
+    std::string_view member;
+    std::string_view found;  // its raw token; empty: it is missing
+    std::string reason;
+  };
 
   Outcome read(const Record& record, Decoded& decoded);
-  bool read_plain_members(std::string_view bytes, Members& members);
-  bool read_any_members(std::string_view bytes, Members& members);
+  bool read_plain_members(std::string_view bytes, FoundMembers& members);
+  bool read_any_members(std::string_view bytes, FoundMembers& members);
+  bool read_object(simdjson::ondemand::object object, unsigned level, int depth);
+  bool read_array(simdjson::ondemand::array array, unsigned level, int depth);
+  bool read_value(simdjson::ondemand::value value, const MemberTree::Name* wanted, int depth);
+  bool find_name(simdjson::ondemand::field& field, unsigned level, const MemberTree::Name*& found);
   bool is_valid(simdjson::ondemand::value value, int depth);
   bool is_valid_scalar(std::string_view raw);
-  bool find_escaped(simdjson::ondemand::field field, Members& members, std::string_view*& found);
   bool text_of(std::string_view token, std::string_view& text);
-  bool device_id_of(std::string_view token, std::string_view& id);
-  bool timestamp_of(std::string_view token, Timestamp& timestamp);
+  Outcome type_of(std::string_view token, Decoded& decoded);
+  Outcome device_id_of(const FoundMembers& members, unsigned base, std::string_view& id);
+  bool id_text_of(std::string_view token, std::string_view& text);
+  void lower(std::string_view& id);
+  Outcome timestamp_of(std::string_view token, Timestamp& timestamp);
+  Outcome refuse(Outcome outcome, std::string_view member, std::string_view found,
+                 std::string_view reason);
 
-  ClockSource clock_source_;
+  const bool is_rule_1_;
+  const ClockSource clock_source_;
+  const Form mapped_;            // as the settings say
+  const Form documented_;        // of the records that Dwell itself writes
+  const Form* form_ = &mapped_;  // of the record at hand
+  bool explains_ = false;        // explain() asks
+  Fault fault_;
   simdjson::ondemand::parser parser_;
   std::vector<char> scratch_;
-  std::deque<std::string> kept_;  // unescaped strings of this batch
+  std::string_view bytes_;           // the record that is in scratch_
+  FoundMembers* members_ = nullptr;  // what is found in it
+  std::deque<std::string> kept_;     // strings of this batch that stand in no record as they are
 };
 
 // True for valid UTF-8 without the control characters U+0000-001F and U+007F-009F.

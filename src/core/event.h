@@ -50,6 +50,7 @@ enum class Outcome : std::uint8_t {
   past_timestamp,
   too_late,
   too_large,
+  invalid_event_type,
 };
 
 inline constexpr std::array kOutcomeNames = {
@@ -59,7 +60,7 @@ inline constexpr std::array kOutcomeNames = {
     std::string_view("malformed"),         std::string_view("invalid_device_id"),
     std::string_view("invalid_timestamp"), std::string_view("future_timestamp"),
     std::string_view("past_timestamp"),    std::string_view("too_late"),
-    std::string_view("too_large"),
+    std::string_view("too_large"),         std::string_view("invalid_event_type"),
 };
 inline constexpr std::size_t kOutcomeCount = kOutcomeNames.size();
 

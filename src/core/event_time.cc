@@ -55,8 +55,9 @@ Change EventTimeState::change(const EventWindow::Entry& entry, Operation operati
 }
 
 Decision EventTimeState::decide(const Event& event, Timestamp now, const Rule& rule) {
+  if (!window.empty() && newest_under != rule.version) adopt(rule);
   if (is_too_late(event.timestamp, rule)) return {Outcome::too_late};
-  if (newest == kNever && rule.first_exit == FirstExit::suppress) base = EventType::exit;
+  if (window.empty() && rule.first_exit == FirstExit::suppress) base = EventType::exit;
   last_seen = std::max(last_seen, event.timestamp);
 
   const auto position = window.position_after(event.timestamp);
@@ -70,6 +71,7 @@ Decision EventTimeState::decide(const Event& event, Timestamp now, const Rule& r
     tie = 1;
   }
   window.insert(position, event.timestamp, tie, event.type);
+  newest_under = rule.version;
 
   Decision decision{Outcome::accepted};
   if (before == event.type) {
@@ -92,9 +94,43 @@ Decision EventTimeState::decide(const Event& event, Timestamp now, const Rule& r
       }
     }
   }
-  newest = std::max(newest, std::min(event.timestamp, now));
+  if (rule.version == 1) {
+    newest = std::max(newest, std::min(event.timestamp, now));
+  } else {
+    support(position, now, rule);
+  }
   evict(rule);
   return decision;
+}
+
+// One wrong reading of a clock stands alone, so it moves nothing: the horizon counts from the
+// newest event that has another one, of another millisecond, within a horizon below it. Called for
+// the event that came to `position`, which may have such a neighbour, or be one for the next.
+void EventTimeState::support(std::size_t position, Timestamp now, const Rule& rule) {
+  const Timestamp arrived = window[position].timestamp();
+  auto below = position;
+  while (below > 0 && window[below - 1].timestamp() == arrived) --below;
+  const Timestamp before = below > 0 ? window[below - 1].timestamp() : largest_evicted;
+  if (before != kNever && arrived - before <= rule.horizon) {
+    newest = std::max(newest, std::min(arrived, now));
+  }
+  auto above = position + 1;
+  while (above < window.size() && window[above].timestamp() == arrived) ++above;
+  if (above < window.size() && window[above].timestamp() - arrived <= rule.horizon) {
+    newest = std::max(newest, std::min(window[above].timestamp(), now));
+  }
+  // A device whose events are all further apart keeps the last few.
+  if (window.size() > kOldestReference) {
+    newest = std::max(newest, std::min(window[window.size() - kOldestReference].timestamp(), now));
+  }
+}
+
+// Goes on under rule 2 with what rule 1 left: what its window shows, and the largest evicted time.
+void EventTimeState::adopt(const Rule& rule) {
+  newest_under = rule.version;
+  if (rule.version == 1) return;
+  newest = kNever;
+  for (std::size_t i = 0; i < window.size(); ++i) support(i, kLatest, rule);
 }
 
 void EventTimeState::evict(const Rule& rule) {

@@ -52,6 +52,10 @@ class EventWindow {
 // An arrival changes nothing, or itself and at most its successor. With the window E1000 E3000
 // (rows: E1000), X2000 arrives: insert X2000, and E3000, now the head of a run, is inserted too.
 struct EventTimeState {
+  // Under rule 2 the horizon counts from no older event than this one of the window, from the
+  // newest.
+  static constexpr std::size_t kOldestReference = 16;
+
   std::uint64_t seq = 0;
   Timestamp last_seen = kNever;
   SuppressedCounts suppressed;
@@ -63,7 +67,10 @@ struct EventTimeState {
   // or exit for a device first seen under first_exit = suppress.
   std::optional<EventType> base;
   Timestamp largest_evicted = kNever;
-  Timestamp newest = kNever;  // the largest min(timestamp, now) of the events in the history
+  // Where the horizon counts back from; never later than any `now` at which it moved. Under rule 1
+  // the largest min(timestamp, now) of the events in the history; under rule 2 see support().
+  Timestamp newest = kNever;
+  std::uint32_t newest_under = 0;  // the version of the rule that `newest` is of; 0: none yet
   EventWindow window;
 
   Decision decide(const Event& event, Timestamp now, const Rule& rule);
@@ -74,6 +81,8 @@ struct EventTimeState {
   bool is_too_late(Timestamp timestamp, const Rule& rule) const;
   std::optional<EventType> type_before(std::size_t position) const;
   Change change(const EventWindow::Entry& entry, Operation operation);
+  void support(std::size_t position, Timestamp now, const Rule& rule);
+  void adopt(const Rule& rule);
   void evict(const Rule& rule);
 };
 

@@ -54,7 +54,7 @@ Table make_table(const Rule& rule, std::uint64_t seed) {
 class Fold::Impl {
  public:
   Impl(const Rule& rule, std::uint64_t seed)
-      : rule_(rule), seed_(seed), decoder_(rule.clock_source), table_(make_table(rule, seed)) {}
+      : rule_(rule), seed_(seed), decoder_(rule), table_(make_table(rule, seed)) {}
 
   const Unit& fold(std::span<const Record> records, std::span<const Position> positions) {
     CHECK(records.size() <= UINT32_MAX);

@@ -24,6 +24,9 @@ struct Record {
   Timestamp now{};  // the record's receive time, in [kEarliest, kLatest]
   // Nonzero: the record was this long, over the limit, and `bytes` is only its beginning.
   std::uint64_t truncated_from = 0;
+  // Dwell wrote it: device_id, event_type and timestamp in milliseconds, whatever the settings say
+  // of the input.
+  bool is_documented_form = false;
   std::string_view key = {};  // what the input is partitioned by; without data(): it has no keys
 };
 

@@ -15,8 +15,8 @@ void put_time_or_never(std::string& out, Timestamp time) {
 }
 
 template <typename State>
-void put_head(const State& state, Order order, std::string& out) {
-  out.push_back(static_cast<char>(kStateRecordVersion));
+void put_head(const State& state, Order order, char version, std::string& out) {
+  out.push_back(version);
   out.push_back(static_cast<char>(order));
   put_varint(out, state.seq);
   put_time_or_never(out, state.last_seen);
@@ -31,11 +31,13 @@ Result<void> take_head(ByteReader& reader, std::optional<Order> order, State& st
   const auto version = reader.byte();
   const auto stored_order = reader.byte();
   if (!reader.is_sound()) return fail(ErrorKind::fatal, "the state record is cut short");
-  if (version != kStateRecordVersion) {
+  // Only event_time has a second version.
+  const bool has_second = stored_order == static_cast<unsigned char>(Order::event_time);
+  if (version < 1 || version > (has_second ? kStateRecordVersion : 1)) {
     return fail(ErrorKind::fatal,
-                "the state record has version {}, this binary reads version {}: use the release "
-                "that wrote it",
-                version, kStateRecordVersion);
+                "the state record has version {}, this binary reads {}: use the release that wrote "
+                "it",
+                version, has_second ? "versions 1 and 2" : "version 1");
   }
   if (order && stored_order != static_cast<unsigned char>(*order)) {
     return fail(ErrorKind::fatal, "the state record was not written under order = {}",
@@ -67,7 +69,7 @@ std::uint64_t packed(const Event& event) {
 
 template <std::size_t kCapacity>
 void encode_state(const ArrivalState<kCapacity>& state, std::string& out) {
-  put_head(state, Order::arrival, out);
+  put_head(state, Order::arrival, 1, out);
   std::size_t count = 0;
   while (state.recent(count)) ++count;
   put_varint(out, count);
@@ -100,7 +102,7 @@ Result<void> decode_state(std::string_view record, ArrivalState<kCapacity>& stat
 }
 
 void encode_state(const EventTimeState& state, std::string& out) {
-  put_head(state, Order::event_time, out);
+  put_head(state, Order::event_time, state.newest_under == 2 ? 2 : 1, out);
   put_varint(out, state.accepted);
   put_varint(out, state.promoted);
   put_varint(out, state.retracted);
@@ -144,6 +146,9 @@ Result<void> decode_state(std::string_view record, EventTimeState& state) {
       state.window.insert(state.window.size(), entry.timestamp(), entry.tie(), entry.type());
     }
   }
+  // Only an event gives `newest` a meaning, and the newest one stays in the window.
+  if (!state.window.empty()) state.newest_under = static_cast<unsigned char>(record[0]);
+  reader.require(!state.window.empty() || record[0] == 1);
   return finish(reader);
 }
 
@@ -168,7 +173,7 @@ template Result<void> decode_state(std::string_view, ArrivalState<16>&);
 template Result<void> decode_state(std::string_view, ArrivalState<64>&);
 
 std::optional<Order> order_of_state(std::string_view record) {
-  if (record.size() < 2 || record[0] != static_cast<char>(kStateRecordVersion)) return std::nullopt;
+  if (record.size() < 2 || record[0] < 1 || record[0] > 2) return std::nullopt;
   if (record[1] == static_cast<char>(Order::arrival)) return Order::arrival;
   if (record[1] == static_cast<char>(Order::event_time)) return Order::event_time;
   return std::nullopt;

@@ -12,7 +12,9 @@ namespace dwell {
 
 // The durable form of a device's state, byte by byte in docs/formats.md ("State record"). The same
 // bytes are kept by every store; a later release reads what an earlier one wrote.
-inline constexpr unsigned char kStateRecordVersion = 1;
+// Version 2 is that of event_time under rule 2: the same bytes, of which `newest` means another
+// time.
+inline constexpr unsigned char kStateRecordVersion = 2;
 
 // Appends the record to `out`.
 template <std::size_t kCapacity>

@@ -69,7 +69,8 @@ Result<Batch> IntakeQueue::poll() {
     std::size_t start = 0;
     for (const std::size_t end : waiting.submission.ends) {
       const auto bytes = std::string_view(waiting.submission.bytes).substr(start, end - start);
-      records_.push_back({bytes, 0, offset++, now, 0});
+      records_.push_back(
+          {.bytes = bytes, .offset = offset++, .now = now, .is_documented_form = true});
       start = end;
     }
   }

@@ -9,6 +9,7 @@
 #include "ports/committer.h"
 #include "sqlite/database.h"
 #include "sqlite/database_claim.h"
+#include "sqlite/stored_facts.h"
 #include "sqlite/stored_totals.h"
 
 namespace dwell {
@@ -42,6 +43,13 @@ class SqliteCommitter final : public Committer {
   ~SqliteCommitter() override;
 
   Order order() const { return *order_; }
+
+  // The settings that decided what is in the file (see load_settings()), and those that will.
+  Result<StoredSettings> settings() { return load_settings(*database_); }
+  Result<void> keep_settings(const StoredSettings& settings) {
+    return store_settings(*database_, settings);
+  }
+
   // The files that belong to the database, by their real names.
   std::vector<std::string> files() const { return claim_.files(); }
 

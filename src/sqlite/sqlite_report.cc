@@ -59,4 +59,9 @@ Result<StoreTotals> SqliteReport::totals() {
   });
 }
 
+Result<std::int64_t> SqliteReport::last_rejected() {
+  return database_->query_integer(
+      "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'reject'), 0)");
+}
+
 }  // namespace dwell

@@ -5,6 +5,7 @@
 
 #include "ports/store_report.h"
 #include "sqlite/database.h"
+#include "sqlite/stored_facts.h"
 
 namespace dwell {
 
@@ -17,6 +18,10 @@ class SqliteReport final : public StoreReport {
 
   Result<std::vector<RejectedRecord>> rejected(const RejectedQuery& query) override;
   Result<StoreTotals> totals() override;
+  // The id of the newest rejected record there ever was; 0 for none.
+  Result<std::int64_t> last_rejected();
+  // Those that decided the outcomes; see load_settings().
+  Result<StoredSettings> settings() { return load_settings(*database_); }
 
  private:
   SqliteReport(std::unique_ptr<Database> database, Statement rejects)

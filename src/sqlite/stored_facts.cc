@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kOrder = "order";
 constexpr std::string_view kName = "file";
+constexpr std::string_view kOrderSetting = "order.mode";
 
 Result<std::optional<std::string>> load_fact(Database& database, std::string_view name) {
   auto statement = database.prepare("SELECT value FROM meta WHERE name = ?");
@@ -19,6 +20,14 @@ Result<std::optional<std::string>> load_fact(Database& database, std::string_vie
   if (!row) return pass(row);
   if (!*row) return std::optional<std::string>();
   return std::optional(std::string(statement->bytes(0)));
+}
+
+Result<void> store_fact(Database& database, std::string_view name, std::string_view value) {
+  auto statement = database.prepare("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)");
+  if (!statement) return pass(statement);
+  statement->bind_text(1, name);
+  statement->bind_text(2, value);
+  return statement->run();
 }
 
 // One folder mounted in two places has the log in both.
@@ -45,6 +54,35 @@ Result<std::optional<Order>> load_order(Database& database) {
   }
   return fail(ErrorKind::fatal, "{}: its stored order is damaged; restore it from a backup",
               database.path());
+}
+
+Result<StoredSettings> load_settings(Database& database) {
+  auto statement = database.prepare("SELECT name, value FROM meta WHERE name <> ?");
+  if (!statement) return pass(statement);
+  statement->bind_text(1, kName);
+  StoredSettings settings;
+  for (;;) {
+    auto row = statement->step();
+    if (!row) return pass(row);
+    if (!*row) return settings;
+    const std::string_view name = statement->bytes(0);
+    settings.emplace(name == kOrder ? kOrderSetting : name, statement->bytes(1));
+  }
+}
+
+Result<void> store_settings(Database& database, const StoredSettings& settings) {
+  auto stored = load_settings(database);
+  if (!stored) return pass(stored);
+  auto transaction = Transaction::begin(database);
+  if (!transaction) return pass(transaction);
+  for (const auto& [name, value] : settings) {
+    const auto before = stored->find(name);
+    const bool is_kept = before != stored->end() && before->second == value;
+    if (is_kept || name == kOrderSetting) continue;
+    auto written = store_fact(database, name, value);
+    if (!written) return written;
+  }
+  return transaction->commit();
 }
 
 Result<void> check_name(Database& database, const std::string& path) {
@@ -75,13 +113,7 @@ Result<void> remember_name(Database& database, const std::string& path) {
   auto stored = load_fact(database, kName);
   if (!stored) return pass(stored);
   if (*stored == path) return {};
-  {
-    auto statement = database.prepare("INSERT OR REPLACE INTO meta (name, value) VALUES (?, ?)");
-    if (!statement) return pass(statement);
-    statement->bind_text(1, kName);
-    statement->bind_text(2, path);
-    if (auto written = statement->run(); !written) return written;
-  }
+  if (auto written = store_fact(database, kName, path); !written) return written;
   return database.execute("PRAGMA wal_checkpoint(FULL)");
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -13,6 +14,14 @@ namespace dwell {
 
 // The order a database was made with; empty before the first process that writes has chosen one.
 Result<std::optional<Order>> load_order(Database& database);
+
+// The settings that decided the outcomes so far, by their keys, order.mode among them; empty for a
+// database that is new.
+using StoredSettings = std::map<std::string, std::string>;
+Result<StoredSettings> load_settings(Database& database);
+
+// Keeps those that differ from what is stored, in one transaction; not the order, which never does.
+Result<void> store_settings(Database& database, const StoredSettings& settings);
 
 // SQLite looks for the log beside the name that a file is opened under. Opened under another one, a
 // file lacks what was committed last, and writing to it damages it. `path` is the real name.

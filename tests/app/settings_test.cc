@@ -54,8 +54,9 @@ TEST(Settings, EachTakesWhatItShowsAndChangesNothingElse) {
 
 // The first of some texts that the setting takes and does not have by default.
 std::string other_value(const Setting& one) {
-  for (const char* text : {"event_time", "suppress", "received", "none", "no", "a.example", "7",
-                           "12345", "2MiB", "1h", "5s", "127.0.0.1:1", "name"}) {
+  for (const char* text :
+       {"event_time", "suppress", "received", "none", "no", "a.example", "7", "12345", "2MiB", "1h",
+        "5s", "127.0.0.1:1", "2020-01-02", "us", "lower", "/a,/b", "name"}) {
     Config config;
     if (one.set(text, config) && one.show(config) != one.show(Config())) return text;
   }
@@ -145,9 +146,9 @@ TEST_F(LoaderTest, LaterOnesWinAndPlacesAreKnown) {
   all.push_back({"clean.threads", "4", "flag --clean-threads"});
   const auto loaded = apply(settings(), all, problems_);
   EXPECT_THAT(problems_, IsEmpty());
-  EXPECT_EQ(loaded.config.db_path, "variable.db");
-  EXPECT_EQ(loaded.config.db_cache_bytes, 2u << 20);
-  EXPECT_EQ(loaded.config.clean_threads, 4u);
+  EXPECT_EQ(loaded.db_path, "variable.db");
+  EXPECT_EQ(loaded.db_cache_bytes, 2u << 20);
+  EXPECT_EQ(loaded.clean_threads, 4u);
   EXPECT_EQ(loaded.places.at("db.path"), "environment DWELL_DB_PATH");
   EXPECT_THAT(loaded.places.at("db.cache"), HasSubstr("d.toml:3"));
   EXPECT_EQ(loaded.places.at("clean.threads"), "flag --clean-threads");
@@ -181,7 +182,7 @@ TEST_F(LoaderTest, SecretsAreMaskedAndComeBackNowhere) {
   const auto text = show_config(settings(), loaded);
   EXPECT_THAT(text, Not(HasSubstr("hidden")));
   EXPECT_THAT(text, HasSubstr("environment DWELL_DATABASE_URL"));
-  EXPECT_EQ(loaded.config.kafka_extra.at("sasl.password"), "hidden");
+  EXPECT_EQ(loaded.kafka_extra.at("sasl.password"), "hidden");
 }
 
 }  // namespace

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from dwell_cli import Dwell
+
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 # key, environment, flag, and a value for each of file, environment and flag
 SAMPLE = [
@@ -16,6 +18,11 @@ SAMPLE = [
     ("clock.max_behind", "DWELL_CLOCK_MAX_BEHIND", "--clock-max-behind", ("1h", "off", "30d")),
     ("batch.bytes", "DWELL_BATCH_BYTES", "--batch-bytes", ("65KiB", "1GiB", "2MiB")),
 ]
+
+
+@pytest.fixture
+def dwell(tmp_path):
+    return Dwell(tmp_path)
 
 
 def effective(dwell, *flags, **environment):
@@ -42,7 +49,7 @@ def test_precedence(dwell, key, variable, flag, values):
 
 def test_settings_work_from_every_place(dwell):
     """Not only shown: the database named by each is the one that is made."""
-    dwell.write("in.ndjson", b'{"event_type":"device_enter","device_id":"a","timestamp":1}\n')
+    dwell.write("in.ndjson", b'{"event_type":"device_enter","device_id":"a","timestamp":1751932800}\n')
     dwell.write("d.toml", '[db]\npath = "file.db"\n')
     dwell.run("replay", "in.ndjson", "--config", "d.toml")
     dwell.run("replay", "in.ndjson", "--config", "d.toml", DWELL_DB_PATH="environment.db")

@@ -42,7 +42,7 @@ def test_arguments_and_files(dwell, char):
     assert f"a{escaped(char)}b.db" in plain(done.out)
     assert f"a{escaped(char)}b" in plain(done.err)
     listed = plain(dwell.run("rejects", "--db", f"{name}.db").out)
-    assert f"a{escaped(char)}b:0" in listed and len(listed.splitlines()) == 3
+    assert f"a{escaped(char)}b:1" in listed and len(listed.splitlines()) == 3
     assert f"no events of a{escaped(char)}b here" in plain(
         dwell.run("timeline", name, "--db", f"{name}.db").out)
     for command in (("replay", name + "-none"), ("check", name + "-none"), ("who", "--db", name + "-none"),

@@ -49,7 +49,7 @@ def test_every_byte_survives(dwell):
     whole = bytes(b for b in range(256) if b != 10)
     records = [whole, whole[::-1], *(b"?" * n for n in range(1, 9))]
     dwell.write("in.ndjson", b"\n".join(records))
-    dwell.run("replay", "in.ndjson")
+    dwell.run("replay", "in.ndjson", status=1)
     assert [found for _, _, found in dwell.rejects()] == records
     for number, record in enumerate(records, 1):
         assert dwell.run("rejects", "--id", str(number)).raw == record
@@ -62,7 +62,7 @@ def test_the_table_is_safe_to_print(refused):
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", text)
     lines = text.splitlines()
     assert len(lines) == len(RECORDS) + 2 and r"\xff\x00\x01 \x1b[31m" in lines[1]
-    assert "in.ndjson:0" in lines[1] and "6 shown of 6 held" in lines[-1]
+    assert "in.ndjson:1" in lines[1] and "6 shown of 6 held" in lines[-1]
 
 
 def test_filters(refused):
@@ -80,7 +80,7 @@ def test_filters(refused):
 
 def test_more_than_a_page(dwell):
     dwell.write("in.ndjson", b"".join(b"bad %d\n" % n for n in range(2_500)))
-    dwell.run("replay", "in.ndjson")
+    dwell.run("replay", "in.ndjson", status=1)
     lines = dwell.run("rejects", "--json", "--limit", "2300").json_lines
     assert [line["id"] for line in lines] == list(range(1, 2_301))
 
@@ -89,7 +89,7 @@ def test_bounded_by_size(dwell):
     """A record counts as its bytes and 128 more; the oldest go first and are counted."""
     dwell.write("in.ndjson", b"".join(b"%099d!\n" % n for n in range(1, 101)))
     report = dwell.run("replay", "in.ndjson", "--rejects-max-bytes", str(228 * 10 + 227), "--json",
-                       "--batch-records", "7").json["database"]
+                       "--batch-records", "7", status=1).json["database"]
     assert (report["rejectsKept"], report["rejectsDropped"]) == (10, 90)
     assert report["outcomes"]["malformed"] == 100
     assert [int(found[:99]) for _, _, found in dwell.rejects()] == list(range(91, 101))
@@ -99,13 +99,13 @@ def test_bounded_by_size(dwell):
 def test_bounded_by_age(dwell):
     """What is older than rejects.max_age goes when the next rejected record comes."""
     dwell.write("old.ndjson", b"old\n")
-    dwell.run("replay", "old.ndjson")
+    dwell.run("replay", "old.ndjson", status=1)
     dwell.write("new.ndjson", b"new\n")
-    dwell.run("replay", "new.ndjson", "--rejects-max-age", "30d")
+    dwell.run("replay", "new.ndjson", "--rejects-max-age", "30d", status=1)
     assert [found for _, _, found in dwell.rejects()] == [b"old", b"new"]
     dwell.query_and_commit("UPDATE reject SET received = received - 86400000 WHERE bytes = x'6f6c64'")
     dwell.write("newer.ndjson", b"newer\n")
-    dwell.run("replay", "newer.ndjson", "--rejects-max-age", "23h")
+    dwell.run("replay", "newer.ndjson", "--rejects-max-age", "23h", status=1)
     assert [found for _, _, found in dwell.rejects()] == [b"new", b"newer"]
     assert dwell.totals()["rejects_dropped"] == 1
 

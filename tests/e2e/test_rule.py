@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from dwell_cli import assert_stored_as_modelled, event
+from dwell_cli import REASONS, assert_stored_as_modelled, event
 from presence_model import Model, Rule
 
 BASE = 1_751_932_800_000  # 2025-07-08
@@ -73,10 +73,13 @@ ODD_RECORDS = [
 def replay_and_compare(dwell, content, *flags, db="dwell.db", **rule):
     """Replays `content` and compares the database with the model of it."""
     path = dwell.write("in.ndjson", content)
-    answer = dwell.run("replay", path, "--json", "--db", db, *flags)
+    answer = dwell.run("replay", path, "--json", "--db", db, *flags, status=None)
     has_records = bool(content.strip())
     model = Model(Rule(now=dwell.now_of(path, db) if has_records else 0, **rule))
     assert_stored_as_modelled(dwell, model.fold_file(content), db)
+    in_vain = has_records and not set(model.outcomes) - {*REASONS, "ignored"} | (
+        set(model.outcomes) & {"too_late"})
+    assert answer.status == bool(in_vain), answer.err
     return model, answer.json
 
 
@@ -199,6 +202,7 @@ def test_a_line_far_longer_than_the_buffer_costs_no_waiting(dwell):
     began = time.monotonic()
     for name in ("file.ndjson", "-"):
         dwell.write("file.ndjson", line)
-        dwell.run("replay", name, "--batch-bytes", "64KiB", "--input-max-record", "2KiB", stdin=line)
+        dwell.run("replay", name, "--batch-bytes", "64KiB", "--input-max-record", "2KiB",
+                  stdin=line, status=1)
     assert time.monotonic() - began < 30  # 600 pieces in the file alone, 100 ms each
     assert dwell.totals()["too_large"] == 2

@@ -52,9 +52,16 @@ void check_as_nested_value(Decoder& decoder, const std::string& bytes) {
   if (is_one_value) CHECK(outcome == Outcome::ignored);
 }
 
+Rule rule_1(ClockSource clock_source) {
+  Rule rule;
+  rule.version = 1;
+  rule.clock_source = clock_source;
+  return rule;
+}
+
 void fuzz(const std::string& bytes) {
-  static Decoder used(ClockSource::event);  // has seen every input so far
-  Decoder fresh(ClockSource::event);
+  static Decoder used{rule_1(ClockSource::event)};  // has seen every input so far
+  Decoder fresh{rule_1(ClockSource::event)};
   const Decoded first = decode(used, bytes);
   const Decoded second = decode(fresh, bytes);
   CHECK(is_same(first, second));
@@ -66,7 +73,7 @@ void fuzz(const std::string& bytes) {
   const bool is_json = JsonOracle::is_object(bytes, Decoder::kDeepestNesting);
   if (!is_json) CHECK(first.outcome == Outcome::malformed);
 
-  Decoder received(ClockSource::received);
+  Decoder received{rule_1(ClockSource::received)};
   const Decoded untimed = decode(received, bytes);
   check_bounds(untimed);
   if (first.outcome == Outcome::accepted || first.outcome == Outcome::invalid_timestamp) {
@@ -77,10 +84,43 @@ void fuzz(const std::string& bytes) {
   check_as_nested_value(received, bytes);
 }
 
+// Rule 2, with a mapping that takes every way: what it reads depends on the bytes alone.
+Rule mapped_rule() {
+  Rule rule;
+  rule.mapping.device_id = {"/device_id", "{/x/0}@{/x/1}"};
+  rule.mapping.event_type = {"/event_type", "/x/event_type"};
+  rule.mapping.enter = {"device_enter", "1"};
+  rule.mapping.exit = {"*"};
+  rule.mapping.lower_case_ids = true;
+  return rule;
+}
+
+void fuzz_rule_2(const std::string& bytes) {
+  Rule by_default;
+  by_default.time = kUsualTimes;
+  for (const Rule& rule : {by_default, mapped_rule()}) {
+    Decoder decoder{rule};
+    Decoder other{rule};
+    const Decoded decoded = decode(decoder, bytes);
+    const std::string detour = '\t' + bytes;
+    const bool is_framed = !bytes.empty() && bytes.front() == '\0';
+    if (!is_framed) CHECK(is_same(decoded, decode(other, detour)));
+    CHECK(decoder.explain({.bytes = bytes, .now = kNow}).empty() == !is_rejected(decoded.outcome));
+    const bool is_json = JsonOracle::is_object(bytes, Decoder::kDeepestNesting);
+    if (!is_framed) CHECK(is_json == (decoded.outcome != Outcome::malformed));
+    if (decoded.outcome == Outcome::accepted) {
+      CHECK(is_valid_device_id(decoded.event.device));
+      CHECK(decoded.event.timestamp >= rule.time.earliest && in_range(decoded.event.timestamp));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace dwell
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
-  dwell::fuzz(std::string(reinterpret_cast<const char*>(data), size));
+  const std::string bytes(reinterpret_cast<const char*>(data), size);
+  dwell::fuzz(bytes);
+  dwell::fuzz_rule_2(bytes);
   return 0;
 }

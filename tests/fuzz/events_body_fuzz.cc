@@ -47,7 +47,7 @@ void fuzz(const std::string& bytes) {
   CHECK(body->bad.size() == std::min(body->count - body->good.size(), kMostBadEvents));
   for (const BadEvent& bad : body->bad) CHECK(bad.index < body->count && !bad.detail.empty());
 
-  Decoder decoder(ClockSource::event);
+  Decoder decoder{Rule()};
   std::size_t start = 0;
   for (std::size_t i = 0; i < body->good.size(); ++i) {
     CHECK(body->good[i] < body->count && (i == 0 || body->good[i] > body->good[i - 1]));

@@ -133,6 +133,13 @@ void set(Rule& rule, Words& words) {
     rule.max_ahead = limit(words);
   } else if (setting == "clock.max_behind") {
     rule.max_behind = limit(words);
+  } else if (setting == "clock.earliest") {
+    const auto text = words.word("off or the time");
+    const auto time = parse_rfc3339(text);
+    if (text != "off" && !time) throw Problem{fmt::format("neither off nor a time: {}", text)};
+    rule.time.earliest = time.value_or(kEarliest);
+  } else if (setting == "input.time_unit") {
+    rule.time.unit = static_cast<TimeUnit>(words.choice({"auto", "s", "ms", "us", "ns"}));
   } else {
     throw Problem{fmt::format("no such setting: {}", setting)};
   }

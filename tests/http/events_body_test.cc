@@ -53,7 +53,7 @@ TEST(EventsBody, WhatItTakesTheDecoderTakesToo) {
         R"({{"timestamp":"2025-07-08T12:00:00.250+02:00","eventType":"device_exit","deviceID":{}}})",
         device)));
     ASSERT_THAT(body.good, ElementsAre(0)) << device;
-    Decoder decoder(ClockSource::event);
+    Decoder decoder{Rule()};
     const auto decoded = decoder.decode({.bytes = body.submission.bytes, .now = kEarliest});
     EXPECT_EQ(decoded.outcome, Outcome::accepted) << device;
     EXPECT_EQ(to_ms(decoded.event.timestamp), 1'751'968'800'250) << device;

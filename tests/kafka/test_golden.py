@@ -61,6 +61,7 @@ def check(topics, case):
         step = case.steps[offset]
         assert int(headers.pop("received")) == step.now
         assert int(headers.pop("truncated_from", len(value))) == len(step.value)
+        assert headers.pop("detail")
         assert step.value.startswith(value or b"") and headers == {}
 
 

@@ -37,8 +37,9 @@ class Stopped:
     def seqs(self):
         return [record.seq for record in self.topics.cleaned_records()]
 
-    def reset(self):
-        return self.dwell.run("topics", "reset", "--yes", *self.topics.names()).out
+    def reset(self, *flags):
+        times = ["--clock-earliest", "off", "--input-time-unit", "ms"]
+        return self.dwell.run("topics", "reset", "--yes", *self.topics.names(), *times, *flags).out
 
     def marker(self):
         """The last one."""
@@ -50,7 +51,7 @@ class Stopped:
 
     def goes_on_after_reset(self, *flags, end=END):
         """From the input's beginning, the cleaned records a second time."""
-        assert "deleted" in self.reset()
+        assert "deleted" in self.reset(*flags)
         self.cleaner.command += flags
         self.cleaner.run_to(end)
         assert self.seqs() == [1, 2, 1, 2]
@@ -137,7 +138,7 @@ def test_states_of_another_cluster(stopped):
 
 @pytest.mark.parametrize("change, message", [
     (lambda marker: b"\x07" + marker[1:],
-     "the marker has version 7, this binary reads version 1: use the release that wrote it"),
+     "the marker has version 7, this binary reads 1 to 2: use the release that wrote it"),
     (lambda marker: marker[:-1], "the marker is damaged"),
 ], ids=["marker-version", "damaged"])
 def test_a_marker_that_this_release_does_not_read(stopped, change, message):
@@ -149,7 +150,7 @@ def test_a_marker_that_this_release_does_not_read(stopped, change, message):
 
 def of_rule_version_9(marker):
     """The rule version stands behind the marker's."""
-    assert varint(marker[1:])[0] == 1
+    assert varint(marker[1:])[0] == 2
     return marker[:1] + b"\x09" + marker[2:]
 
 
@@ -158,7 +159,7 @@ def test_states_of_another_rule_version_go_on_when_all_is_folded(stopped):
     stopped.produce("enter", "exit", start=START + 10)
     stopped.cleaner.run_to(4)
     assert stopped.seqs() == [1, 2, 3, 4]
-    assert varint(stopped.marker()[1:])[0] == 1
+    assert varint(stopped.marker()[1:])[0] == 2
 
 
 def test_records_of_another_rule_version_that_are_still_to_be_folded(stopped):
@@ -167,7 +168,7 @@ def test_records_of_another_rule_version_that_are_still_to_be_folded(stopped):
     stopped.write_marker(of_rule_version_9(stopped.marker()))
     said = stopped.cleaner.refused(1)
     assert (f"{stopped.topics.state}/0: the states were folded with rule version 9, this binary has "
-            "version 1, and offsets 2 to 4 are still to be folded with the former: run and stop the "
+            "1 to 2, and offsets 2 to 4 are still to be folded with the former: run and stop the "
             "release that wrote them") in said and RESET in said
 
 

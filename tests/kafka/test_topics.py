@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from dwell_cli import Dwell
+from dwell_cli import SMALL_TIMES, Dwell
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.ndjson"))
@@ -30,7 +30,7 @@ def meddler(topics):
 @pytest.fixture
 def run(topics, tmp_path):
     """Runs `dwell topics`."""
-    dwell = Dwell(tmp_path)
+    dwell = Dwell(tmp_path, **SMALL_TIMES)
 
     def run(command, *flags, status=0):
         return dwell.run("topics", command, *topics.names(), *flags, status=status)
@@ -266,7 +266,10 @@ def test_the_stock_sink_is_spoken_of(run, topics):
     said = run("check").out
     assert f"the stock Kafka Connect JDBC sink may be used behind topic {topics.cleaned}" in said
     assert "equal milliseconds then come in type order" in said
-    said = run("check", "--order", "event_time").out
+    refused = run("check", "--order", "event_time", status=1)
+    assert "are of arrival" in refused.out and "topics reset --order event_time" in refused.out
+    run("reset", "--yes", "--order", "event_time")
+    said = run("check").out
     assert "sink cannot be used" in said and "it ignores headers (retracts, rank)" in said
 
 
@@ -324,7 +327,8 @@ def test_a_reset_starts_at_the_beginning_again(run, topics, cleaner, meddler):
 
     assert "deleted: " in run("reset", "--yes").out
     after = ends(run)
-    assert topics.read(topics.state) == [] and topics.committed(cleaner.admin) == {}
+    (facts,) = topics.read(topics.state)
+    assert facts.key() == b"\x01" and topics.committed(cleaner.admin) == {}
     for role in ("input", "cleaned", "rejected"):
         assert after[role] == before[role], role
     assert meddler.settings(topics.state) == settings

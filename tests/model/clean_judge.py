@@ -10,11 +10,11 @@ from dwell_cli import varint
 from kafka_topics import Cleaned, cleaned_of, wait_until
 from presence_model import Model
 
-MARKER_KEY = b"\x00"
+MARKER_KEY, FACTS_KEY = b"\x00", b"\x01"
 # In the order in which a marker counts them.
 OUTCOMES = ("accepted", "repeated_enter", "repeated_exit", "duplicate", "initial_exit", "ignored",
             "malformed", "invalid_device_id", "invalid_timestamp", "future_timestamp",
-            "past_timestamp", "too_late", "too_large")
+            "past_timestamp", "too_late", "too_large", "invalid_event_type")
 
 
 @dataclasses.dataclass
@@ -28,7 +28,7 @@ class Marker:
     devices: int
 
 
-def marker_of(data):
+def marker_of(data, rule):
     """A marker as docs/formats.md has it; of its rule nothing is asked."""
 
     def number():
@@ -42,16 +42,24 @@ def marker_of(data):
         value, data = data[:size].decode(), data[size:]
         return value
 
-    assert data[0] == 1
-    data = data[1:]
-    number()  # the version of the rule
+    version, data = data[0], data[1:]
+    assert number() == version  # that of the rule
     data = data[3:]  # order, first exit, clock
     for _ in range(5):  # windows and limits
         number()
+    if version == 2:
+        data = data[1:]  # the unit of times
+        number()  # the earliest
+        for _ in range(5):  # where members stand, and names of types
+            for _ in range(number()):
+                text()
+        data = data[1:]  # whether ids are lowered
+        assert number() == rule.max_record
     text()  # the cluster
     topic, following = text(), number()
-    assert number() == len(OUTCOMES)
-    outcomes = {name: count for name in OUTCOMES if (count := number())}
+    names = OUTCOMES if version == 2 else OUTCOMES[:13]
+    assert number() == len(names)
+    outcomes = {name: count for name in names if (count := number())}
     promoted, retracted = number(), number()
     ignored = {}
     for _ in range(number()):
@@ -134,14 +142,15 @@ def judge(topics, admin, rule):
         rejects += [(reason, number, offset, value) for reason, offset, value in model.rejects]
         end = messages[-1].offset() + 1 if messages else None
         assert committed.get(number) == end, (where, committed, end)
-        check_states(topics, model, states[number], end)
+        of_rule = [message for message in states[number] if message.key() != FACTS_KEY]
+        check_states(topics, model, rule, of_rule, end)
     found = [(reason, number, offset, value or b"")
              for reason, number, offset, value, _ in topics.rejects()]
     assert_equal(sorted(found, key=lambda r: r[1:3]), rejects, topics.rejected)
     return models
 
 
-def check_states(topics, model, states, end):
+def check_states(topics, model, rule, states, end):
     """The last marker says what the model counts; there is a state of every device."""
     if end is None:
         assert states == []
@@ -150,7 +159,7 @@ def check_states(topics, model, states, end):
     devices = {message.key().decode() for message in states if message.key() != MARKER_KEY}
     assert markers and states[-1].key() == MARKER_KEY, "no marker at the end"
     assert devices == set(model.devices)
-    assert marker_of(markers[-1]) == Marker(
+    assert marker_of(markers[-1], rule) == Marker(
         topics.input, end, {name: count for name, count in model.outcomes.items() if count},
         model.totals["promoted"], model.totals["retracted"], dict(model.ignored),
         len(model.devices))

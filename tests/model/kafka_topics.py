@@ -15,6 +15,8 @@ from kafka_clients import PATIENT
 
 PATIENCE_S = 60
 LONGEST = 4 << 20  # of an input record, bytes
+# Tests use small numbers as times.
+FACTS = {"clock.earliest": "off", "input.time_unit": "ms"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Topics:
         self.keyed = f"{name}-keyed"
         self.group = f"{name}-group"
 
-    def create(self, admin, kind="CreateTime"):
+    def create(self, admin, kind="CreateTime", facts=FACTS):
         # Records of long ago stay.
         input_configs = {"message.timestamp.type": kind, "retention.ms": "-1",
                          "max.message.bytes": str(LONGEST)}
@@ -64,7 +66,22 @@ class Topics:
             NewTopic(self.rejected, 1, 1, topic_configs={"max.message.bytes": str(2 << 20)}),
         ])
         self.wait_for_leaders()
+        if facts is not None:
+            self.write_facts(facts)
         return self
+
+    def write_facts(self, settings):
+        """What `dwell topics create` writes (docs/formats.md, "Facts"): without, topics are of the
+        first release."""
+        def text(value):
+            return bytes([len(value)]) + value.encode()
+
+        value = bytes([1, 2, len(settings)]) + b"".join(
+            text(key) + text(settings[key]) for key in sorted(settings))
+        producer = KafkaProducer(bootstrap_servers=self.broker.address, acks="all", retries=100,
+                                 **PATIENT)
+        producer.send(self.state, value, key=b"\x01", partition=0).get(PATIENCE_S)
+        producer.close()
 
     def wait_for_leaders(self):
         """A broker refuses for good what comes before it leads a new partition."""

@@ -8,6 +8,7 @@ import bisect
 import collections
 import dataclasses
 import datetime
+import decimal
 import json
 import re
 
@@ -15,7 +16,13 @@ TYPES = ("device_enter", "device_exit")
 LATEST = 253_402_300_799_999
 RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?"
                      r"(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII)
+# Rule 2 reads more spellings.
+COMMON = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?"
+                    r"(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)", re.ASCII)
+NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 EPOCH = datetime.datetime(1970, 1, 1)
+IN_2100 = 4_102_444_800_000
+POWERS = {"s": 3, "ms": 0, "us": -3, "ns": -6}  # of ten, to milliseconds
 
 Row = collections.namedtuple("Row", "device timestamp type rank seq")
 Change = collections.namedtuple("Change", "op device type timestamp seq rank")
@@ -36,11 +43,71 @@ class Rule:
     max_ahead: int | None = 300_000
     max_behind: int | None = None
     max_record: int = 1 << 20
+    version: int = 2
+    earliest: int = 0  # 0: off
+    time_unit: str = "ms"
+
+
+def whole_ms(number, power):
+    """`number`, a Decimal, times ten to the power: cut to a whole number, -1 below zero."""
+    if number < 0:
+        return -1
+    if not number or number.adjusted() + power < 0:
+        return 0
+    if number.adjusted() + power > 20:
+        return LATEST + 1
+    sign, digits, exponent = number.as_tuple()
+    shift = exponent + power
+    value = int("".join(map(str, digits)))
+    return value * 10**shift if shift >= 0 else value // 10**-shift
+
+
+def number_time(number, rule):
+    """Milliseconds of a Decimal, in the unit of the rule or in the only one that fits."""
+    if rule.time_unit != "auto":
+        return judged_time(whole_ms(number, POWERS[rule.time_unit]), rule)
+    for power in POWERS.values():
+        ms = whole_ms(number, power)
+        if rule.earliest <= ms < IN_2100:
+            return ms
+    is_below_all = whole_ms(number, POWERS["s"]) < rule.earliest
+    raise Rejected("past_timestamp" if is_below_all else "invalid_timestamp")
+
+
+def judged_time(ms, rule):
+    if ms > LATEST or (ms < 0 and not rule.earliest):
+        raise Rejected("invalid_timestamp")
+    if ms < rule.earliest:
+        raise Rejected("past_timestamp")
+    return ms
+
+
+def event_time(value, rule):
+    """Milliseconds of a JSON value that was parsed with Decimals, as the rule reads it."""
+    if rule.version == 1:
+        return parse_time(value)
+    if isinstance(value, str) and NUMBER.fullmatch(value):
+        value = decimal.Decimal(value)
+    if isinstance(value, str):
+        return judged_time(text_time(value, COMMON), rule)
+    if type(value) is int:
+        value = decimal.Decimal(value)
+    if not isinstance(value, decimal.Decimal):
+        raise Rejected("invalid_timestamp")
+    return number_time(value, rule)
 
 
 def parse_time(value):
-    """Milliseconds since the epoch of a JSON value, or Rejected."""
-    if isinstance(value, str) and (match := RFC3339.fullmatch(value)):
+    """Milliseconds since the epoch of a JSON value as rule 1 reads it, or Rejected."""
+    if isinstance(value, str):
+        value = text_time(value, RFC3339)
+    if type(value) is not int or not 0 <= value <= LATEST:
+        raise Rejected("invalid_timestamp")
+    return value
+
+
+def text_time(value, spelling):
+    if match := spelling.fullmatch(value):
         *date, fraction, sign, hours, minutes = match.groups()
         try:
             moment = datetime.datetime(*map(int, date)) - EPOCH
@@ -49,11 +116,9 @@ def parse_time(value):
         if int(hours or 0) > 23 or int(minutes or 0) > 59:
             raise Rejected("invalid_timestamp")
         offset = (int(hours or 0) * 60 + int(minutes or 0)) * (-1 if sign == "-" else 1)
-        value = (moment // datetime.timedelta(milliseconds=1) - offset * 60_000
-                 + int(((fraction or "") + "000")[:3]))
-    if type(value) is not int or not 0 <= value <= LATEST:
-        raise Rejected("invalid_timestamp")
-    return value
+        return (moment // datetime.timedelta(milliseconds=1) - offset * 60_000
+                + int(((fraction or "") + "000")[:3]))
+    raise Rejected("invalid_timestamp")
 
 
 def refuse_constant(text):
@@ -61,23 +126,42 @@ def refuse_constant(text):
     raise ValueError(text)
 
 
-def decode(record):
+def member(event, *names):
+    return next((event[name] for name in names if name in event), None)
+
+
+def decode(record, rule):
     """(device, type, timestamp) of the raw bytes; the type alone decides what is ignored."""
+    is_first = rule.version == 1
+    if not is_first and record[:1] == b"\0" and len(record) > 5:
+        record = record[5:]
     try:
-        event = json.loads(record.decode("utf-8"), parse_constant=refuse_constant)
-        kind = event["event_type"] if isinstance(event, dict) else None
-    except (ValueError, KeyError):
-        kind = None
-    if not isinstance(kind, str):
+        event = json.loads(record.decode("utf-8"), parse_constant=refuse_constant,
+                           parse_float=decimal.Decimal)
+    except (ValueError, RecursionError):
+        event = None
+    if not isinstance(event, dict):
         raise Rejected("malformed")
+    types = ("event_type",) if is_first else ("event_type", "eventType")
+    payload = event.get("payload")
+    is_wrapped = not is_first and "schema" in event and isinstance(payload, dict)
+    if is_wrapped and not any(name in event for name in types):
+        event = payload
+    kind = member(event, *types)
+    if not isinstance(kind, str):
+        raise Rejected("malformed" if is_first else "invalid_event_type")
     if kind not in TYPES:
         return None, kind, None
-    device = event.get("device_id")
+    device = member(event, *(("device_id",) if is_first else
+                             ("device_id", "deviceID", "deviceId")))
+    # "-0" is an int of Python too, and no id.
+    if not is_first and type(device) is int and device >= 0 and b"-0" not in record:
+        device = str(device)
     if not isinstance(device, str) or re.search("[\x00-\x1f\x7f-\x9f\ud800-\udfff]", device):
         raise Rejected("invalid_device_id")
     if not 1 <= len(device.encode()) <= 256:
         raise Rejected("invalid_device_id")
-    return device, kind, parse_time(event.get("timestamp"))
+    return device, kind, event_time(event.get("timestamp"), rule)
 
 
 class Device:
@@ -110,7 +194,8 @@ class Device:
 
     def sort_in(self, timestamp, kind):
         horizon = self.rule.horizon
-        if self.newest is not None and timestamp <= max(self.evicted, self.newest - horizon - 1):
+        floor = -1 if self.newest is None else self.newest - horizon - 1
+        if timestamp <= max(self.evicted, floor):
             raise Rejected("too_late")
         same = [entry for entry in self.window if entry[0] == timestamp]
         if kind in (entry[2] for entry in same):
@@ -127,15 +212,30 @@ class Device:
             if was_row != is_row:
                 operation = "insert" if is_row else "retract"
                 changes.append((operation, after[0], after[2], after[1]))
-        self.evict(timestamp)
+        self.move_horizon(timestamp)
+        self.evict()
         return ("accepted", changes) if changes else (self.suppressed(kind, is_initial), [])
 
-    def evict(self, timestamp):
-        capped = min(timestamp, self.rule.now)
-        self.newest = capped if self.newest is None else max(self.newest, capped)
+    def move_horizon(self, timestamp):
+        """Rule 1: the newest event. Rule 2: the newest that has another one within a horizon below
+        it, and at least the 16th newest."""
+        found = [timestamp]
+        if self.rule.version == 2:
+            times = sorted({entry[0] for entry in self.window})
+            if self.evicted >= 0:
+                times.insert(0, self.evicted)
+            found = [upper for lower, upper in zip(times, times[1:])
+                     if timestamp in (lower, upper) and upper - lower <= self.rule.horizon]
+            if len(self.window) > 16:
+                found.append(self.window[-16][0])
+        for capped in (min(one, self.rule.now) for one in found):
+            self.newest = capped if self.newest is None else max(self.newest, capped)
+
+    def evict(self):
         while self.window[0][0] != self.window[-1][0] and (
                 len(self.window) > self.rule.window_max
-                or self.window[0][0] < self.newest - self.rule.horizon):
+                or (self.newest is not None
+                    and self.window[0][0] < self.newest - self.rule.horizon)):
             self.evicted = self.window[0][0]
             while self.window[0][0] == self.evicted:
                 self.base, self.is_base_initial = self.window.pop(0)[2], False
@@ -172,7 +272,7 @@ class Model:
         rule = self.rule
         if len(record) > rule.max_record:
             raise Rejected("too_large")
-        name, kind, timestamp = decode(record)
+        name, kind, timestamp = decode(record, rule)
         if kind not in TYPES:
             self.ignored[kind] += 1
             return "ignored"

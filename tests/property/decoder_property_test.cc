@@ -125,6 +125,12 @@ std::string written(std::vector<Member> members) {
   return record + "}" + any_space();
 }
 
+Rule rule_1() {
+  Rule rule;
+  rule.version = 1;
+  return rule;
+}
+
 Decoded decode(Decoder& decoder, std::string_view bytes) {
   return decoder.decode({.bytes = bytes, .now = kNow});
 }
@@ -147,7 +153,7 @@ RC_GTEST_PROP(Decoder, MeansWhatItWasWrittenToMean, ()) {
                            : !device.meaning ? Outcome::invalid_device_id
                            : !time.meaning   ? Outcome::invalid_timestamp
                                              : Outcome::accepted;
-  Decoder decoder(ClockSource::event);
+  Decoder decoder{rule_1()};
   const Decoded decoded = decode(decoder, record);
   if (decoded.outcome != expected) {
     RC_FAIL(fmt::format("{} instead of {}", name(decoded.outcome), name(expected)));
@@ -170,7 +176,7 @@ RC_GTEST_PROP(Decoder, BrokenJsonIsMalformed, ()) {
   add_member(members, "timestamp", any_time);
   members.push_back(other_member());
   std::string record = written(members);
-  Decoder used(ClockSource::event);
+  Decoder used{rule_1()};
   decode(used, record);
   for (auto changes = *rc::gen::inRange(1, 3); changes > 0 && !record.empty(); --changes) {
     const auto at = *rc::gen::inRange<std::size_t>(0, record.size());
@@ -195,7 +201,7 @@ RC_GTEST_PROP(Decoder, BrokenJsonIsMalformed, ()) {
   const Decoded decoded = decode(used, record);
   const bool is_json = JsonOracle::is_object(record, Decoder::kDeepestNesting);
   if (!is_json) RC_ASSERT(decoded.outcome == Outcome::malformed);
-  Decoder fresh(ClockSource::event);
+  Decoder fresh{rule_1()};
   const Decoded again = decode(fresh, record);
   RC_ASSERT(again.outcome == decoded.outcome);
   if (again.outcome != Outcome::accepted) return;
@@ -226,7 +232,7 @@ RC_GTEST_PROP(Decoder, BothWaysOfReadingAgree, ()) {
     }
   }
   RC_LOG() << record << std::endl;
-  Decoder decoder(ClockSource::event);
+  Decoder decoder{rule_1()};
   const Decoded decoded = decode(decoder, record);
   const std::string detour = '\t' + record;
   const Decoded other = decode(decoder, detour);
@@ -254,7 +260,7 @@ RC_GTEST_PROP(Decoder, ChecksValuesNobodyReads, ()) {
   }
   const std::string record = "{\"x\":" + value + ",\"event_type\":\"heartbeat\"}";
   RC_LOG() << record << std::endl;
-  Decoder decoder(ClockSource::event);
+  Decoder decoder{rule_1()};
   const bool is_json = JsonOracle::is_object(record, Decoder::kDeepestNesting);
   RC_CLASSIFY(is_json, "JSON");
   RC_ASSERT(decode(decoder, record).outcome == (is_json ? Outcome::ignored : Outcome::malformed));

@@ -38,9 +38,10 @@ inline void showValue(const Rule& rule, std::ostream& out) {
     return value ? std::to_string(value->count()) : "off";
   };
   out << fmt::format(
-      "order {}, first_exit {}, duplicate_window {}, window_max {}, horizon {}, clock {}, "
+      "version {}, order {}, first_exit {}, duplicate_window {}, window_max {}, horizon {}, clock "
+      "{}, "
       "max_ahead {}, max_behind {}",
-      name(rule.order), rule.first_exit == FirstExit::accept ? "accept" : "suppress",
+      rule.version, name(rule.order), rule.first_exit == FirstExit::accept ? "accept" : "suppress",
       rule.duplicate_window, rule.window_max, rule.horizon.count(),
       rule.clock_source == ClockSource::event ? "event" : "received", limit(rule.max_ahead),
       limit(rule.max_behind));
@@ -70,6 +71,8 @@ inline rc::Gen<std::optional<Milliseconds>> any_limit() {
 // Any rule under `order`, with windows and horizons as short as the histories.
 inline rc::Gen<Rule> any_rule(Order order) {
   return rc::gen::build<Rule>(
+      rc::gen::set(&Rule::version, rc::gen::element(1u, 2u)),
+      rc::gen::set(&Rule::time, rc::gen::just(TimeFormat{TimeUnit::ms, kEarliest})),
       rc::gen::set(&Rule::order, rc::gen::just(order)),
       rc::gen::set(&Rule::first_exit, rc::gen::element(FirstExit::accept, FirstExit::suppress)),
       rc::gen::set(&Rule::duplicate_window, rc::gen::element(0u, 1u, 2u, 4u, 5u, 16u, 17u, 64u)),

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -77,7 +79,10 @@ class EventTimeModel {
     }
     const ModelRow event{timestamp, tie, type};
     sorted_.insert(std::upper_bound(sorted_.begin(), sorted_.end(), event), event);
-    raise_floor(std::min(timestamp, now));
+    for (const std::int64_t seen : references(timestamp)) {
+      newest_ = std::max(newest_.value_or(INT64_MIN), std::min(seen, now));
+    }
+    raise_floor();
     const auto all = rows();
     const bool is_row = std::find(all.begin(), all.end(), event) != all.end();
     if (is_row) return Outcome::accepted;
@@ -104,17 +109,38 @@ class EventTimeModel {
   }
 
  private:
+  // The times that the horizon may count back from, now that this one is there. Under rule 2 it
+  // must be one of two neighbours, the later one, or the 16th newest of the window.
+  std::vector<std::int64_t> references(std::int64_t timestamp) const {
+    if (rule_.version == 1) return {timestamp};
+    std::set<std::int64_t> times;
+    for (const ModelRow& event : sorted_) times.insert(event.timestamp);
+    std::vector<std::int64_t> found;
+    const auto own = times.find(timestamp);
+    if (own != times.begin() && timestamp - *std::prev(own) <= rule_.horizon.count()) {
+      found.push_back(timestamp);
+    }
+    const auto next = std::next(own);
+    if (next != times.end() && *next - timestamp <= rule_.horizon.count()) found.push_back(*next);
+    constexpr std::ptrdiff_t kOldest = 16;
+    if (sorted_.end() - window_start() > kOldest) {
+      found.push_back(sorted_[sorted_.size() - kOldest].timestamp);
+    }
+    return found;
+  }
+
   // Whole milliseconds leave the window from the old end, the newest one never.
-  void raise_floor(std::int64_t seen) {
-    newest_ = std::max(newest_.value_or(seen), seen);
+  void raise_floor() {
     const auto horizon = rule_.horizon.count();
     for (auto first = window_start(); first != sorted_.end(); first = window_start()) {
       const auto size = static_cast<std::size_t>(sorted_.end() - first);
-      const bool has_to_go = size > rule_.window_max || first->timestamp < *newest_ - horizon;
+      const bool has_to_go =
+          size > rule_.window_max || (newest_ && first->timestamp < *newest_ - horizon);
       if (!has_to_go || first->timestamp == sorted_.back().timestamp) break;
       evicted_ = first->timestamp;
     }
-    floor_ = std::max(evicted_.value_or(INT64_MIN), *newest_ - horizon - 1);
+    floor_ = evicted_.value_or(INT64_MIN);
+    if (newest_) floor_ = std::max(*floor_, *newest_ - horizon - 1);
   }
   std::vector<ModelRow>::const_iterator window_start() const {
     return std::find_if(sorted_.begin(), sorted_.end(), [&](const ModelRow& event) {

@@ -101,12 +101,12 @@ def test_a_state_that_is_none_is_passed_over(topics, database, tmp_path):
     flags = ["--roles", "store,serve"]
     with system(tmp_path, topics, database.url, *flags) as service:
         wait_until(lambda: database.query(
-            "SELECT next FROM dwell_device_position WHERE topic = %s", topics.state) == [(1,)])
+            "SELECT next FROM dwell_device_position WHERE topic = %s", topics.state) == [(2,)])
         ready = service.get("/readyz")
         assert ready.status == 200, ready  # it works on; the cleaner's next start will not
         told = " ".join(ready.json["warnings"])
-        assert f"{topics.state}/0 offset 0" in told and "dwell topics reset" in told
-        assert f"{topics.state}/0 offset 0" in service.log
+        assert f"{topics.state}/0 offset 1" in told and "dwell topics reset" in told
+        assert f"{topics.state}/0 offset 1" in service.log
         assert service.get("/devices/x").status == 404
 
 

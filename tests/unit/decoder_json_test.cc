@@ -278,7 +278,7 @@ TEST(DecoderJson, NestingIsBounded) {
 }
 
 TEST(DecoderJson, IsNotMisledByWhatALongerRecordLeftBehind) {
-  Decoder decoder(ClockSource::event);
+  Decoder decoder(rule_1());
   const auto decode = [&](const std::string& bytes) {
     Record record;
     record.bytes = bytes;

@@ -22,7 +22,7 @@ TEST(Decoder, ReadsAnEvent) {
 }
 
 TEST(Decoder, ARecordWithoutBytesIsMalformed) {
-  EXPECT_EQ(Decoder(ClockSource::event).decode(Record{}).outcome, Outcome::malformed);
+  EXPECT_EQ(Decoder(rule_1()).decode(Record{}).outcome, Outcome::malformed);
 }
 
 TEST(Decoder, TheLastOfDuplicateMembersWins) {
@@ -220,7 +220,7 @@ TEST(Decoder, TheIdIsJudgedBeforeTheTime) {
 }
 
 TEST(Decoder, ATruncatedRecordIsTooLargeWhateverItSays) {
-  Decoder decoder(ClockSource::event);
+  Decoder decoder{Rule()};
   Record record;
   record.bytes = kValid;
   record.truncated_from = 5000;
@@ -229,17 +229,18 @@ TEST(Decoder, ATruncatedRecordIsTooLargeWhateverItSays) {
 
 TEST(Decoder, ReceivedClockTakesTheReceiveTimeAndNeedsNoOther) {
   for (const std::string time : {"1", "null", "1e400", R"("x")", "[]"}) {
-    const auto reading = read(with_time(time), ClockSource::received);
+    const auto reading = read(with_time(time), rule_1(ClockSource::received));
     EXPECT_EQ(reading.outcome, Outcome::accepted) << time;
     EXPECT_EQ(reading.ms, to_ms(kNow)) << time;
   }
-  EXPECT_EQ(read(R"({"device_id":"a","event_type":"device_enter"})", ClockSource::received).outcome,
+  EXPECT_EQ(read(R"({"device_id":"a","event_type":"device_enter"})", rule_1(ClockSource::received))
+                .outcome,
             Outcome::accepted);
-  EXPECT_EQ(read(with_time("01"), ClockSource::received).outcome, Outcome::malformed);
+  EXPECT_EQ(read(with_time("01"), rule_1(ClockSource::received)).outcome, Outcome::malformed);
 }
 
 TEST(Decoder, UnescapedTextLivesUntilReset) {
-  Decoder decoder(ClockSource::event);
+  Decoder decoder{Rule()};
   std::vector<std::string> records;
   for (int i = 0; i < 500; ++i) records.push_back(with_id(fmt::format(R"(\u0063am-{})", i)));
   std::vector<std::string_view> ids;

@@ -5,6 +5,8 @@
 #include <map>
 #include <numeric>
 
+#include "core/state_record.h"
+
 namespace dwell {
 namespace {
 
@@ -15,6 +17,13 @@ constexpr Timestamp kLater = from_ms(1'000'000'000);
 Rule event_time_rule() {
   Rule rule;
   rule.order = Order::event_time;
+  return rule;
+}
+
+// Under which the horizon counts from the newest event, whatever its neighbours.
+Rule event_time_rule_1() {
+  Rule rule = event_time_rule();
+  rule.version = 1;
   return rule;
 }
 
@@ -131,7 +140,7 @@ TEST(EventTime, CountsOutcomesAndCorrections) {
 }
 
 TEST(EventTime, ARefusedEventLeavesNoTrace) {
-  auto rule = event_time_rule();
+  auto rule = event_time_rule_1();
   rule.horizon = Milliseconds{100};
   EventTimeState state;
   decide(state, kEnter, 1000, rule);
@@ -162,14 +171,98 @@ TEST(EventTime, TheFloorIsTheLargestEvictedOrTheHorizon) {
   EXPECT_EQ(decide(state, kEnter, 1150, rule).outcome, Outcome::accepted);
 }
 
-TEST(EventTime, NewestIsNeverBeyondTheReceiveTime) {
+TEST(EventTime, UnderRule1NewestIsNeverBeyondTheReceiveTime) {
   EventTimeState state;
-  decide(state, kEnter, 5000, event_time_rule(), from_ms(3000));
+  decide(state, kEnter, 5000, event_time_rule_1(), from_ms(3000));
   EXPECT_EQ(state.newest, from_ms(3000));
-  decide(state, kExit, 2000, event_time_rule(), from_ms(9000));
+  decide(state, kExit, 2000, event_time_rule_1(), from_ms(9000));
   EXPECT_EQ(state.newest, from_ms(3000));
-  decide(state, kExit, 8000, event_time_rule(), from_ms(9000));
+  decide(state, kExit, 8000, event_time_rule_1(), from_ms(9000));
   EXPECT_EQ(state.newest, from_ms(8000));
+}
+
+// One wrong reading, an hour before the others.
+TEST(EventTime, AnEventAloneMovesNoHorizon) {
+  auto rule = event_time_rule();
+  rule.horizon = Milliseconds{100};
+  EventTimeState state;
+  decide(state, kEnter, 5000, rule);
+  EXPECT_EQ(state.newest, kNever);
+  for (int ms = 1000; ms < 2000; ms += 10) {
+    EXPECT_NE(decide(state, ms % 20 == 0 ? kEnter : kExit, ms, rule).outcome, Outcome::too_late);
+  }
+  EXPECT_EQ(state.newest, from_ms(1990));
+  EXPECT_EQ(decide(state, kEnter, 1889, rule).outcome, Outcome::too_late);
+  // Another one near it, and both are believed.
+  decide(state, kExit, 4900, rule);
+  EXPECT_EQ(state.newest, from_ms(5000));
+  EXPECT_EQ(state.largest_evicted, from_ms(1990));
+}
+
+TEST(EventTime, ANeighbourIsOfAnotherMillisecond) {
+  auto rule = event_time_rule();
+  rule.horizon = Milliseconds{100};
+  EventTimeState state;
+  decide(state, kEnter, 1000, rule);
+  decide(state, kExit, 1000, rule);
+  EXPECT_EQ(state.newest, kNever);
+  decide(state, kExit, 1101, rule);
+  EXPECT_EQ(state.newest, kNever);
+  decide(state, kExit, 1100, rule);
+  EXPECT_EQ(state.newest, from_ms(1101));
+}
+
+TEST(EventTime, WhatWasEvictedIsANeighbourToo) {
+  auto rule = event_time_rule();
+  rule.horizon = Milliseconds{100};
+  rule.window_max = 1;
+  EventTimeState state;
+  decide(state, kEnter, 1000, rule);
+  decide(state, kExit, 2000, rule);
+  EXPECT_EQ(state.largest_evicted, from_ms(1000));
+  EXPECT_EQ(state.newest, kNever);
+  decide(state, kEnter, 2100, rule);
+  EXPECT_EQ(state.newest, from_ms(2100));
+}
+
+TEST(EventTime, TheHorizonIsNeverBeyondTheReceiveTime) {
+  EventTimeState state;
+  const Rule rule = event_time_rule();
+  decide(state, kEnter, 5000, rule, from_ms(3000));
+  decide(state, kExit, 4900, rule, from_ms(3100));
+  EXPECT_EQ(state.newest, from_ms(3100));
+}
+
+TEST(EventTime, ADeviceOfFewEventsKeepsTheLastSixteen) {
+  auto rule = event_time_rule();
+  rule.horizon = Milliseconds{100};
+  EventTimeState state;
+  for (int i = 1; i <= 40; ++i) decide(state, i % 2 ? kEnter : kExit, 1000 * i, rule);
+  EXPECT_EQ(state.window.size(), EventTimeState::kOldestReference);
+  EXPECT_EQ(state.largest_evicted, from_ms(24'000));
+}
+
+TEST(EventTime, GoesOnUnderRule2WithWhatRule1Left) {
+  auto rule = event_time_rule();
+  rule.horizon = Milliseconds{100};
+  auto old = event_time_rule_1();
+  old.horizon = rule.horizon;
+  EventTimeState state;
+  for (const int ms : {1000, 1050, 1090, 9000, 9010}) decide(state, kEnter, ms, old);
+  decide(state, kExit, 99'000, old);
+  EXPECT_EQ(state.newest, from_ms(99'000));
+  EXPECT_EQ(state.largest_evicted, from_ms(9010));
+  EXPECT_EQ(decide(state, kExit, 9500, old).outcome, Outcome::too_late);
+  std::string record;
+  encode_state(state, record);
+  EventTimeState read;
+  ASSERT_TRUE(decode_state(record, read));
+  EXPECT_EQ(read, state);
+  // What stood alone moves nothing any more; what is evicted stays so.
+  EXPECT_EQ(decide(read, kExit, 9500, rule).outcome, Outcome::accepted);
+  EXPECT_EQ(decide(read, kExit, 9010, rule).outcome, Outcome::too_late);
+  encode_state(read, record);
+  EXPECT_EQ(read.newest_under, 2u);
 }
 
 TEST(EventTime, TheNewestMillisecondStays) {

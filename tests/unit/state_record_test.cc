@@ -67,7 +67,7 @@ const std::string kArrivalRecord =
     ""s;
 
 const std::string kEventTimeRecord =
-    "\x01"      // version
+    "\x02"      // version: under rule 2
     "\x01"      // order: event_time
     "\x03"      // seq
     "\xb9\x17"  // last seen 3000, plus one
@@ -100,6 +100,14 @@ TEST(StateRecord, DocumentedBytesAreRead) {
   EventTimeState event_time;
   ASSERT_TRUE(decode_state(kEventTimeRecord, event_time));
   EXPECT_TRUE(event_time == event_time_example());
+  // Under rule 1 the bytes are the same.
+  auto first = kEventTimeRecord;
+  first[0] = 1;
+  EventTimeState of_rule_1;
+  ASSERT_TRUE(decode_state(first, of_rule_1));
+  EXPECT_EQ(of_rule_1.newest_under, 1u);
+  of_rule_1.newest_under = 2;
+  EXPECT_TRUE(of_rule_1 == event_time_example());
 }
 
 TEST(StateRecord, IsAppended) {
@@ -194,6 +202,13 @@ TEST(StateRecord, AnotherVersionIsRefusedNamingBoth) {
     const auto message = refusal<ArrivalState<4>>(record);
     EXPECT_NE(message.find("version " + std::to_string(version)), std::string::npos) << message;
     EXPECT_NE(message.find("version 1"), std::string::npos) << message;
+  }
+  for (const int version : {0, 3, 255}) {
+    auto record = kEventTimeRecord;
+    record[0] = static_cast<char>(version);
+    const auto message = refusal<EventTimeState>(record);
+    EXPECT_NE(message.find("version " + std::to_string(version)), std::string::npos) << message;
+    EXPECT_NE(message.find("versions 1 and 2"), std::string::npos) << message;
   }
 }
 

@@ -118,7 +118,7 @@ TEST(Outcomes, HaveNamesAndFallIntoTheDocumentedGroups) {
   EXPECT_EQ(suppressed, "repeated_enter repeated_exit duplicate initial_exit ");
   EXPECT_EQ(rejected,
             "malformed invalid_device_id invalid_timestamp future_timestamp past_timestamp "
-            "too_late too_large ");
+            "too_late too_large invalid_event_type ");
 }
 
 }  // namespace

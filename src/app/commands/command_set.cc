@@ -191,7 +191,7 @@ Command CommandSet::add(Command parent, const std::string& name, const std::stri
                         const SettingKeys& keys, ConfiguredAction action) {
   Command command = add(parent, name, help, [this, action = std::move(action)] {
     Problems problems;
-    const LoadedConfig loaded = load(problems);
+    const Config loaded = load(problems);
     return problems.empty() ? finish(action(loaded)) : report(problems);
   });
   command.app()
@@ -240,7 +240,7 @@ void CommandSet::add_setting(CLI::App& command, const Setting& setting) {
       ->group("Settings");
 }
 
-LoadedConfig CommandSet::load(Problems& problems) const {
+Config CommandSet::load(Problems& problems) const {
   std::vector<Assignment> all;
   if (!config_path_.empty()) all = read_config_file(settings(), config_path_, problems);
   const auto variables = environment();

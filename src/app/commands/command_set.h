@@ -95,7 +95,7 @@ class CommandSet {
   Command add(Command parent, const std::string& name, const std::string& help,
               std::function<int()> action);
   // One that reads settings. What its action returns is told, if it is an error.
-  using ConfiguredAction = std::function<Result<void>(const LoadedConfig& loaded)>;
+  using ConfiguredAction = std::function<Result<void>(const Config& config)>;
   Command add(Command parent, const std::string& name, const std::string& help,
               const SettingKeys& keys, ConfiguredAction action);
   // One that only has commands of its own.
@@ -106,7 +106,7 @@ class CommandSet {
 
  private:
   void add_setting(CLI::App& command, const Setting& setting);
-  LoadedConfig load(Problems& problems) const;
+  Config load(Problems& problems) const;
 
   std::unique_ptr<CLI::App> program_;
   std::function<int()> action_;

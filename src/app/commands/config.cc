@@ -1,6 +1,8 @@
 #include "app/commands/commands.h"
 #include "app/terminal/output.h"
 #include "base/printable.h"
+#include "sqlite/open_reader.h"
+#include "sqlite/stored_facts.h"
 
 namespace dwell {
 namespace {
@@ -15,6 +17,18 @@ int check_file(const std::string& path) {
   return finish(print(fmt::format("{}: ok\n", printable(path))));
 }
 
+// What the embedded service would go on with: a database that is there keeps settings of its own.
+Result<Config> with_database(const Config& config) {
+  if (!config.is_default("brokers")) return config;
+  const std::string& path = config.db_path;
+  auto database = open_to_read(path, {});
+  if (!database && database.error().kind == ErrorKind::not_found) return config;
+  if (!database) return pass(database);
+  auto stored = load_settings(**database);
+  if (!stored) return pass(stored);
+  return with_stored(settings(), config, *stored, fmt::format("database {}", path));
+}
+
 }  // namespace
 
 void add_check(CommandSet& commands) {
@@ -26,11 +40,14 @@ void add_check(CommandSet& commands) {
 
 void add_config(CommandSet& commands) {
   const auto prints_docs = std::make_shared<bool>(false);
-  Command command = commands.add(
-      commands.program(), "config", "Print the effective settings as TOML", {""},
-      [prints_docs](const LoadedConfig& loaded) {
-        return print(*prints_docs ? settings_page(settings()) : show_config(settings(), loaded));
-      });
+  Command command =
+      commands.add(commands.program(), "config", "Print the effective settings as TOML", {""},
+                   [prints_docs](const Config& config) {
+                     if (*prints_docs) return print(settings_page(settings()));
+                     auto effective = with_database(config);
+                     if (!effective) return Result<void>(pass(effective));
+                     return print(show_config(settings(), *effective));
+                   });
   command.add_switch("--docs", *prints_docs,
                      "Print the settings page of the documentation instead");
 }

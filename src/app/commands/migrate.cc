@@ -63,7 +63,7 @@ void add_migrate(CommandSet& commands) {
       commands.add("migrate", "Bring the PostgreSQL database up to this release, or back");
   const auto add = [&](const char* name, const char* help, auto action) -> Command {
     return commands.add(migrate, name, help, {"database.url"},
-                        [action](const LoadedConfig& loaded) { return action(loaded.config); });
+                        [action](const Config& config) { return action(config); });
   };
   add("up", "Run the steps that were not run yet", migrate_up);
   const auto steps = std::make_shared<int>(1);
@@ -74,7 +74,7 @@ void add_migrate(CommandSet& commands) {
       .between(1, kMostSteps)
       .shows_default();
   add("status", "Show which steps were run, and when", show_migrations);
-  add("hypertable", "Make the plain table a hypertable, once TimescaleDB is loaded",
+  add("hypertable", "Make the plain table a hypertable, once TimescaleDB is config",
       migrate_to_hypertable);
 }
 

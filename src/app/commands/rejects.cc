@@ -4,11 +4,12 @@
 #include "app/commands/argument_checks.h"
 #include "app/commands/commands.h"
 #include "app/commands/rejects_topic.h"
+#include "app/commands/told_reject.h"
+#include "app/settings/config_loader.h"
 #include "app/settings/units.h"
 #include "app/terminal/output.h"
 #include "app/terminal/terminal.h"
 #include "base/base64.h"
-#include "core/decoder.h"
 #include "sqlite/sqlite_report.h"
 
 namespace dwell {
@@ -16,6 +17,7 @@ namespace {
 
 struct RejectsArguments {
   std::optional<std::string> reason;
+  std::optional<std::string> device;
   std::optional<std::int64_t> id;  // print the raw bytes of this one
   std::size_t limit = 100;
   Format format = Format::table;
@@ -23,25 +25,23 @@ struct RejectsArguments {
 
 constexpr std::size_t kPage = 1'000;
 
-std::string json_line(const RejectedRecord& record) {
+std::string json_line(const RejectedRecord& record, const Told& told) {
   boost::json::object object{{"id", record.id},
                              {"reason", record.reason},
                              {"source", record.source},
                              {"offset", record.offset},
                              {"received", format_rfc3339(record.received)},
+                             {"detail", told.detail},
                              {"bytes", base64(record.bytes)}};
+  if (told.line) object["line"] = *told.line;
+  if (!told.device.empty()) object["deviceID"] = told.device;
   if (record.truncated_from) object["truncatedFrom"] = record.truncated_from;
   return boost::json::serialize(object) + '\n';
 }
 
-// The last part of a path; the whole one is in the JSON form.
-std::string_view file_name(std::string_view source) {
-  return source.substr(source.find_last_of('/') + 1);
-}
-
-void add_row(TextTable& table, const RejectedRecord& record, std::size_t columns) {
-  table.add({fmt::format("{}", record.id), record.reason,
-             fmt::format("{}:{}", printable(file_name(record.source)), record.offset),
+void add_row(TextTable& table, const RejectedRecord& record, const Told& told,
+             std::size_t columns) {
+  table.add({fmt::format("{}", record.id), record.reason, place_of(record, told), told.detail,
              format_count(record.truncated_from ? record.truncated_from : record.bytes.size()),
              printable(record.bytes, columns)});
 }
@@ -62,25 +62,35 @@ Result<void> rejects(const Config& config, const RejectsArguments& arguments) {
   auto reader = SqliteReport::open(config.db_path);
   if (!reader) return pass(reader);
   if (arguments.id) return print_raw(**reader, *arguments.id);
+  auto stored = (*reader)->settings();
+  if (!stored) return pass(stored);
+  const auto effective = with_stored(settings(), config, *stored, config.db_path);
+  if (!effective) return pass(effective);
+  RejectReasons reasons(effective->rule);
+  LineNumbers lines;
 
   const Terminal terminal = Terminal::of(stdout);
-  TextTable table({{"id", true}, {"reason"}, {"position"}, {"bytes", true}, {"record"}});
-  const std::size_t columns = std::max<std::size_t>(24, terminal.width / 2);
+  TextTable table(
+      {{"id", true}, {"reason"}, {"position"}, {"detail"}, {"bytes", true}, {"record"}});
+  const std::size_t columns = std::max<std::size_t>(24, terminal.width / 3);
   RejectedQuery query;
   query.reason = arguments.reason;
   std::size_t shown = 0;
   while (shown < arguments.limit) {
-    query.limit = std::min(kPage, arguments.limit - shown);
+    query.limit = kPage;
     auto page = (*reader)->rejected(query);
     if (!page) return pass(page);
     for (const RejectedRecord& record : *page) {
+      if (shown == arguments.limit) break;
+      const Told told = tell_of(record, reasons, lines);
+      if (arguments.device && told.device != *arguments.device) continue;
+      ++shown;
       if (arguments.format == Format::json) {
-        if (auto printed = print(json_line(record)); !printed) return printed;
+        if (auto printed = print(json_line(record, told)); !printed) return printed;
       } else {
-        add_row(table, record, columns);
+        add_row(table, record, told, columns);
       }
     }
-    shown += page->size();
     if (page->size() < query.limit) break;
     query.after = page->back().id;
   }
@@ -106,9 +116,10 @@ void add_rejects(CommandSet& commands) {
   const auto arguments = std::make_shared<RejectsArguments>();
   Command command = commands.add(
       commands.program(), "rejects", "Show the records that were rejected, and why", {"db.path"},
-      [arguments](const LoadedConfig& loaded) { return rejects(loaded.config, *arguments); });
+      [arguments](const Config& config) { return rejects(config, *arguments); });
   command.add("--reason", arguments->reason, "Only those rejected for this reason")
       .among(rejection_reasons());
+  command.add("--device", arguments->device, "Only those of this device");
   command.add("--id", arguments->id, "Print the raw bytes of this one");
   command.add("--limit", arguments->limit, "Show at most this many").number().shows_default();
   command.add_json(arguments->format);

@@ -343,10 +343,10 @@ Result<void> redrive(const Config& config, const RedriveArguments& arguments) {
 
 void add_redrive(CommandSet& commands, Command rejects) {
   const auto arguments = std::make_shared<RedriveArguments>();
-  Command command = commands.add(
-      rejects, "redrive", "Send rejected records back to the input topic, each once",
-      {"brokers", "kafka.", "topics.", "clean.group", "batch."},
-      [arguments](const LoadedConfig& loaded) { return redrive(loaded.config, *arguments); });
+  Command command =
+      commands.add(rejects, "redrive", "Send rejected records back to the input topic, each once",
+                   {"brokers", "kafka.", "topics.", "clean.group", "batch."},
+                   [arguments](const Config& config) { return redrive(config, *arguments); });
   command.add("--reason", arguments->reasons, "Only those rejected for this reason; once for each")
       .among(rejection_reasons());
   command.add_switch("--dry-run", arguments->is_dry_run,
@@ -362,9 +362,9 @@ void add_redrive(CommandSet& commands, Command rejects) {
 void add_rejects_of_topic(CommandSet& commands, Command rejects) {
   const SettingKeys keys{"brokers", "kafka.", "topics.", "clean.group"};
   const auto list = std::make_shared<ListArguments>();
-  Command ls = commands.add(
-      rejects, "ls", "Count the records of the rejected topic and show the newest", keys,
-      [list](const LoadedConfig& loaded) { return list_rejects(loaded.config, *list); });
+  Command ls =
+      commands.add(rejects, "ls", "Count the records of the rejected topic and show the newest",
+                   keys, [list](const Config& config) { return list_rejects(config, *list); });
   auto reasons = rejection_reasons();
   reasons.emplace_back(kNotCleaned);
   ls.add("--reason", list->reason, "Only those rejected for this reason").among(reasons);
@@ -375,9 +375,9 @@ void add_rejects_of_topic(CommandSet& commands, Command rejects) {
   ls.add_json(list->format);
 
   const auto shown = std::make_shared<ShowArguments>();
-  Command show = commands.add(
-      rejects, "show", "Print the raw bytes of a record of the rejected topic", keys,
-      [shown](const LoadedConfig& loaded) { return show_reject(loaded.config, *shown); });
+  Command show =
+      commands.add(rejects, "show", "Print the raw bytes of a record of the rejected topic", keys,
+                   [shown](const Config& config) { return show_reject(config, *shown); });
   show.add_parsed(
           "PARTITION:OFFSET", [shown](const std::string& text) { shown->id = *parse_place(text); },
           "Its id, as `rejects ls` shows it")

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "app/commands/commands.h"
+#include "app/commands/told_reject.h"
 #include "app/process/system_clock.h"
 #include "app/roles/pipeline_setup.h"
 #include "app/settings/units.h"
@@ -92,6 +93,70 @@ boost::json::object json_of(const StoreTotals& store) {
   return object;
 }
 
+// The wire name that a type differs from in case, dashes and spaces alone; empty for any other.
+std::string_view wire_name_like(std::string_view type) {
+  std::string plain;
+  for (const char c : type) {
+    if (c >= 'A' && c <= 'Z') {
+      plain += static_cast<char>(c - 'A' + 'a');
+    } else if (c == '-') {
+      plain += '_';
+    } else if (c != ' ') {
+      plain += c;
+    }
+  }
+  for (const EventType known : {EventType::enter, EventType::exit}) {
+    if (plain == wire_name(known)) return wire_name(known);
+  }
+  return {};
+}
+
+// A line for each ignored type that was hardly meant to be another one.
+std::string lookalikes(const Totals& run) {
+  std::string lines;
+  for (const auto& [type, count] : run.ignored_types) {
+    const auto like = wire_name_like(type);
+    if (like.empty()) continue;
+    lines += fmt::format("\"{}\" looks like {}, but is another type: {} ignored\n", printable(type),
+                         like, format_count(count));
+  }
+  return lines;
+}
+
+// Records were read and none is of any use: then the settings do not fit the feed.
+bool is_in_vain(const Totals& run) {
+  std::uint64_t usable = run[Outcome::accepted] + run[Outcome::too_late];
+  for (std::size_t i = 0; i < kOutcomeCount; ++i) {
+    if (is_suppressed(static_cast<Outcome>(i))) usable += run.outcomes[i];
+  }
+  return run.records() > 0 && usable == 0;
+}
+
+// Fails with the first record of a run in vain and what is wrong with it. `before` is the id of the
+// last rejected record before the run.
+Result<void> tell_in_vain(SqliteReport& reader, const Rule& rule, const Totals& run,
+                          std::int64_t before) {
+  const auto what = fmt::format("none of {} records could be used", format_count(run.records()));
+  RejectedQuery query;
+  query.after = before;
+  query.limit = 1;
+  const auto first = reader.rejected(query);
+  if (!first) return pass(first);
+  if (first->empty()) {
+    const auto type = run.ignored_types.empty() ? std::string_view() : run.ignored_types[0].type;
+    return fail(ErrorKind::fatal,
+                "{}: they are of other event types, such as \"{}\"; Dwell reads "
+                "{} and {}",
+                what, printable(type), wire_name(EventType::enter), wire_name(EventType::exit));
+  }
+  const RejectedRecord& record = first->front();
+  RejectReasons reasons(rule);
+  LineNumbers lines;
+  const Told told = tell_of(record, reasons, lines);
+  return fail(ErrorKind::fatal, "{}; the first rejected one, {}: {}: {}", what,
+              place_of(record, told), record.reason, told.detail);
+}
+
 // Before anything is made or read: a name mistyped should not leave half a job and a database
 // behind. Only looks: opening a FIFO would disturb whoever writes to it.
 Result<void> check_files(const std::vector<std::string>& files) {
@@ -115,7 +180,7 @@ Result<void> replay_file(const std::string& path, const Config& config, Clock& c
   return run;
 }
 
-Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments) {
+Result<void> replay(const Config& loaded, const ReplayArguments& arguments) {
   if (auto checked = check_files(arguments.files); !checked) return checked;
   Config config;
   auto committer = open_committer(loaded, config);
@@ -131,22 +196,25 @@ Result<void> replay(const LoadedConfig& loaded, const ReplayArguments& arguments
   Pipeline pipeline(**committer, clock, progress, pipeline_options(config));
   if (auto restored = pipeline.restore(); !restored) return restored;
   const Totals before = pipeline.partitions()[0].fold.totals();
+  auto reader = SqliteReport::open(config.db_path);
+  if (!reader) return pass(reader);
+  const auto last_rejected = (*reader)->last_rejected();
+  if (!last_rejected) return pass(last_rejected);
 
   for (const std::string& file : arguments.files) {
     if (auto done = replay_file(file, config, clock, pipeline, progress); !done) return done;
   }
 
   const Totals run = pipeline.partitions()[0].fold.totals() - before;
-  auto reader = SqliteReport::open(config.db_path);
-  if (!reader) return pass(reader);
   auto store = (*reader)->totals();
   if (!store) return pass(store);
-  if (arguments.format == Format::json) {
-    return print_document(
-        boost::json::object{{"run", json_of(run)}, {"database", json_of(*store)}});
-  }
-  return print(outcome_table(run, *store, Terminal::of(stdout)) + '\n' +
-               account(*store, printable(config.db_path)));
+  const bool is_json = arguments.format == Format::json;
+  auto printed = is_json ? print_document(boost::json::object{{"run", json_of(run)},
+                                                              {"database", json_of(*store)}})
+                         : print(outcome_table(run, *store, Terminal::of(stdout)) + '\n' +
+                                 account(*store, printable(config.db_path)) + lookalikes(run));
+  if (!printed || !is_in_vain(run)) return printed;
+  return tell_in_vain(**reader, config.rule, run, *last_rejected);
 }
 
 }  // namespace
@@ -155,8 +223,10 @@ void add_replay(CommandSet& commands) {
   const auto arguments = std::make_shared<ReplayArguments>();
   Command command = commands.add(
       commands.program(), "replay", "Read event files into the database, going on where it stopped",
-      {"db.", "order.", "first_exit", "duplicate.", "clock.", "input.max_", "batch.", "rejects."},
-      [arguments](const LoadedConfig& loaded) { return replay(loaded, *arguments); });
+      {"db.", "order.", "first_exit", "duplicate.", "clock.", "input.device_id", "input.event_type",
+       "input.timestamp", "input.enter", "input.exit", "input.max_record", "input.time_unit",
+       "batch.", "rejects."},
+      [arguments](const Config& loaded) { return replay(loaded, *arguments); });
   command.add("FILE", arguments->files, "Newline-delimited JSON events; - is standard input")
       .required();
   command.add_json(arguments->format);

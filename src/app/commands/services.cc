@@ -13,15 +13,15 @@ struct RunArguments {
 };
 
 // In one file, unless there are brokers.
-Result<void> run_as(const LoadedConfig& loaded, const RunArguments& arguments) {
+Result<void> run_as(const Config& config, const RunArguments& arguments) {
   const auto& [from, roles] = arguments;
-  if (roles.empty() && (loaded.is_default("brokers") || !from.empty())) {
-    return run_embedded(loaded, from);
+  if (roles.empty() && (config.is_default("brokers") || !from.empty())) {
+    return run_embedded(config, from);
   }
   const auto has = [&roles = roles](const char* role) {
     return roles.empty() || std::find(roles.begin(), roles.end(), role) != roles.end();
   };
-  return run_roles(loaded.config, {has("clean"), has("store"), has("serve")});
+  return run_roles(config, {has("clean"), has("store"), has("serve")});
 }
 
 }  // namespace
@@ -35,7 +35,7 @@ void add_run(CommandSet& commands) {
       {"db.", "rejects.", "brokers", "kafka.", "topics.", "instance.", "clean.", "checkpoint.",
        "order.", "first_exit", "duplicate.", "clock.", "input.", "batch.", "store.", "database.",
        "serve.", "http."},
-      [arguments](const LoadedConfig& loaded) { return run_as(loaded, *arguments); });
+      [arguments](const Config& config) { return run_as(config, *arguments); });
   command.add("--from", arguments->from,
               "Follow this file as it grows and is rotated; - is standard input");
   command
@@ -52,7 +52,7 @@ void add_clean(CommandSet& commands) {
                "Clean the events of a Kafka topic into another, exactly once",
                {"brokers", "kafka.", "topics.", "instance.", "clean.", "checkpoint.", "order.",
                 "first_exit", "duplicate.", "clock.", "input.", "batch."},
-               [](const LoadedConfig& loaded) { return clean(loaded.config); });
+               [](const Config& config) { return clean(config); });
 }
 
 void add_store(CommandSet& commands) {
@@ -61,7 +61,7 @@ void add_store(CommandSet& commands) {
       "Store the events of the cleaned topic in PostgreSQL, exactly once",
       {"brokers", "kafka.", "topics.cleaned", "topics.state", "topics.rejected", "instance.",
        "store.", "database.", "clean.session_timeout", "input.max_record", "batch."},
-      [](const LoadedConfig& loaded) { return store(loaded.config); });
+      [](const Config& config) { return store(config); });
   add_store_reset(commands, command);
 }
 
@@ -70,7 +70,7 @@ void add_serve(CommandSet& commands) {
                "Answer questions from PostgreSQL over HTTP, and take events in",
                {"brokers", "kafka.", "topics.input", "topics.keyed", "topics.cleaned", "input.",
                 "clean.group", "database.", "serve.", "http."},
-               [](const LoadedConfig& loaded) { return serve(loaded.config); });
+               [](const Config& config) { return serve(config); });
 }
 
 }  // namespace dwell

@@ -33,11 +33,10 @@ Result<void> reset_store(const Config& config, bool is_confirmed) {
 
 void add_store_reset(CommandSet& commands, Command store) {
   const auto is_confirmed = std::make_shared<bool>(false);
-  Command command =
-      commands.add(store, "reset", "Forget how far the topic was read, to start at its beginning",
-                   {"topics.cleaned", "database."}, [is_confirmed](const LoadedConfig& loaded) {
-                     return reset_store(loaded.config, *is_confirmed);
-                   });
+  Command command = commands.add(
+      store, "reset", "Forget how far the topic was read, to start at its beginning",
+      {"topics.cleaned", "database."},
+      [is_confirmed](const Config& config) { return reset_store(config, *is_confirmed); });
   command.add_switch("--yes", *is_confirmed, "Do it, instead of saying what it would do");
 }
 

@@ -128,7 +128,7 @@ void add_timeline(CommandSet& commands) {
   const auto arguments = std::make_shared<TimelineArguments>();
   Command command = commands.add(
       commands.program(), "timeline", "Show the enter and exit events of a device", {"db.path"},
-      [arguments](const LoadedConfig& loaded) { return timeline(loaded.config, *arguments); });
+      [arguments](const Config& config) { return timeline(config, *arguments); });
   command.add("DEVICE", arguments->device, "The device id").required();
   command.add_time("--start", "From this time on, inclusive (RFC 3339)",
                    [arguments](Timestamp t) { arguments->start = t; });

@@ -7,7 +7,9 @@
 
 #include "app/commands/argument_checks.h"
 #include "app/commands/commands.h"
+#include "app/commands/topic_facts_setup.h"
 #include "app/process/log.h"
+#include "app/process/topic_settings.h"
 #include "app/settings/kafka_options.h"
 #include "app/settings/units.h"
 #include "app/terminal/output.h"
@@ -255,7 +257,10 @@ Result<void> create_topics(const Config& config, const TopicsArguments& argument
   // As they are now, whoever made them.
   plan = TopicPlan::make(topic_plan_options(config), *admin, arguments.partitions.value_or(1));
   if (!plan) return pass(plan);
-  return check_counts(*plan, arguments);
+  if (auto checked = check_counts(*plan, arguments); !checked) return checked;
+  const auto told = set_up_facts(config, *admin, *plan);
+  if (!told) return pass(told);
+  return print(*told);
 }
 
 // Fails when `dwell clean` cannot work with the topics as they are.
@@ -279,7 +284,23 @@ Result<void> check_topics(const Config& config) {
     }
     check_settings(config, topic.wanted, *topic.found, findings);
   }
-  findings.lines += sink_line(config);
+  const auto facts = plan->at("state").found
+                         ? read_facts(kafka_options(config), config.topics.state)
+                         : Result<std::optional<TopicFacts>>(new_facts(config));
+  if (!facts) return pass(facts);
+  const auto effective = with_facts(config, *facts);
+  if (!effective) {
+    findings.add_wrong(effective.error().message);
+  } else {
+    findings.lines += sink_line(*effective);
+  }
+  if (!*facts) {
+    findings.add_warning(
+        fmt::format("topic {} has no record of facts, so that records are read as the first "
+                    "release did: `dwell "
+                    "topics upgrade` writes it",
+                    config.topics.state));
+  }
   if (findings.wrong == 0) {
     findings.lines +=
         fmt::format("ok: `dwell clean` can work with these {} topics\n", plan->topics.size());
@@ -288,6 +309,35 @@ Result<void> check_topics(const Config& config) {
   if (findings.wrong == 0) return {};
   return fail(ErrorKind::fatal, "the topics cannot be used as they are; {} above",
               counted(static_cast<std::size_t>(findings.wrong), "reason"));
+}
+
+// Brings topics of the first release up to the rule of this one.
+Result<void> upgrade_topics(const Config& config) {
+  log_to_stderr();
+  const auto admin = TopicAdmin::open(kafka_options(config));
+  if (!admin) return pass(admin);
+  auto plan = TopicPlan::make(topic_plan_options(config), *admin, 1);
+  if (!plan) return pass(plan);
+  const auto& topic = config.topics.state;
+  if (!plan->at("state").found) {
+    return fail(ErrorKind::not_found, "topic {} is missing: `dwell topics create` makes it", topic);
+  }
+  const auto found = read_facts(kafka_options(config), topic);
+  if (!found) return pass(found);
+  if (*found)
+    return print(fmt::format("topic {} is of rule {} already\n", topic, (*found)->rule_version));
+  for (const auto& group : {config.group, config.group + "-key"}) {
+    auto gone = wait_for_no_members(*admin, group, config.session_timeout);
+    if (!gone) return gone;
+  }
+  const auto facts = facts_of_upgrade(config, *plan);
+  if (!facts) return pass(facts);
+  const auto written = write_facts(kafka_options(config), topic, *facts);
+  if (!written) return pass(written);
+  std::string lines =
+      fmt::format("topic {} is of rule {} from now on:\n", topic, facts->rule_version);
+  for (const auto& [key, value] : facts->settings) lines += fmt::format("  {} = {}\n", key, value);
+  return print(lines);
 }
 
 // Forgets states and offsets, so that `dwell clean` starts at the beginning of its input.
@@ -317,9 +367,14 @@ Result<void> reset_topics(const Config& config, const TopicsArguments& arguments
   }
   if (auto gone = wait_for_no_members(*admin, config.group, config.session_timeout); !gone)
     return gone;
-  // In this order: between the two there are offsets without states, which `dwell clean` refuses.
+  // In this order: a reset that was killed can be run again, and knows the order of the states.
+  // Between the last two there are offsets without states, which `dwell clean` refuses.
   if (reset->state_partitions > 0) {
-    auto emptied = admin->empty_compacted(topics.state, reset->state_partitions);
+    const auto facts = facts_after_reset(config, *plan);
+    if (!facts) return pass(facts);
+    const auto written = write_facts(kafka_options(config), topics.state, *facts);
+    if (!written) return pass(written);
+    auto emptied = admin->empty_compacted(topics.state, reset->state_partitions, *written);
     if (!emptied) return emptied;
   }
   auto forgotten = admin->delete_committed(config.group, plan->read_topic, reset->committed);
@@ -336,15 +391,15 @@ Result<void> reset_topics(const Config& config, const TopicsArguments& arguments
 }  // namespace
 
 void add_topics(CommandSet& commands) {
-  Command topics = commands.add("topics", "Make, check, describe and reset the topics of `clean`");
+  Command topics =
+      commands.add("topics", "Make, check, describe, upgrade and reset the topics of `clean`");
   const auto arguments = std::make_shared<TopicsArguments>();
   const auto add = [&](const char* name, const char* help, auto action) -> Command {
-    return commands.add(topics, name, help,
-                        {"brokers", "kafka.", "topics.", "clean.group", "clean.session_timeout",
-                         "input.", "order.mode"},
-                        [arguments, action](const LoadedConfig& loaded) {
-                          return action(loaded.config, *arguments);
-                        });
+    return commands.add(
+        topics, name, help,
+        {"brokers", "kafka.", "topics.", "clean.group", "clean.session_timeout", "input.",
+         "order.mode", "clock.earliest"},
+        [arguments, action](const Config& config) { return action(config, *arguments); });
   };
   Command create = add("create", "Make the topics that are missing", create_topics);
   create
@@ -363,6 +418,8 @@ void add_topics(CommandSet& commands) {
                            return describe_topics(config, given.format);
                          });
   describe.add_json(arguments->format);
+  add("upgrade", "Let topics of the first release go on under the rule of this one",
+      [](const Config& config, const TopicsArguments&) { return upgrade_topics(config); });
   add("reset", "Forget states and offsets, to start at the input's beginning", reset_topics)
       .add_switch("--yes", arguments->is_confirmed, "Do it, instead of saying what it would do");
 }

@@ -47,13 +47,33 @@ std::string unexpected(const CLI::App& app, std::span<const char* const> argumen
   return fmt::format("{} is no flag; did you mean {}?", what, near);
 }
 
+// Where a command was expected: the number of the word that is none, and the one most like it.
+std::string no_command(const CLI::App& app, std::span<const char* const> arguments) {
+  const CLI::App& parent = command_of(app);
+  std::vector<std::string> names;
+  for (const CLI::App* command : parent.get_subcommands({})) names.push_back(command->get_name());
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const std::string_view argument = arguments[i];
+    if (argument.starts_with('-') || argument == parent.get_name()) continue;
+    const auto near = nearest(names, argument, kLikely);
+    return fmt::format("argument {} is no command{}", i,
+                       near.empty() ? std::string() : fmt::format("; did you mean {}?", near));
+  }
+  return "a command is missing";
+}
+
 }  // namespace
 
 std::string usage_error(const CLI::App& app, const CLI::ParseError& error,
                         std::span<const char* const> arguments) {
   const bool is_unexpected = error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError);
-  return fmt::format("{}\nRun with --help for more information.\n",
-                     printable(is_unexpected ? unexpected(app, arguments) : error.what()));
+  const bool lacks_command =
+      error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) &&
+      !command_of(app).get_subcommands({}).empty();
+  const std::string text = is_unexpected   ? unexpected(app, arguments)
+                           : lacks_command ? no_command(app, arguments)
+                                           : error.what();
+  return fmt::format("{}\nRun with --help for more information.\n", printable(text));
 }
 
 }  // namespace dwell

@@ -104,7 +104,7 @@ void add_who(CommandSet& commands) {
   const auto arguments = std::make_shared<WhoArguments>();
   Command command = commands.add(
       commands.program(), "who", "Show which devices are inside, and since when", {"db.path"},
-      [arguments](const LoadedConfig& loaded) { return who(loaded.config, *arguments); });
+      [arguments](const Config& config) { return who(config, *arguments); });
   command.add_time("--at", "At this time (RFC 3339) instead of now",
                    [arguments](Timestamp t) { arguments->at = t; });
   command.add_json(arguments->format);

@@ -4,6 +4,7 @@
 
 #include "app/process/observers.h"
 #include "app/process/rejoining.h"
+#include "app/process/topic_settings.h"
 #include "app/roles/pipeline_setup.h"
 #include "app/roles/process_roles.h"
 #include "app/settings/kafka_options.h"
@@ -75,6 +76,8 @@ class CleanMember {
   Result<void> run_once(const std::stop_token& ends, const std::stop_token& stop) {
     const auto plan = make_plan(config_);
     if (!plan) return pass(plan);
+    const auto effective = with_facts_of_topics(config_);
+    if (!effective) return pass(effective);
     const KafkaOptions kafka = kafka_options(config_);
     // A static member that comes back gets its partitions of before, whatever topic it asks for
     // now: one that reads another topic is another member.
@@ -96,7 +99,7 @@ class CleanMember {
     LagObserver lags(process_.metrics(), (*source)->client(), of_source.topic);
     LogObserver log;
     Observers observers({&counts, &lags, &health, &log});
-    PipelineOptions options = service_options(config_);
+    PipelineOptions options = service_options(*effective);
     options.partitions.clear();
     Pipeline pipeline(**committer, process_.clock(), observers, options);
     auto ran = pipeline.run(**source, ends);
@@ -113,6 +116,8 @@ class CleanMember {
       process_.clock().sleep(kForEver, ends);
       return {};
     }
+    const auto effective = with_facts_of_topics(config_);
+    if (!effective) return pass(effective);
     const KafkaOptions kafka = kafka_options(config_);
     KafkaSourceOptions of_source = source_options(config_, member_);
     of_source.topic = config_.topics.input;
@@ -125,7 +130,7 @@ class CleanMember {
                              config_.committer.transaction_timeout,
                              kLongestMessage,
                              {config_.topics.keyed}},
-                            **source);
+                            effective->rule, **source);
     if (!hop) return pass(hop);
 
     HealthObserver health(process_.board(), hop_task_);

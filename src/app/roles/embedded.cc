@@ -197,7 +197,7 @@ Result<void> EmbeddedService::fold_events(const std::stop_token& stop) {
 
 }  // namespace
 
-Result<void> run_embedded(const LoadedConfig& loaded, const std::string& from) {
+Result<void> run_embedded(const Config& loaded, const std::string& from) {
   log_to_stderr();
   HeldSignals signals;
   StartPatience patience(signals);

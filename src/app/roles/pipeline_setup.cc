@@ -10,9 +10,9 @@
 namespace dwell {
 
 Result<std::unique_ptr<SqliteCommitter>> open_committer(
-    const LoadedConfig& loaded, Config& config, Milliseconds busy_timeout,
+    const Config& loaded, Config& config, Milliseconds busy_timeout,
     std::function<bool(const Error&)> tries_again) {
-  config = loaded.config;
+  config = loaded;
   SqliteCommitterOptions options;
   options.database.cache_bytes = static_cast<std::int64_t>(config.db_cache_bytes);
   options.database.busy_timeout = busy_timeout;
@@ -22,7 +22,14 @@ Result<std::unique_ptr<SqliteCommitter>> open_committer(
   std::optional<Order> order;
   if (!loaded.is_default("order.mode")) order = config.rule.order;
   auto committer = SqliteCommitter::open(config.db_path, order, options);
-  if (committer) config.rule.order = (*committer)->order();
+  if (!committer) return committer;
+  auto stored = (*committer)->settings();
+  if (!stored) return pass(stored);
+  auto effective =
+      with_stored(settings(), loaded, *stored, fmt::format("database {}", config.db_path));
+  if (!effective) return pass(effective);
+  config = std::move(*effective);
+  if (auto kept = (*committer)->keep_settings(deciding_values(config)); !kept) return pass(kept);
   return committer;
 }
 

@@ -11,11 +11,11 @@
 
 namespace dwell {
 
-// Opens the database for writing. An order nobody asked for is the one stored in it; `config` is
-// told which. A commit waits `busy_timeout` for a lock that another program has; `tries_again` as
-// in SqliteCommitterOptions.
+// Opens the database for writing. A setting that decides outcomes and that nobody gave has the
+// value stored in it; `config` is told, and the database keeps what is in effect. A commit waits
+// `busy_timeout` for a lock that another program has; `tries_again` as in SqliteCommitterOptions.
 Result<std::unique_ptr<SqliteCommitter>> open_committer(
-    const LoadedConfig& loaded, Config& config,
+    const Config& loaded, Config& config,
     Milliseconds busy_timeout = DatabaseOptions().busy_timeout,
     std::function<bool(const Error&)> tries_again = {});
 

@@ -10,7 +10,7 @@ namespace dwell {
 // What `dwell run`, `clean`, `store` and `serve` do until a signal stops them.
 
 // All in one process, with SQLite. `from`: a file to follow, - for standard input, or empty.
-Result<void> run_embedded(const LoadedConfig& loaded, const std::string& from);
+Result<void> run_embedded(const Config& config, const std::string& from);
 
 // What one process does between Kafka and PostgreSQL.
 struct Roles {

@@ -14,11 +14,24 @@
 
 namespace dwell {
 
+// The rule with the defaults that users get.
+inline Rule usual_rule() {
+  Rule rule;
+  rule.time = kUsualTimes;
+  return rule;
+}
+
 // The effective settings. Their names, ranges, defaults and meaning stand once, in settings.cc.
 struct Config {
+  // Where a value was found, by key: "dwell.toml:3", "environment DWELL_DB_PATH", "flag --db" or
+  // "database dwell.db". Settings at their default are missing.
+  std::map<std::string, std::string> places;
+
+  bool is_default(const std::string& key) const { return !places.contains(key); }
+
   std::string db_path = "dwell.db";
   std::uint64_t db_cache_bytes = 128 << 20;
-  Rule rule;
+  Rule rule = usual_rule();
   FileLimits limits;
   Milliseconds rejects_max_age = std::chrono::days(30);
   std::uint64_t rejects_max_bytes = 64 << 20;

@@ -187,9 +187,9 @@ std::vector<Assignment> read_environment(std::span<const Setting> all,
   return assignments;
 }
 
-LoadedConfig apply(std::span<const Setting> all, std::span<const Assignment> assignments,
-                   Problems& problems) {
-  LoadedConfig loaded;
+Config apply(std::span<const Setting> all, std::span<const Assignment> assignments,
+             Problems& problems) {
+  Config config;
   for (const Assignment& assignment : assignments) {
     const Setting* setting = find_setting(all, assignment.key);
     if (!setting) {
@@ -198,8 +198,8 @@ LoadedConfig apply(std::span<const Setting> all, std::span<const Assignment> ass
     } else if (setting->is_family && !setting->has_legal_name(assignment.key)) {
       problems.push_back(fmt::format("{}: {}: expected {}", assignment.place,
                                      shown_key(*setting, assignment.key), setting->expected));
-    } else if (setting->set(value_of(*setting, assignment), loaded.config)) {
-      loaded.places[assignment.key] = assignment.place;
+    } else if (setting->set(value_of(*setting, assignment), config)) {
+      config.places[assignment.key] = assignment.place;
     } else {
       const std::string_view refused =
           setting->is_family ? "librdkafka has no such setting, or refuses this value; " : "";
@@ -208,25 +208,50 @@ LoadedConfig apply(std::span<const Setting> all, std::span<const Assignment> ass
                                      refused, setting->expected));
     }
   }
-  for (std::string& found : contradictions(loaded.config)) problems.push_back(std::move(found));
-  return loaded;
+  for (std::string& found : contradictions(config)) problems.push_back(std::move(found));
+  return config;
 }
 
-std::string show_config(std::span<const Setting> all, const LoadedConfig& loaded) {
+Result<Config> with_stored(std::span<const Setting> all, Config config,
+                           const std::map<std::string, std::string>& stored,
+                           const std::string& place) {
+  for (const auto& [key, value] : stored) {
+    const Setting* setting = find_setting(all, key);
+    // A newer release keeps more of them.
+    if (!setting || !setting->decides) continue;
+    if (!config.is_default(key)) {
+      if (!setting->is_fixed || setting->show(config) == value) continue;
+      return fail(ErrorKind::invalid,
+                  "{} = {}: what is in {} was made with {}; leave the setting out, or start anew "
+                  "with another {}",
+                  key, setting->show(config), place, value,
+                  place.starts_with("topic") ? "clean.group and other topics" : "--db");
+    }
+    if (!setting->set(value, config)) {
+      return fail(ErrorKind::fatal, "{}: its stored {} is damaged; give that setting", place, key);
+    }
+    config.places[key] = place;
+  }
+  auto problem = contradiction_of_times(config.rule.time);
+  if (!problem.empty()) return fail(ErrorKind::invalid, "{}", problem);
+  return config;
+}
+
+std::string show_config(std::span<const Setting> all, const Config& config) {
   std::string out;
   for (const Setting& setting : all) {
     if (setting.is_family) {
-      for (const auto& [key, place] : loaded.places) {
+      for (const auto& [key, place] : config.places) {
         if (find_setting(all, key) == &setting) {
           out += fmt::format("{} = \"***\"  # {}\n", key, place);
         }
       }
       continue;
     }
-    const auto place = loaded.places.find(setting.key);
+    const auto place = config.places.find(setting.key);
     out += fmt::format("{} = {}  # {}\n", setting.key,
-                       toml_string(shown_value(setting, setting.show(loaded.config))),
-                       place == loaded.places.end() ? "default" : place->second);
+                       toml_string(shown_value(setting, setting.show(config))),
+                       place == config.places.end() ? "default" : place->second);
   }
   return out;
 }

@@ -16,14 +16,7 @@ namespace dwell {
 struct Assignment {
   std::string key;
   std::string value;
-  std::string place;  // "dwell.toml:3", "environment DWELL_DB_PATH" or "flag --db"
-};
-
-struct LoadedConfig {
-  Config config;
-  std::map<std::string, std::string> places;  // by key; settings at their default are missing
-
-  bool is_default(const std::string& key) const { return !places.contains(key); }
+  std::string place;  // as in Config::places
 };
 
 // What is wrong with a configuration, a line each: the place, the key, the value, what was
@@ -41,10 +34,18 @@ std::vector<Assignment> read_environment(std::span<const Setting> all,
                                          Problems& problems);
 
 // Applies assignments in order, later ones winning, then checks the values against each other.
-LoadedConfig apply(std::span<const Setting> all, std::span<const Assignment> assignments,
-                   Problems& problems);
+Config apply(std::span<const Setting> all, std::span<const Assignment> assignments,
+             Problems& problems);
+
+// The configuration of a process that goes on with a database: a setting that decides outcomes and
+// that nobody gave has the value stored in it. `place` says where that is, "database dwell.db".
+// Errors: fatal (a stored value is damaged), invalid (what is stored and what was given cannot be
+// together).
+Result<Config> with_stored(std::span<const Setting> all, Config config,
+                           const std::map<std::string, std::string>& stored,
+                           const std::string& place);
 
 // The effective configuration as TOML, with the place of each value; secrets are masked.
-std::string show_config(std::span<const Setting> all, const LoadedConfig& loaded);
+std::string show_config(std::span<const Setting> all, const Config& config);
 
 }  // namespace dwell

@@ -7,6 +7,8 @@
 
 #include "app/settings/units.h"
 #include "base/printable.h"
+#include "core/decoder.h"
+#include "core/mapping.h"
 
 namespace dwell {
 namespace {
@@ -78,6 +80,24 @@ bool is_kafka_name(std::string_view text, std::size_t longest) {
 
 bool is_group_name(std::string_view text) {
   return !text.empty() && text.size() <= kLongestGroup && printable(text) == text;
+}
+
+bool are_places(const std::vector<std::string>& all) {
+  return all.size() <= kMostAlternatives &&
+         std::all_of(all.begin(), all.end(),
+                     [](const auto& one) { return !parts_of_place(one, false).empty(); });
+}
+
+bool are_id_places(const std::vector<std::string>& all) {
+  return all.size() <= kMostAlternatives &&
+         std::all_of(all.begin(), all.end(),
+                     [](const auto& one) { return !parts_of_place(one, true).empty(); });
+}
+
+bool are_type_names(const std::vector<std::string>& all) {
+  return all.size() <= kMostTypes && std::all_of(all.begin(), all.end(), [](const auto& one) {
+           return one.size() <= kLongestPlace && is_plain_text(one);
+         });
 }
 
 }  // namespace dwell

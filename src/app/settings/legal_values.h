@@ -1,6 +1,8 @@
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace dwell {
 
@@ -18,5 +20,10 @@ bool is_broker_list(std::string_view text);
 bool is_kafka_name(std::string_view text, std::size_t longest);
 // A consumer group: 1 to 200 bytes of printable text.
 bool is_group_name(std::string_view text);
+
+// Places of one member in a record, and names of event types; see core/mapping.h.
+bool are_places(const std::vector<std::string>& all);
+bool are_id_places(const std::vector<std::string>& all);
+bool are_type_names(const std::vector<std::string>& all);
 
 }  // namespace dwell

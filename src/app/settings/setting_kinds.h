@@ -179,6 +179,47 @@ Setting limit(std::string key, Place<M...> place, std::string help) {
               }};
 }
 
+// Texts with commas; `are_legal` judges all of them together.
+template <typename... M>
+Setting list(std::string key, Place<M...> place, const char* expected,
+             bool (*are_legal)(const std::vector<std::string>& all), std::string help) {
+  return {.key = key,
+          .flag = flag_of(key),
+          .help = std::move(help),
+          .expected = expected,
+          .is_text = true,
+          .is_list = true,
+          .set =
+              [place, are_legal](std::string_view text, Config& config) {
+                auto all = parse_list(text);
+                if (!all || !are_legal(*all)) return false;
+                place(config) = std::move(*all);
+                return true;
+              },
+          .show = [place](const Config& config) { return format_list(place(config)); }};
+}
+
+// A point in time before which there is nothing; kEarliest stands for off.
+template <typename... M>
+Setting earliest(std::string key, Place<M...> place, std::string help) {
+  return {.key = key,
+          .flag = flag_of(key),
+          .help = std::move(help),
+          .expected = "off, or a day or RFC 3339 time such as 2010-01-01",
+          .set =
+              [place](std::string_view text, Config& config) {
+                const auto time = parse_day_or_time(text);
+                if (text != "off" && !time) return false;
+                place(config) = time.value_or(kEarliest);
+                return true;
+              },
+          .show =
+              [place](const Config& config) {
+                const Timestamp time = place(config);
+                return time == kEarliest ? std::string("off") : format_day_or_time(time);
+              }};
+}
+
 template <typename Value, typename... M>
 Setting choice(std::string key, Place<M...> place,
                std::vector<std::pair<std::string_view, Value>> choices, std::string help) {

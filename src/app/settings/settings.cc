@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "app/settings/setting_kinds.h"
+#include "core/member_tree.h"
 #include "kafka/client/extra.h"
 
 namespace dwell {
@@ -53,6 +54,22 @@ Setting secret(Setting setting) {
   return setting;
 }
 
+// Of the settings that decide outcomes, those that are facts of topics.
+constexpr std::array<std::string_view, 5> kFacts{"order.mode", "clock.earliest", "input.time_unit",
+                                                 "input.device_id", "input.device_id_case"};
+
+// Some of those that decide outcomes.
+std::vector<Setting> deciding(std::vector<Setting> all) {
+  for (Setting& setting : all) setting.decides = true;
+  return all;
+}
+
+// One that makes the ids: rows under others could never be told to be of the same device.
+Setting fixed(Setting setting) {
+  setting.is_fixed = true;
+  return setting;
+}
+
 // Of the SQLite file.
 std::vector<Setting> file_settings() {
   return {
@@ -67,7 +84,7 @@ std::vector<Setting> file_settings() {
 
 // Of the rule.
 std::vector<Setting> rule_settings() {
-  return {
+  return deciding({
       with_flag(choice("order.mode", at(&Config::rule, &Rule::order),
                        std::vector<std::pair<std::string_view, Order>>{
                            {"arrival", Order::arrival}, {"event_time", Order::event_time}},
@@ -97,14 +114,51 @@ std::vector<Setting> rule_settings() {
             "Reject events this far ahead of their receipt, as future_timestamp"),
       limit("clock.max_behind", at(&Config::rule, &Rule::max_behind),
             "Reject events this far behind their receipt, as past_timestamp"),
-  };
+      earliest("clock.earliest", at(&Config::rule, &Rule::time, &TimeFormat::earliest),
+               "Reject events of an earlier time, as past_timestamp: clocks that were not set yet "
+               "begin in 1970 or 2000"),
+      choice(
+          "input.time_unit", at(&Config::rule, &Rule::time, &TimeFormat::unit),
+          std::vector<std::pair<std::string_view, TimeUnit>>{
+              {name(TimeUnit::automatic), TimeUnit::automatic},
+              {name(TimeUnit::s), TimeUnit::s},
+              {name(TimeUnit::ms), TimeUnit::ms},
+              {name(TimeUnit::us), TimeUnit::us},
+              {name(TimeUnit::ns), TimeUnit::ns}},
+          "What a number says as a timestamp: s, ms, us or ns since 1970; auto takes the only one "
+          "of them that puts it between clock.earliest and 2100"),
+      fixed(
+          list("input.device_id", at(&Config::rule, &Rule::mapping, &Mapping::device_id),
+               "JSON pointers with commas, such as /clientId; or texts with pointers in braces, "
+               "such as {/person}@{/room}",
+               are_id_places,
+               "Where the id of the device stands in a record; of several the first that is there "
+               "counts")),
+      fixed(choice(
+          "input.device_id_case", at(&Config::rule, &Rule::mapping, &Mapping::lower_case_ids),
+          std::vector<std::pair<std::string_view, bool>>{{"keep", false}, {"lower", true}},
+          "Whether A to Z in ids stay as they are or become a to z, so that one MAC address "
+          "in several spellings is one device")),
+      list("input.event_type", at(&Config::rule, &Rule::mapping, &Mapping::event_type),
+           "JSON pointers with commas, such as /event", are_places,
+           "Where the event type stands in a record"),
+      list("input.timestamp", at(&Config::rule, &Rule::mapping, &Mapping::timestamp),
+           "JSON pointers with commas, such as /data/time", are_places,
+           "Where the time stands in a record"),
+      list("input.enter", at(&Config::rule, &Rule::mapping, &Mapping::enter),
+           "names with commas; * is every type that is no exit", are_type_names,
+           "Which event types say that a device enters"),
+      list("input.exit", at(&Config::rule, &Rule::mapping, &Mapping::exit),
+           "names with commas; * is every type that is no enter", are_type_names,
+           "Which event types say that it leaves"),
+      bytes("input.max_record", at(&Config::limits, &FileLimits::record_bytes), 1 << 10, 64 << 20,
+            "The longest record; a longer one is rejected as too_large"),
+  });
 }
 
 // Of what is read, and what is kept of it.
 std::vector<Setting> input_settings() {
   return {
-      bytes("input.max_record", at(&Config::limits, &FileLimits::record_bytes), 1 << 10, 64 << 20,
-            "The longest record; a longer one is rejected as too_large"),
       count("batch.records", at(&Config::limits, &FileLimits::batch_records), 1, 1'000'000,
             "The most records committed together"),
       bytes("batch.bytes", at(&Config::limits, &FileLimits::batch_bytes), 64 << 10, 1 << 30,
@@ -341,6 +395,31 @@ void find_shared_groups(const Config& config, std::vector<std::string>& found) {
                   clean, store));
 }
 
+// What a mapping says that cannot be.
+void find_mapping_faults(const Config& config, std::vector<std::string>& found) {
+  const Mapping& mapping = config.rule.mapping;
+  for (const std::string& name : mapping.enter) {
+    if (std::find(mapping.exit.begin(), mapping.exit.end(), name) == mapping.exit.end()) continue;
+    found.push_back(
+        fmt::format("input.enter and input.exit both have {}: a type is one of them", name));
+  }
+  if (MemberTree::slots_of(mapping) > MemberTree::kMostSlots) {
+    found.push_back(
+        fmt::format("input.device_id, input.event_type and input.timestamp name more than {} "
+                    "members: name fewer",
+                    MemberTree::kMostSlots));
+  }
+  const bool makes_ids = mapping.lower_case_ids || mapping.device_id != Mapping().device_id;
+  if (makes_ids && config.partitioned_by == PartitionedBy::device) {
+    found.push_back(
+        "input.partitioned_by = device, but input.device_id or input.device_id_case makes other "
+        "ids "
+        "than producers partition by: set input.partitioned_by = none, and Dwell copies each "
+        "record "
+        "to the partition of its device");
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> contradictions(const Config& config) {
@@ -362,7 +441,34 @@ std::vector<std::string> contradictions(const Config& config) {
     }
   }
   find_shared_groups(config, found);
+  find_mapping_faults(config, found);
   return found;
+}
+
+std::string contradiction_of_times(const TimeFormat& time) {
+  const bool needs_unit = time.earliest < kEarliestToTellUnits || time.earliest >= kEndOfUnits;
+  if (time.unit != TimeUnit::automatic || !needs_unit) return {};
+  const auto text = time.earliest == kEarliest ? "off" : format_day_or_time(time.earliest);
+  return fmt::format(
+      "clock.earliest = {} and input.time_unit = auto: the unit of a number can be told from 1971 "
+      "to 2099 alone; name the unit, or another earliest time",
+      text);
+}
+
+std::map<std::string, std::string> deciding_values(const Config& config) {
+  std::map<std::string, std::string> values;
+  for (const Setting& setting : settings()) {
+    if (setting.decides) values.emplace(setting.key, setting.show(config));
+  }
+  return values;
+}
+
+std::map<std::string, std::string> fact_values(const Config& config) {
+  auto values = deciding_values(config);
+  std::erase_if(values, [](const auto& value) {
+    return std::find(kFacts.begin(), kFacts.end(), value.first) == kFacts.end();
+  });
+  return values;
 }
 
 std::string settings_page(std::span<const Setting> all) {

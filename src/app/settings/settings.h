@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,8 +20,10 @@ struct Setting {
   std::string help;      // one sentence without a full stop
   std::string expected;  // the values it takes, in words
   bool is_secret = false;
-  bool is_text = false;  // in TOML in quotes always: a number or a date was meant for another one
-  bool is_list = false;  // several with commas, in TOML a list as well
+  bool is_text = false;   // in TOML in quotes always: a number or a date was meant for another one
+  bool is_list = false;   // several with commas, in TOML a list as well
+  bool decides = false;   // outcomes: a database keeps it
+  bool is_fixed = false;  // and it can have no other value later on
   // The key ends in NAME, which stands for any name: kafka.extra.NAME. Then set() takes NAME=VALUE,
   // and show() gives one such line for each that is set.
   bool is_family = false;
@@ -51,6 +54,15 @@ std::string nearest_key(std::span<const Setting> all, std::string_view text);
 
 // What settings say together that cannot be, a line each.
 std::vector<std::string> contradictions(const Config& config);
+
+// The same of what times are read by, which a database may complete; empty when nothing is wrong.
+std::string contradiction_of_times(const TimeFormat& time);
+
+// The values of the settings that decide outcomes, by key.
+std::map<std::string, std::string> deciding_values(const Config& config);
+
+// Those of them that all members of a group must have alike: what the topics' facts hold.
+std::map<std::string, std::string> fact_values(const Config& config);
 
 // What docs/settings.md holds: a Markdown table of every setting.
 std::string settings_page(std::span<const Setting> all);

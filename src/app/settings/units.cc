@@ -65,6 +65,18 @@ std::string format_duration(Milliseconds duration) {
   return format(static_cast<std::uint64_t>(duration.count()), kDurations);
 }
 
+std::optional<Timestamp> parse_day_or_time(std::string_view text) {
+  constexpr std::size_t kDay = 10;
+  if (text.size() != kDay) return parse_rfc3339(text);
+  return parse_rfc3339(fmt::format("{}T00:00:00Z", text));
+}
+
+std::string format_day_or_time(Timestamp time) {
+  const bool is_day = time == std::chrono::floor<std::chrono::days>(time);
+  const std::string text = format_rfc3339(time);
+  return is_day ? text.substr(0, text.find('T')) : text;
+}
+
 std::optional<std::uint64_t> parse_bytes(std::string_view text) {
   return parse(text, kSizes);
 }
@@ -98,24 +110,36 @@ std::string format_size(std::uint64_t bytes) {
   return fmt::format("{} bytes", bytes);
 }
 
-std::optional<std::vector<std::string>> parse_hosts(std::string_view text) {
-  const auto is_legal = [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_';
-  };
-  std::vector<std::string> hosts;
-  if (text == "none") return hosts;
+std::optional<std::vector<std::string>> parse_list(std::string_view text) {
+  std::vector<std::string> all;
   for (;;) {
     const auto comma = std::min(text.find(','), text.size());
-    const auto host = text.substr(0, comma);
-    if (host.empty() || !std::all_of(host.begin(), host.end(), is_legal)) return std::nullopt;
-    hosts.emplace_back(host);
-    if (comma == text.size()) return hosts;
+    if (comma == 0) return std::nullopt;
+    all.emplace_back(text.substr(0, comma));
+    if (comma == text.size()) return all;
     text.remove_prefix(comma + 1);
   }
 }
 
+std::string format_list(const std::vector<std::string>& all) {
+  return fmt::format("{}", fmt::join(all, ","));
+}
+
+std::optional<std::vector<std::string>> parse_hosts(std::string_view text) {
+  const auto is_legal = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_';
+  };
+  if (text == "none") return std::vector<std::string>();
+  auto hosts = parse_list(text);
+  const bool are_legal =
+      hosts && std::all_of(hosts->begin(), hosts->end(), [&](const std::string& host) {
+        return std::all_of(host.begin(), host.end(), is_legal);
+      });
+  return are_legal ? hosts : std::nullopt;
+}
+
 std::string format_hosts(const std::vector<std::string>& hosts) {
-  return hosts.empty() ? "none" : fmt::format("{}", fmt::join(hosts, ","));
+  return hosts.empty() ? "none" : format_list(hosts);
 }
 
 std::string format_count(std::uint64_t count) {

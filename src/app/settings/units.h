@@ -15,12 +15,21 @@ std::optional<Milliseconds> parse_duration(std::string_view text);
 // The shortest text parse_duration() reads as the same duration.
 std::string format_duration(Milliseconds duration);
 
+// RFC 3339, or a day alone, which begins at midnight UTC.
+std::optional<Timestamp> parse_day_or_time(std::string_view text);
+// The shortest text parse_day_or_time() reads as the same time.
+std::string format_day_or_time(Timestamp time);
+
 // A whole number of bytes, optionally with KiB, MiB or GiB.
 std::optional<std::uint64_t> parse_bytes(std::string_view text);
 std::string format_bytes(std::uint64_t bytes);
 
 // A whole number in decimal digits, nothing else around it.
 std::optional<std::uint64_t> parse_count(std::string_view text);
+
+// Texts with commas between them, none of them empty.
+std::optional<std::vector<std::string>> parse_list(std::string_view text);
+std::string format_list(const std::vector<std::string>& all);
 
 // Names of hosts with commas between them; "none" for none.
 std::optional<std::vector<std::string>> parse_hosts(std::string_view text);

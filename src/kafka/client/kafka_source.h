@@ -85,6 +85,11 @@ class KafkaSource final : public Source {
   std::vector<PartitionNext> nexts_;
 };
 
+// The header of records that Dwell writes to an input itself: members and units are those of the
+// documented form, whatever the settings say of the input.
+inline constexpr const char* kFormHeader = "dwell.form";
+inline constexpr std::string_view kDocumentedForm = "1";
+
 // A message as a record; one longer than `longest` bytes is cut.
 Record record_of(const rd_kafka_message_t& message, std::size_t longest);
 

@@ -91,6 +91,7 @@ Result<std::unique_ptr<KafkaCommitter>> KafkaCommitter::open(const KafkaOptions&
 Result<void> KafkaCommitter::restore(std::span<Partition> partitions) {
   auto lacks = states_->restore(partitions);
   if (!lacks) return pass(lacks);
+  if (!partitions.empty()) reasons_.emplace(partitions[0].fold.rule());
   const auto now = clock_.monotonic();
   for (std::size_t i = 0; i < partitions.size(); ++i) {
     auto& [devices, records, has_marker] = (*lacks)[i];
@@ -203,8 +204,12 @@ Result<void> KafkaCommitter::write_rejected(const Partition& partition, std::uin
   const RejectedOutput rejected =
       make_rejected(message, name(partition.unit->outcomes[record]), source_.options().topic,
                     source_.options().record_bytes);
+  const Record& of_input = partition.unit->records[record];
+  const auto detail = reasons_->explain(of_input, partition.unit->outcomes[record]);
+  if (!detail.empty()) add_header(rejected.headers, "detail", detail);
   pass_header(message, kTraceHeader, rejected.headers);
   pass_header(message, kRedrivenHeader, rejected.headers);
+  pass_header(message, kFormHeader, rejected.headers);
   return transactions_.produce(
       {kRejected, RD_KAFKA_PARTITION_UA, rejected.key, rejected.value, rejected.headers});
 }
@@ -219,6 +224,7 @@ Result<void> KafkaCommitter::write_checkpoint(const Partition& partition) {
   }
   Marker marker;
   marker.rule = partition.fold.rule();
+  marker.record_bytes = source_.options().record_bytes;
   marker.cluster = states_->cluster();
   marker.topic = source_.options().topic;
   marker.next = next_offset(partition);

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <map>
+#include <optional>
 
+#include "core/reject_reason.h"
 #include "kafka/client/transactions.h"
 #include "kafka/flow/checkpoints.h"
 #include "kafka/flow/state_topic.h"
@@ -48,6 +50,8 @@ class KafkaCommitter final : public Committer {
   KafkaTransactions transactions_;
   std::unique_ptr<StateTopic> states_;
   std::map<PartitionId, Unsaved> unsaved_;
+
+  std::optional<RejectReasons> reasons_;  // under the rule of the partitions
 
   std::string value_;          // scratch
   std::string source_header_;  // scratch

@@ -4,6 +4,8 @@
 #include <map>
 #include <mutex>
 
+#include "kafka/client/kafka_source.h"
+
 namespace dwell {
 namespace {
 
@@ -129,11 +131,14 @@ Result<void> KafkaIntake::send(const Submission& submission, std::size_t index, 
   };
   const auto bytes = part(submission.bytes, submission.ends);
   const auto device = part(submission.devices, submission.device_ends);
-  const int refused = rd_kafka_produce(topic_.get(), RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
-                                       const_cast<char*>(bytes.data()), bytes.size(), device.data(),
-                                       device.size(), &sending);
-  if (refused == 0) return {};
-  const auto code = rd_kafka_last_error();
+  const auto code = rd_kafka_producev(
+      client_->get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
+      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+      RD_KAFKA_V_VALUE(const_cast<char*>(bytes.data()), bytes.size()),
+      RD_KAFKA_V_KEY(device.data(), device.size()),
+      RD_KAFKA_V_HEADER(kFormHeader, kDocumentedForm.data(), kDocumentedForm.size()),
+      RD_KAFKA_V_OPAQUE(&sending), RD_KAFKA_V_END);
+  if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
   if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
     return fail(ErrorKind::retry_later, "too many events are on their way to the brokers");
   }

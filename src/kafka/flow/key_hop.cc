@@ -4,7 +4,7 @@ namespace dwell {
 
 Result<std::unique_ptr<KeyHop>> KeyHop::open(const KafkaOptions& kafka,
                                              const KafkaTransactionOptions& options,
-                                             KafkaSource& source) {
+                                             const Rule& rule, KafkaSource& source) {
   // A transaction would wait for a topic that is not there until its time is over.
   for (const std::string& topic : options.topics) {
     if (auto found = source.client().partition_count(topic, kBrokerPatience); !found)
@@ -12,7 +12,7 @@ Result<std::unique_ptr<KeyHop>> KeyHop::open(const KafkaOptions& kafka,
   }
   auto transactions = KafkaTransactions::open(kafka, options);
   if (!transactions) return pass(transactions);
-  return std::unique_ptr<KeyHop>(new KeyHop(std::move(*transactions), source));
+  return std::unique_ptr<KeyHop>(new KeyHop(std::move(*transactions), rule, source));
 }
 
 Result<Ready> KeyHop::restore(std::span<const PartitionId> partitions) {

@@ -16,10 +16,11 @@ namespace dwell {
 class KeyHop final : public Stage {
  public:
   // Borrows the source, which hands records over whole, and is the one that is run. `transactions`
-  // has one topic. Errors: those of KafkaTransactions::open(), not_found.
+  // has one topic; `rule` says where the id of a device stands. Errors: those of
+  // KafkaTransactions::open(), not_found.
   static Result<std::unique_ptr<KeyHop>> open(const KafkaOptions& kafka,
                                               const KafkaTransactionOptions& transactions,
-                                              KafkaSource& source);
+                                              const Rule& rule, KafkaSource& source);
 
   // Errors: those of KafkaSource and KafkaTransactions::commit(); then open another, which goes on
   // where the last commit was.
@@ -29,8 +30,14 @@ class KeyHop final : public Stage {
   Result<Committed> commit() override;
 
  private:
-  KeyHop(KafkaTransactions transactions, KafkaSource& source)
-      : transactions_(std::move(transactions)), source_(source) {}
+  KeyHop(KafkaTransactions transactions, const Rule& rule, KafkaSource& source)
+      : transactions_(std::move(transactions)), source_(source), decoder_(id_rule(rule)) {}
+
+  // The device id alone matters, so that times are not looked at.
+  static Rule id_rule(Rule rule) {
+    rule.clock_source = ClockSource::received;
+    return rule;
+  }
 
   Result<void> check(PartitionId partition, Offset next) const;
   Result<void> copy(const Record& record, const rd_kafka_message_t& message);
@@ -39,8 +46,7 @@ class KeyHop final : public Stage {
   KafkaSource& source_;
   std::map<PartitionId, std::vector<Position>> starts_;
   std::vector<PartitionNext> offsets_;  // behind what was copied in the transaction
-  // The device id alone matters, so that times are not looked at.
-  Decoder decoder_{ClockSource::received};
+  Decoder decoder_;
 };
 
 }  // namespace dwell

@@ -1,6 +1,7 @@
 #include "kafka/flow/marker.h"
 
 #include "base/byte_reader.h"
+#include "core/member_tree.h"
 
 namespace dwell {
 namespace {
@@ -23,7 +24,7 @@ std::optional<Milliseconds> take_limit(ByteReader& reader) {
   return Milliseconds(static_cast<std::int64_t>(value - 1));
 }
 
-void put_rule(std::string& out, const Rule& rule) {
+void put_rule_1(std::string& out, const Rule& rule) {
   out.push_back(static_cast<char>(rule.order));
   out.push_back(static_cast<char>(rule.first_exit));
   out.push_back(static_cast<char>(rule.clock_source));
@@ -34,7 +35,7 @@ void put_rule(std::string& out, const Rule& rule) {
   put_limit(out, rule.max_behind);
 }
 
-Rule take_rule(ByteReader& reader) {
+Rule take_rule_1(ByteReader& reader) {
   Rule rule;
   const auto choice = [&] {
     const auto value = reader.byte();
@@ -53,9 +54,59 @@ Rule take_rule(ByteReader& reader) {
   return rule;
 }
 
-void put_totals(std::string& out, const Totals& totals) {
-  put_varint(out, totals.outcomes.size());
-  for (const std::uint64_t count : totals.outcomes) put_varint(out, count);
+void put_texts(std::string& out, const std::vector<std::string>& texts) {
+  put_varint(out, texts.size());
+  for (const std::string& text : texts) put_text(out, text);
+}
+
+std::vector<std::string> take_texts(ByteReader& reader, std::size_t most) {
+  std::vector<std::string> texts;
+  const auto count = reader.number(most);
+  for (std::uint64_t i = 0; i < count && reader.is_sound(); ++i) {
+    texts.emplace_back(reader.text(kLongestName));
+  }
+  return texts;
+}
+
+// What rule 2 has on top.
+void put_rule_2(std::string& out, const Rule& rule) {
+  out.push_back(static_cast<char>(rule.time.unit));
+  put_varint(out, static_cast<std::uint64_t>(to_ms(rule.time.earliest)));
+  put_texts(out, rule.mapping.device_id);
+  put_texts(out, rule.mapping.event_type);
+  put_texts(out, rule.mapping.timestamp);
+  put_texts(out, rule.mapping.enter);
+  put_texts(out, rule.mapping.exit);
+  out.push_back(rule.mapping.lower_case_ids ? 1 : 0);
+}
+
+void take_rule_2(ByteReader& reader, Rule& rule) {
+  const auto unit = reader.byte();
+  reader.require(unit <= static_cast<unsigned char>(TimeUnit::ns));
+  rule.time.unit = static_cast<TimeUnit>(unit);
+  rule.time.earliest =
+      from_ms(static_cast<std::int64_t>(reader.number(static_cast<std::uint64_t>(to_ms(kLatest)))));
+  Mapping& mapping = rule.mapping;
+  for (auto* places : {&mapping.device_id, &mapping.event_type, &mapping.timestamp}) {
+    *places = take_texts(reader, kMostAlternatives);
+    for (const auto& place : *places) {
+      reader.require(!parts_of_place(place, places == &mapping.device_id).empty());
+    }
+  }
+  mapping.enter = take_texts(reader, kMostTypes);
+  mapping.exit = take_texts(reader, kMostTypes);
+  const auto lowers = reader.byte();
+  reader.require(lowers <= 1);
+  mapping.lower_case_ids = lowers == 1;
+  reader.require(MemberTree::slots_of(mapping) <= MemberTree::kMostSlots);
+}
+
+// The outcomes that rule 1 has: the first ones.
+constexpr std::size_t kOutcomesOfRule1 = 13;
+
+void put_totals(std::string& out, const Totals& totals, std::size_t outcomes) {
+  put_varint(out, outcomes);
+  for (std::size_t i = 0; i < outcomes; ++i) put_varint(out, totals.outcomes[i]);
   put_varint(out, totals.promoted);
   put_varint(out, totals.retracted);
   put_varint(out, totals.ignored_types.size());
@@ -67,8 +118,8 @@ void put_totals(std::string& out, const Totals& totals) {
 
 Totals take_totals(ByteReader& reader) {
   Totals totals;
-  reader.require(reader.number() == kOutcomeCount);
-  for (std::uint64_t& count : totals.outcomes) count = reader.number();
+  const auto outcomes = reader.number(kOutcomeCount);
+  for (std::size_t i = 0; i < outcomes; ++i) totals.outcomes[i] = reader.number();
   totals.promoted = reader.number();
   totals.retracted = reader.number();
   const auto types = reader.number(Totals::kNamedTypes + 1);
@@ -82,28 +133,38 @@ Totals take_totals(ByteReader& reader) {
 }  // namespace
 
 void encode_marker(const Marker& marker, std::string& out) {
-  out.push_back(static_cast<char>(kMarkerVersion));
-  put_varint(out, marker.rule_version);
-  put_rule(out, marker.rule);
+  const bool is_rule_1 = marker.rule.version == 1;
+  out.push_back(is_rule_1 ? 1 : static_cast<char>(kMarkerVersion));
+  put_varint(out, marker.rule.version);
+  put_rule_1(out, marker.rule);
+  if (!is_rule_1) {
+    put_rule_2(out, marker.rule);
+    put_varint(out, marker.record_bytes);
+  }
   put_text(out, marker.cluster);
   put_text(out, marker.topic);
   put_varint(out, static_cast<std::uint64_t>(marker.next));
-  put_totals(out, marker.totals);
+  put_totals(out, marker.totals, is_rule_1 ? kOutcomesOfRule1 : kOutcomeCount);
   put_varint(out, marker.devices);
 }
 
 Result<Marker> decode_marker(std::string_view record) {
   ByteReader reader(record);
   const auto version = reader.byte();
-  if (reader.is_sound() && version != kMarkerVersion) {
+  if (reader.is_sound() && (version < 1 || version > kMarkerVersion)) {
     return fail(ErrorKind::fatal,
-                "the marker has version {}, this binary reads version {}: use the release that "
-                "wrote it",
+                "the marker has version {}, this binary reads 1 to {}: use the release that wrote "
+                "it",
                 version, kMarkerVersion);
   }
   Marker marker;
-  marker.rule_version = reader.number();
-  marker.rule = take_rule(reader);
+  const auto rule_version = static_cast<std::uint32_t>(reader.number(UINT32_MAX));
+  marker.rule = take_rule_1(reader);
+  marker.rule.version = rule_version;
+  if (version != 1) {
+    take_rule_2(reader, marker.rule);
+    marker.record_bytes = reader.number(SIZE_MAX);
+  }
   marker.cluster = reader.text(kLongestName);
   marker.topic = reader.text(kLongestName);
   marker.next = static_cast<Offset>(reader.number(INT64_MAX));
@@ -111,13 +172,6 @@ Result<Marker> decode_marker(std::string_view record) {
   marker.devices = reader.number();
   if (!reader.is_complete()) return fail(ErrorKind::fatal, "the marker is damaged");
   return marker;
-}
-
-bool is_same(const Rule& a, const Rule& b) {
-  std::string one, other;
-  put_rule(one, a);
-  put_rule(other, b);
-  return one == other;
 }
 
 }  // namespace dwell

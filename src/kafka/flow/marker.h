@@ -10,20 +10,19 @@
 
 namespace dwell {
 
-inline constexpr unsigned char kMarkerVersion = 1;
-// Changes with anything that makes the same records end differently.
-inline constexpr std::uint64_t kRuleVersion = 1;
+// Version 1 is that of rule 1.
+inline constexpr unsigned char kMarkerVersion = 2;
 // The key of a marker; no device id begins with it.
 inline constexpr std::string_view kMarkerKey{"\0", 1};
 
 // The end of a checkpoint: which records of the input are folded into the states before it, and
 // how. One in each partition of the state topic; byte by byte in docs/formats.md ("Marker").
 struct Marker {
-  std::uint64_t rule_version = kRuleVersion;
-  Rule rule;
-  std::string cluster;  // id of the cluster
-  std::string topic;    // of the input
-  Offset next = 0;      // of the input: the first record that is not folded
+  Rule rule;                     // its version may be one that this binary lacks
+  std::size_t record_bytes = 0;  // input.max_record; 0 under rule 1: not told
+  std::string cluster;           // id of the cluster
+  std::string topic;             // of the input
+  Offset next = 0;               // of the input: the first record that is not folded
   Totals totals;
   std::uint64_t devices = 0;
 };
@@ -33,8 +32,5 @@ void encode_marker(const Marker& marker, std::string& out);
 // Fails with `fatal` when the record is damaged or of a format this binary does not read. Whether
 // the rule version is this binary's is for the caller to look at.
 Result<Marker> decode_marker(std::string_view record);
-
-// Whether two rules decide alike.
-bool is_same(const Rule& a, const Rule& b);
 
 }  // namespace dwell

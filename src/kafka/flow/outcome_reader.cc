@@ -1,6 +1,7 @@
 #include "kafka/flow/outcome_reader.h"
 
 #include "kafka/flow/marker.h"
+#include "kafka/topics/topic_facts.h"
 
 namespace dwell {
 
@@ -37,7 +38,7 @@ std::span<const DeviceSlice> OutcomeReader::decode(const Batch& batch) {
     auto& devices = devices_[slice.partition];
     devices.clear();
     for (const Record& record : slice.records) {
-      if (record.key == kMarkerKey) continue;
+      if (record.key == kMarkerKey || record.key == kFactsKey) continue;
       auto outcomes = decode_summary(record.bytes);
       if (outcomes) {
         devices.push_back({record.key, *outcomes});

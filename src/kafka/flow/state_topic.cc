@@ -1,21 +1,17 @@
 #include "kafka/flow/state_topic.h"
 
 #include <algorithm>
-#include <limits>
-#include <map>
 #include <optional>
 
 #include "base/check.h"
 #include "core/state_record.h"
+#include "kafka/topics/topic_facts.h"
 
 namespace dwell {
 namespace {
 
 constexpr std::chrono::seconds kPatience{10};  // without a record or an end
-constexpr std::size_t kReadTogether = 4'000;
-constexpr int kWaitMs = 5;         // for as many
-constexpr std::size_t kAhead = 8;  // memory is asked for so many states before
-constexpr Offset kEndOfLog = std::numeric_limits<Offset>::max();
+constexpr std::size_t kAhead = 8;              // memory is asked for so many states before
 
 constexpr std::string_view kStartAnew =
     "`dwell topics reset` forgets states and offsets and starts again at the beginning of the "
@@ -56,26 +52,16 @@ Result<std::unique_ptr<StateTopic>> StateTopic::open(const KafkaOptions& kafka,
       new StateTopic(kafka, source, std::move(name), std::move(*cluster)));
 }
 
-Result<void> StateTopic::open_reader() {
-  auto reader = KafkaClient::make_reader(kafka_, source_.options().group + "-restore",
-                                         {{"queued.min.messages", "100000"},
-                                          // Wakes the thread that fetches, as in kafka_source.cc.
-                                          {"topic.metadata.refresh.interval.ms", "20"}});
-  if (!reader) return pass(reader);
-  reader_ = std::move(*reader);
-  queue_.reset(rd_kafka_queue_get_consumer(reader_->get()));
-  return {};
-}
-
 Result<std::vector<StateTopic::Lack>> StateTopic::restore(std::span<Partition> partitions) {
   std::vector<Restoring> all;
   for (Partition& partition : partitions) {
     CHECK(partition.fold.device_count() == 0);
     all.push_back({&partition, input_name(source_.options().topic, partition.id)});
   }
-  if (auto opened = open_reader(); !opened) return pass(opened);
+  auto reader = RangeReader::open(kafka_, source_.options().group + "-restore");
+  if (!reader) return pass(reader);
+  reader_ = std::move(*reader);
   auto lacks = restore_all(all);
-  queue_.reset();
   reader_.reset();
   return lacks;
 }
@@ -104,9 +90,9 @@ Result<void> StateTopic::find_ranges(std::span<Restoring> all) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     Restoring& one = all[i];
     one.committed = (*committed)[i];
-    auto input = reader_->offsets(topic, one.partition->id, kPatience);
+    auto input = reader_->client().offsets(topic, one.partition->id, kPatience);
     if (!input) return pass(input);
-    auto state = reader_->offsets(name_, one.partition->id, kPatience);
+    auto state = reader_->client().offsets(name_, one.partition->id, kPatience);
     if (!state) return pass(state);
     one.first = input->low;
     one.end = input->high;
@@ -115,74 +101,12 @@ Result<void> StateTopic::find_ranges(std::span<Restoring> all) {
   return {};
 }
 
-// As the last answer of the broker says, transactions that are not over included.
-Offset StateTopic::high_offset(const std::string& topic, PartitionId partition) const {
-  Offset low = 0;
-  Offset high = 0;
-  rd_kafka_get_watermark_offsets(reader_->get(), topic.c_str(), partition, &low, &high);
-  return high;
-}
-
-template <typename Take>
-Result<void> StateTopic::read(const std::string& topic, std::span<const Range> ranges, Take take) {
-  const KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(ranges.size())));
-  std::map<PartitionId, Offset> ends;  // of what is not read yet
-  for (const Range& range : ranges) {
-    if (range.start >= range.end) continue;
-    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), range.partition)->offset =
-        range.start;
-    ends[range.partition] = range.end;
-  }
-  if (ends.empty()) return {};
-  if (const auto code = reader_->assign(list.get()); code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return kafka_failure(code, topic);
-  }
-  Messages wanted;
-  const auto look_at = [&](const rd_kafka_message_t& message) -> Result<void> {
-    const auto unread = ends.find(message.partition);
-    if (unread == ends.end()) return {};
-    if (message.err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-      // More behind the end: of a transaction whose outcome this broker does not know yet.
-      if (message.offset >= high_offset(topic, message.partition)) ends.erase(unread);
-      return {};
-    }
-    if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return kafka_failure(message.err, input_name(topic, message.partition));
-    }
-    if (message.offset < unread->second) wanted.push_back(&message);
-    if (message.offset + 1 >= unread->second) ends.erase(unread);
-    return {};
-  };
-  std::vector<rd_kafka_message_t*> messages(kReadTogether);
-  auto last_at = std::chrono::steady_clock::now();
-  Result<void> result;
-  while (result && !ends.empty()) {
-    const auto count =
-        rd_kafka_consume_batch_queue(queue_.get(), kWaitMs, messages.data(), messages.size());
-    const auto now = std::chrono::steady_clock::now();
-    if (count > 0) {
-      last_at = now;
-    } else if (now - last_at > kPatience) {
-      result = fail(ErrorKind::retry_later, "{}: the broker sends nothing", topic);
-    }
-    wanted.clear();
-    std::vector<KafkaMessage> owned(messages.begin(),
-                                    messages.begin() + std::max<ssize_t>(0, count));
-    for (const KafkaMessage& message : owned) {
-      if (result) result = look_at(*message);
-    }
-    if (result) result = take(wanted);
-  }
-  (void)reader_->assign(nullptr);
-  return result;
-}
-
 Result<void> StateTopic::read_states(std::span<Restoring> all) {
-  std::vector<Range> ranges;
+  std::vector<OffsetRange> ranges;
   for (const Restoring& one : all) {
     ranges.push_back({one.partition->id, one.state_first, kEndOfLog});
   }
-  return read(name_, ranges, [&](const Messages& messages) -> Result<void> {
+  return reader_->read(name_, ranges, [&](const RangeReader::Messages& messages) -> Result<void> {
     for (std::size_t i = 0; i < messages.size(); ++i) {
       if (i + kAhead < messages.size()) {
         const rd_kafka_message_t& later = *messages[i + kAhead];
@@ -202,12 +126,13 @@ Result<void> StateTopic::read_state(Restoring& one, const rd_kafka_message_t& me
   const auto place = [&] {
     return fmt::format("{} offset {}", input_name(name_, message.partition), message.offset);
   };
+  if (key == kFactsKey && message.partition == 0) return {};
   if (key == kMarkerKey) {
     auto marker = decode_marker(value);
     if (!marker) {
       return fail(marker.error().kind, "{}: {}", place(), marker.error().message);
     }
-    if (!one.fold || !is_same(one.fold->rule(), marker->rule)) {
+    if (!one.fold || one.fold->rule() != marker->rule) {
       // States are read under any rule of their order; only the limits of their windows differ.
       Fold fold = one.partition->fold.empty_copy(marker->rule);
       if (one.fold) {
@@ -263,13 +188,21 @@ Result<void> StateTopic::check(const Restoring& one) const {
                 input_name(name_, one.partition->id), marker.topic, marker.cluster,
                 source_.options().topic, cluster_, kStartAnew);
   }
-  if (marker.rule_version != kRuleVersion && *one.committed != marker.next) {
+  const bool is_known = marker.rule.version >= 1 && marker.rule.version <= kRuleVersion;
+  if (!is_known && *one.committed != marker.next) {
     return fail(ErrorKind::fatal,
-                "{}: the states were folded with rule version {}, this binary has version {}, and "
+                "{}: the states were folded with rule version {}, this binary has 1 to {}, and "
                 "offsets {} to {} are still to be folded with the former: run and stop the release "
                 "that wrote them, then go on with this one. Or: {}",
-                input_name(name_, one.partition->id), marker.rule_version, kRuleVersion,
+                input_name(name_, one.partition->id), marker.rule.version, kRuleVersion,
                 marker.next, *one.committed, kStartAnew);
+  }
+  if (is_known && marker.rule.version > one.partition->fold.rule().version) {
+    return fail(
+        ErrorKind::fatal,
+        "{}: the states were made under rule {}, and topic {} lacks the record that says so: "
+        "`dwell topics upgrade` writes it",
+        input_name(name_, one.partition->id), marker.rule.version, name_);
   }
   if (marker.rule.order != one.partition->fold.rule().order) {
     return fail(ErrorKind::invalid,
@@ -301,16 +234,18 @@ Result<void> StateTopic::check(const Restoring& one) const {
 }
 
 Result<void> StateTopic::fold_input(std::span<Restoring> all) {
-  std::vector<Range> ranges;
+  std::vector<OffsetRange> ranges;
   for (Restoring& one : all) {
     if (!one.marker) continue;
     one.fold->load_totals(one.marker->totals);
     ranges.push_back({one.partition->id, one.marker->next, *one.committed});
   }
-  return read(source_.options().topic, ranges, [&](const Messages& messages) {
+  return reader_->read(source_.options().topic, ranges, [&](const RangeReader::Messages& messages) {
     for (const rd_kafka_message_t* message : messages) {
       Restoring& one = restoring(all, message->partition);
-      one.records.push_back(record_of(*message, source_.options().record_bytes));
+      const auto longest = one.marker->record_bytes;
+      one.records.push_back(
+          record_of(*message, longest != 0 ? longest : source_.options().record_bytes));
       one.records.back().key = {};  // told when it was committed
     }
     for (Restoring& one : all) {
@@ -329,8 +264,10 @@ Result<void> StateTopic::fold_input(std::span<Restoring> all) {
 Result<void> StateTopic::take_over(Restoring& one) {
   if (!one.marker) return {};
   one.partition->positions = {{one.input, *one.committed, ""}};
-  const bool is_same_rule = is_same(one.marker->rule, one.partition->fold.rule());
-  one.lack.has_marker = is_same_rule && one.marker->rule_version == kRuleVersion;
+  const Rule& rule = one.partition->fold.rule();
+  const bool is_same_rule = one.marker->rule == rule;
+  one.lack.has_marker = is_same_rule && (rule.version == 1 || one.marker->record_bytes ==
+                                                                  source_.options().record_bytes);
   if (is_same_rule) {
     one.partition->fold = std::move(*one.fold);
     return {};

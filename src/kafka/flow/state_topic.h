@@ -4,6 +4,7 @@
 
 #include "core/device_set.h"
 #include "kafka/client/kafka_source.h"
+#include "kafka/client/range_reader.h"
 #include "kafka/flow/marker.h"
 #include "ports/partition.h"
 
@@ -38,7 +39,6 @@ class StateTopic {
   StateTopic(const KafkaOptions& kafka, const KafkaSource& source, std::string name,
              std::string cluster);
 
-  Result<void> open_reader();
   Result<std::vector<Lack>> restore_all(std::span<Restoring> all);
   Result<void> find_ranges(std::span<Restoring> all);
   Result<void> read_states(std::span<Restoring> all);
@@ -47,25 +47,11 @@ class StateTopic {
   Result<void> fold_input(std::span<Restoring> all);
   Result<void> take_over(Restoring& one);
 
-  Offset high_offset(const std::string& topic, PartitionId partition) const;
-
-  // Reads each partition of `topic` from `start` to `end` or to its end, and hands over its
-  // messages, some at a time.
-  using Messages = std::vector<const rd_kafka_message_t*>;
-  struct Range {
-    PartitionId partition;
-    Offset start;
-    Offset end;
-  };
-  template <typename Take>
-  Result<void> read(const std::string& topic, std::span<const Range> ranges, Take take);
-
   KafkaOptions kafka_;
   const KafkaSource& source_;
   std::string name_;
   std::string cluster_;
-  std::unique_ptr<KafkaClient> reader_;  // while partitions are restored: it never rests
-  KafkaQueue queue_;                     // of the reader
+  std::unique_ptr<RangeReader> reader_;  // while partitions are restored: it never rests
 };
 
 }  // namespace dwell

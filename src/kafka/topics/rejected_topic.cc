@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "kafka/client/kafka_source.h"
 #include "kafka/client/keep_asking.h"
 
 namespace dwell {
@@ -33,6 +34,7 @@ void take_header(std::string_view name, std::string_view value, RejectedMessage&
   if (name == "truncated_from") out.truncated_from = number_of(value).value_or(0);
   if (name == kRedrivenHeader) out.redriven = number_of(value).value_or(0);
   if (name == kTraceHeader) out.trace = value;
+  if (name == kFormHeader) out.form = value;
   if (name == "received") {
     const auto latest = static_cast<std::uint64_t>(to_ms(kLatest));
     if (const auto ms = number_of(value); ms && *ms <= latest) {

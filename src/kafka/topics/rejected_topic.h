@@ -35,6 +35,7 @@ struct RejectedMessage {
   std::uint64_t truncated_from = 0;  // 0: the value is whole
   std::uint64_t redriven = 0;
   std::string_view trace;  // without data(): none
+  std::string_view form;   // dwell.form; without data(): none
 };
 
 // What key and headers may add to a record of the rejected topic.

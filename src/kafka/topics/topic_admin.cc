@@ -224,7 +224,8 @@ Result<std::vector<KafkaClient::Offsets>> TopicAdmin::offsets(const std::string&
   return all;
 }
 
-Result<void> TopicAdmin::empty_compacted(const std::string& topic, int partitions) const {
+Result<void> TopicAdmin::empty_compacted(const std::string& topic, int partitions,
+                                         Offset kept) const {
   const auto found =
       keep_asking(patience_ - kBrokerPatience, [&] { return settings_once(topic, true); });
   if (!found) return pass(found);
@@ -235,15 +236,16 @@ Result<void> TopicAdmin::empty_compacted(const std::string& topic, int partition
   };
   if (auto allowed = set_policy("compact,delete"); !allowed) return allowed;
   auto deleted = keep_asking(patience_ - kBrokerPatience,
-                             [&] { return delete_records_once(topic, partitions); });
+                             [&] { return delete_records_once(topic, partitions, kept); });
   auto restored = set_policy("compact");
   return deleted ? restored : deleted;
 }
 
-Result<void> TopicAdmin::delete_records_once(const std::string& topic, int partitions) const {
+Result<void> TopicAdmin::delete_records_once(const std::string& topic, int partitions,
+                                             Offset kept) const {
   const auto what = "records of topic " + topic;
   const KafkaList list = list_of(topic, partitions);
-  for (int i = 0; i < partitions; ++i) list->elems[i].offset = RD_KAFKA_OFFSET_END;
+  for (int i = 0; i < partitions; ++i) list->elems[i].offset = i == 0 ? kept : RD_KAFKA_OFFSET_END;
   const KafkaHandle<rd_kafka_DeleteRecords_t, rd_kafka_DeleteRecords_destroy> wanted(
       rd_kafka_DeleteRecords_new(list.get()));
   auto event = ask(what, [&](const rd_kafka_AdminOptions_t* options, rd_kafka_queue_t* queue) {

@@ -42,9 +42,10 @@ class TopicAdmin {
   Result<TopicSettings> settings(const std::string& topic) const;
   // All partitions, in order; the end is behind open transactions.
   Result<std::vector<KafkaClient::Offsets>> offsets(const std::string& topic, int partitions) const;
-  // Deletes all records there are. Brokers refuse that for compacted topics, so that its
-  // cleanup.policy is `compact,delete` meanwhile, and `compact` afterwards.
-  Result<void> empty_compacted(const std::string& topic, int partitions) const;
+  // Deletes all records there are but those of partition 0 from `kept` on. Brokers refuse that for
+  // compacted topics, so that its cleanup.policy is `compact,delete` meanwhile, and `compact`
+  // afterwards.
+  Result<void> empty_compacted(const std::string& topic, int partitions, Offset kept) const;
 
   // Client id and host of each member, the dead ones not yet given up included.
   Result<std::vector<std::string>> members(const std::string& group) const;
@@ -70,7 +71,7 @@ class TopicAdmin {
   // What was set for this topic alone, or all that is in effect.
   Result<TopicSettings> settings_once(const std::string& topic, bool are_own) const;
   Result<void> replace_settings(const std::string& topic, const TopicSettings& own) const;
-  Result<void> delete_records_once(const std::string& topic, int partitions) const;
+  Result<void> delete_records_once(const std::string& topic, int partitions, Offset kept) const;
 
   std::unique_ptr<KafkaClient> client_;
   KafkaOptions kafka_;

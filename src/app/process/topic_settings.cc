@@ -1,0 +1,66 @@
+#include "app/process/topic_settings.h"
+
+#include "app/settings/config_loader.h"
+#include "app/settings/kafka_options.h"
+
+namespace dwell {
+namespace {
+
+constexpr const char* kOrder = "order.mode";
+
+Result<Config> with_rule_1(Config config) {
+  for (const char* key :
+       {"clock.earliest", "input.time_unit", "input.device_id", "input.device_id_case",
+        "input.event_type", "input.timestamp", "input.enter", "input.exit"}) {
+    if (config.is_default(key)) continue;
+    return fail(
+        ErrorKind::invalid,
+        "{}: topic {} was not made by `dwell topics create` of this release, and goes on as "
+        "the first one left it, without that setting; `dwell topics upgrade` brings it up",
+        key, config.topics.state);
+  }
+  config.rule.version = 1;
+  config.rule.time = {};
+  config.rule.mapping = {};
+  return config;
+}
+
+}  // namespace
+
+Result<Config> with_facts(Config config, const std::optional<TopicFacts>& facts) {
+  if (!facts) return with_rule_1(std::move(config));
+  const auto& topic = config.topics.state;
+  if (facts->rule_version < 2 || facts->rule_version > kRuleVersion) {
+    return fail(ErrorKind::fatal,
+                "topic {} is of rule {}, this binary has 1 to {}: use the release "
+                "that made it",
+                topic, facts->rule_version, kRuleVersion);
+  }
+  const auto order = facts->settings.find(kOrder);
+  if (order != facts->settings.end() && !config.is_default(kOrder) &&
+      order->second != name(config.rule.order)) {
+    return fail(
+        ErrorKind::invalid,
+        "order.mode = {}: the states in topic {} are of {}; leave the setting out, or `dwell "
+        "topics reset --order {}` forgets them and starts again at the beginning of the "
+        "input",
+        name(config.rule.order), topic, order->second, name(config.rule.order));
+  }
+  config.rule.version = facts->rule_version;
+  return with_stored(settings(), std::move(config), facts->settings,
+                     fmt::format("topic {}", topic));
+}
+
+Result<Config> with_facts_of_topics(const Config& config) {
+  const auto facts = read_facts(kafka_options(config), config.topics.state);
+  // Whoever opens the topic says that it is missing; nothing is read before.
+  if (!facts && facts.error().kind == ErrorKind::not_found) return config;
+  if (!facts) return pass(facts);
+  return with_facts(config, *facts);
+}
+
+TopicFacts new_facts(const Config& config) {
+  return {kRuleVersion, fact_values(config)};
+}
+
+}  // namespace dwell

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "app/settings/config.h"
+#include "base/result.h"
+#include "kafka/topics/topic_facts.h"
+
+namespace dwell {
+
+// The settings of a process that works with topics of `facts` (see read_facts()): what they hold
+// takes the place of defaults, and the rule has their version. Without facts the topics are of the
+// first release: rule 1.
+// Errors: invalid (a setting was given that the topics cannot have; says how to go on), fatal (a
+// newer release made them).
+Result<Config> with_facts(Config config, const std::optional<TopicFacts>& facts);
+
+// The same of the topics as they are. Errors: those of read_facts() too.
+Result<Config> with_facts_of_topics(const Config& config);
+
+// The facts that topics get which are made with these settings.
+TopicFacts new_facts(const Config& config);
+
+}  // namespace dwell

@@ -1,0 +1,114 @@
+#include "kafka/topics/topic_facts.h"
+
+#include <array>
+#include <chrono>
+
+#include "base/byte_reader.h"
+#include "base/varint.h"
+#include "kafka/client/range_reader.h"
+
+namespace dwell {
+namespace {
+
+constexpr unsigned char kFactsVersion = 1;
+constexpr PartitionId kPartition = 0;
+constexpr std::size_t kMostSettings = 100;
+constexpr std::size_t kLongestText = 10'000;
+constexpr std::chrono::milliseconds kPatience{10'000};
+
+void put_text(std::string& out, std::string_view text) {
+  put_varint(out, text.size());
+  out += text;
+}
+
+}  // namespace
+
+void encode_facts(const TopicFacts& facts, std::string& out) {
+  out.push_back(static_cast<char>(kFactsVersion));
+  put_varint(out, facts.rule_version);
+  put_varint(out, facts.settings.size());
+  for (const auto& [key, value] : facts.settings) {
+    put_text(out, key);
+    put_text(out, value);
+  }
+}
+
+Result<TopicFacts> decode_facts(std::string_view record) {
+  ByteReader reader(record);
+  const auto version = reader.byte();
+  if (reader.is_sound() && version != kFactsVersion) {
+    return fail(ErrorKind::fatal,
+                "the record of facts has version {}, this binary reads version {}: use the release "
+                "that wrote it",
+                version, kFactsVersion);
+  }
+  TopicFacts facts;
+  facts.rule_version = static_cast<std::uint32_t>(reader.number(UINT32_MAX));
+  const auto count = reader.number(kMostSettings);
+  for (std::uint64_t i = 0; i < count && reader.is_sound(); ++i) {
+    std::string key(reader.text(kLongestText));
+    facts.settings[std::move(key)] = reader.text(kLongestText);
+  }
+  if (!reader.is_complete()) return fail(ErrorKind::fatal, "the record of facts is damaged");
+  return facts;
+}
+
+Result<std::optional<TopicFacts>> read_facts(const KafkaOptions& kafka, const std::string& topic) {
+  std::optional<TopicFacts> facts;
+  auto reader = RangeReader::open(kafka, "dwell-facts");
+  if (!reader) return pass(reader);
+  const auto offsets = (*reader)->client().offsets(topic, kPartition, kPatience);
+  if (!offsets) return pass(offsets);
+  // An error ends the reading: the record is the only one of its key.
+  constexpr std::string_view kFound = "found";
+  const OffsetRange all{kPartition, offsets->low, kEndOfLog};
+  auto read =
+      (*reader)->read(topic, {&all, 1}, [&](const RangeReader::Messages& messages) -> Result<void> {
+        for (const rd_kafka_message_t* message : messages) {
+          if (bytes_of(message->key, message->key_len) != kFactsKey) continue;
+          auto decoded = decode_facts(bytes_of(message->payload, message->len));
+          if (!decoded) {
+            return fail(decoded.error().kind, "{}/{} offset {}: {}", topic, message->partition,
+                        message->offset, decoded.error().message);
+          }
+          facts = std::move(*decoded);
+          return fail(ErrorKind::not_found, "{}", kFound);
+        }
+        return {};
+      });
+  if (!read && !facts) return pass(read);
+  return facts;
+}
+
+Result<Offset> write_facts(const KafkaOptions& kafka, const std::string& topic,
+                           const TopicFacts& facts) {
+  const auto patience = std::to_string(kPatience.count());
+  auto client = KafkaClient::make(RD_KAFKA_PRODUCER, kafka,
+                                  {{"enable.idempotence", "true"},
+                                   {"acks", "all"},
+                                   {"linger.ms", "0"},
+                                   {"message.timeout.ms", patience}},
+                                  RD_KAFKA_EVENT_DR);
+  if (!client) return pass(client);
+  std::string value;
+  encode_facts(facts, value);
+  const auto code = rd_kafka_producev((*client)->get(), RD_KAFKA_V_TOPIC(topic.c_str()),
+                                      RD_KAFKA_V_PARTITION(kPartition),
+                                      RD_KAFKA_V_KEY(kFactsKey.data(), kFactsKey.size()),
+                                      RD_KAFKA_V_VALUE(value.data(), value.size()),
+                                      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return (*client)->failure(code, topic);
+  const KafkaQueue queue(rd_kafka_queue_get_main((*client)->get()));
+  const auto deadline = std::chrono::steady_clock::now() + 2 * kPatience;
+  while (std::chrono::steady_clock::now() < deadline) {
+    const KafkaEvent event(rd_kafka_queue_poll(queue.get(), 100));
+    if (rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_DR) continue;
+    const rd_kafka_message_t* message = rd_kafka_event_message_next(event.get());
+    if (!message) continue;
+    if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) return (*client)->failure(message->err, topic);
+    return Offset{message->offset};
+  }
+  return fail(ErrorKind::retry_later, "{}: the broker acknowledges nothing", topic);
+}
+
+}  // namespace dwell
