@@ -53,8 +53,6 @@ Result<Config> with_facts(Config config, const std::optional<TopicFacts>& facts)
 
 Result<Config> with_facts_of_topics(const Config& config) {
   const auto facts = read_facts(kafka_options(config), config.topics.state);
-  // Whoever opens the topic says that it is missing; nothing is read before.
-  if (!facts && facts.error().kind == ErrorKind::not_found) return config;
   if (!facts) return pass(facts);
   return with_facts(config, *facts);
 }

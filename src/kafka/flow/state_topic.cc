@@ -70,6 +70,13 @@ Result<std::vector<StateTopic::Lack>> StateTopic::restore_all(std::span<Restorin
   if (auto found = find_ranges(all); !found) return pass(found);
   if (auto read = read_states(all); !read) return pass(read);
   for (Restoring& one : all) {
+    // A broker that has just come back was seen to tell the end of a topic as its beginning: nobody
+    // is refused for a single answer.
+    if (one.marker && one.marker->next < one.first) {
+      auto again = reader_->client().offsets(source_.options().topic, one.partition->id, kPatience);
+      if (!again) return pass(again);
+      one.first = std::min(one.first, again->low);
+    }
     if (auto checked = check(one); !checked) return pass(checked);
   }
   if (auto folded = fold_input(all); !folded) return pass(folded);

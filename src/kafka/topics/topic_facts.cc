@@ -57,6 +57,9 @@ Result<std::optional<TopicFacts>> read_facts(const KafkaOptions& kafka, const st
   std::optional<TopicFacts> facts;
   auto reader = RangeReader::open(kafka, "dwell-facts");
   if (!reader) return pass(reader);
+  // Of a topic that is missing it tells apart that nobody knows yet.
+  const auto partitions = (*reader)->client().partition_count(topic, kPatience);
+  if (!partitions) return pass(partitions);
   const auto offsets = (*reader)->client().offsets(topic, kPartition, kPatience);
   if (!offsets) return pass(offsets);
   // An error ends the reading: the record is the only one of its key.
