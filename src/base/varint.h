@@ -17,6 +17,12 @@ inline void put_varint(std::string& out, std::uint64_t value) {
   out.push_back(static_cast<char>(value));
 }
 
+// A text: the varint of its length, and its bytes.
+inline void put_text(std::string& out, std::string_view text) {
+  put_varint(out, text.size());
+  out += text;
+}
+
 // Reads what put_varint wrote and removes it from `in`. Empty when `in` ends too early, the value
 // does not fit 64 bits, or it was not written in its shortest form: one value has one encoding.
 inline std::optional<std::uint64_t> take_varint(std::string_view& in) {

@@ -74,7 +74,7 @@ void add_migrate(CommandSet& commands) {
       .between(1, kMostSteps)
       .shows_default();
   add("status", "Show which steps were run, and when", show_migrations);
-  add("hypertable", "Make the plain table a hypertable, once TimescaleDB is config",
+  add("hypertable", "Make the plain table a hypertable, once TimescaleDB is loaded",
       migrate_to_hypertable);
 }
 

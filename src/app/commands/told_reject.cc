@@ -1,20 +1,14 @@
 #include "app/commands/told_reject.h"
 
-#include <algorithm>
 #include <fmt/format.h>
 
 #include "base/printable.h"
+#include "kafka/topics/rejected_topic.h"
 
 namespace dwell {
 namespace {
 
 constexpr std::string_view kPosted = "http";  // the source of records that POST brought
-
-std::optional<Outcome> outcome_of(std::string_view reason) {
-  const auto found = std::find(kOutcomeNames.begin(), kOutcomeNames.end(), reason);
-  if (found == kOutcomeNames.end()) return std::nullopt;
-  return static_cast<Outcome>(found - kOutcomeNames.begin());
-}
 
 // The last part of a path; the whole one is in the JSON form.
 std::string_view file_name(std::string_view source) {
@@ -30,7 +24,7 @@ Told tell_of(const RejectedRecord& rejected, RejectReasons& reasons, LineNumbers
                       .truncated_from = rejected.truncated_from,
                       .is_documented_form = rejected.source == kPosted};
   Told told;
-  if (const auto outcome = outcome_of(rejected.reason)) {
+  if (const auto outcome = reason_of(rejected.reason)) {
     told.detail = reasons.explain(record, *outcome);
   }
   if (told.detail.empty()) told.detail = "under the settings of now it would be taken";

@@ -85,8 +85,7 @@ Result<std::string> set_up_facts(const Config& config, const TopicAdmin& admin,
   if (!*is_fresh) {
     return fmt::format(
         "topic {} was made by the first release and goes on as it is; `dwell topics upgrade` "
-        "brings "
-        "it up\n",
+        "brings it up\n",
         topic);
   }
   auto problem = contradiction_of_times(config.rule.time);
@@ -115,14 +114,7 @@ Result<TopicFacts> facts_of_upgrade(const Config& config, const TopicPlan& plan)
   const auto stored = order_of_states(config, plan);
   if (!stored) return pass(stored);
   const Order order = stored->value_or(config.rule.order);
-  if (!config.is_default("order.mode") && order != config.rule.order) {
-    return fail(
-        ErrorKind::invalid,
-        "order.mode = {}: the states in topic {} are of {}; leave the setting out, or `dwell "
-        "topics reset --order {}` forgets them and starts again at the beginning of the "
-        "input",
-        name(config.rule.order), config.topics.state, name(order), name(config.rule.order));
-  }
+  if (auto kept = check_order(config, name(order)); !kept) return pass(kept);
   return facts_of_before(config, order);
 }
 

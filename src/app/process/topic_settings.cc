@@ -27,6 +27,16 @@ Result<Config> with_rule_1(Config config) {
 
 }  // namespace
 
+Result<void> check_order(const Config& config, std::string_view order) {
+  const auto given = name(config.rule.order);
+  if (config.is_default(kOrder) || given == order) return {};
+  return fail(
+      ErrorKind::invalid,
+      "order.mode = {}: the states in topic {} are of {}; leave the setting out, or `dwell "
+      "topics reset --order {}` forgets them and starts again at the beginning of the input",
+      given, config.topics.state, order, given);
+}
+
 Result<Config> with_facts(Config config, const std::optional<TopicFacts>& facts) {
   if (!facts) return with_rule_1(std::move(config));
   const auto& topic = config.topics.state;
@@ -37,14 +47,8 @@ Result<Config> with_facts(Config config, const std::optional<TopicFacts>& facts)
                 topic, facts->rule_version, kRuleVersion);
   }
   const auto order = facts->settings.find(kOrder);
-  if (order != facts->settings.end() && !config.is_default(kOrder) &&
-      order->second != name(config.rule.order)) {
-    return fail(
-        ErrorKind::invalid,
-        "order.mode = {}: the states in topic {} are of {}; leave the setting out, or `dwell "
-        "topics reset --order {}` forgets them and starts again at the beginning of the "
-        "input",
-        name(config.rule.order), topic, order->second, name(config.rule.order));
+  if (order != facts->settings.end()) {
+    if (auto kept = check_order(config, order->second); !kept) return pass(kept);
   }
   config.rule.version = facts->rule_version;
   return with_stored(settings(), std::move(config), facts->settings,

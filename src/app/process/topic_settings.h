@@ -6,6 +6,9 @@
 
 namespace dwell {
 
+// Refuses an order that was given where the states are of another. Errors: invalid.
+Result<void> check_order(const Config& config, std::string_view order);
+
 // The settings of a process that works with topics of `facts` (see read_facts()): what they hold
 // takes the place of defaults, and the rule has their version. Without facts the topics are of the
 // first release: rule 1.

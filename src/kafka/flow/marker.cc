@@ -8,11 +8,6 @@ namespace {
 
 constexpr std::size_t kLongestName = 1'000;
 
-void put_text(std::string& out, std::string_view text) {
-  put_varint(out, text.size());
-  out += text;
-}
-
 // Zero for none, else the duration plus one.
 void put_limit(std::string& out, const std::optional<Milliseconds>& limit) {
   put_varint(out, limit ? static_cast<std::uint64_t>(limit->count()) + 1 : 0);

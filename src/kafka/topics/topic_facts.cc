@@ -16,11 +16,6 @@ constexpr std::size_t kMostSettings = 100;
 constexpr std::size_t kLongestText = 10'000;
 constexpr std::chrono::milliseconds kPatience{10'000};
 
-void put_text(std::string& out, std::string_view text) {
-  put_varint(out, text.size());
-  out += text;
-}
-
 }  // namespace
 
 void encode_facts(const TopicFacts& facts, std::string& out) {
