@@ -87,6 +87,12 @@ struct Change {
   friend bool operator==(const Change&, const Change&) = default;
 };
 
+// Two times of a device that follow one another.
+struct ClockJump {
+  Timestamp from;
+  Timestamp to;
+};
+
 // The rule's answer to one event: at most two changes (see docs/architecture.md, "The rule").
 struct Decision {
   Outcome outcome;

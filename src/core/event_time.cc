@@ -103,6 +103,13 @@ Decision EventTimeState::decide(const Event& event, Timestamp now, const Rule& r
   return decision;
 }
 
+std::optional<ClockJump> EventTimeState::jump(const Rule& rule) const {
+  if (window.empty() || largest_evicted == kNever) return std::nullopt;
+  const Timestamp to = window.front().timestamp();
+  if (to - largest_evicted <= rule.horizon) return std::nullopt;
+  return ClockJump{largest_evicted, to};
+}
+
 // One wrong reading of a clock stands alone, so it moves nothing: the horizon counts from the
 // newest event that has another one, of another millisecond, within a horizon below it. Called for
 // the event that came to `position`, which may have such a neighbour, or be one for the next.

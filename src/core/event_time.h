@@ -75,6 +75,10 @@ struct EventTimeState {
 
   Decision decide(const Event& event, Timestamp now, const Rule& rule);
 
+  // From where to where the times of the device went ahead by more than a horizon, when that is why
+  // what left the window did; empty when the window followed in smaller steps.
+  std::optional<ClockJump> jump(const Rule& rule) const;
+
   friend bool operator==(const EventTimeState&, const EventTimeState&) = default;
 
  private:

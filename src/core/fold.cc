@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <new>
+#include <type_traits>
 #include <variant>
 
 #include "base/check.h"
@@ -65,6 +66,8 @@ class Fold::Impl {
     unit_.outcomes.clear();
     unit_.changes.clear();
     unit_.rejected.clear();
+    unit_.too_late.clear();
+    unit_.late = 0;
     unit_.miskeyed.clear();
     unit_.first_new = static_cast<DeviceIndex>(names().size());
     std::visit(
@@ -167,13 +170,29 @@ class Fold::Impl {
       event.timestamp = std::max(now, state.last_seen + Milliseconds{1});
       if (!in_range(event.timestamp)) return Outcome::invalid_timestamp;
     }
+    const bool is_behind = event.timestamp < state.last_seen;
     const Decision decision = state.decide(event, now, rule_);
+    if constexpr (std::is_same_v<State, EventTimeState>) {
+      if (decision.outcome == Outcome::too_late) note_too_late(state, device, record, event);
+    } else {
+      unit_.late += is_behind && decision.outcome == Outcome::accepted;
+    }
     if (decision.change_count > 0) unit_.changes.push_back({device, record, decision.changes[0]});
     if (decision.change_count > 1) unit_.changes.push_back({device, record, decision.changes[1]});
     count_corrections(decision);
     // A too_late record leaves its device as it was.
     if (!is_rejected(decision.outcome)) touched_.add(device);
     return decision.outcome;
+  }
+
+  void note_too_late(const EventTimeState& state, DeviceIndex device, std::uint32_t record,
+                     const Event& event) {
+    const Timestamp now = unit_.records[record].now;
+    const Timestamp newest = std::min(state.window.back().timestamp(), now);
+    const bool is_within =
+        state.newest == kNever || event.timestamp >= state.newest - rule_.horizon;
+    unit_.too_late.push_back({record, device, event.timestamp, event.type, newest - event.timestamp,
+                              is_within, state.jump(rule_)});
   }
 
   // Any change beyond the accepted event's own is a correction of an earlier outcome.

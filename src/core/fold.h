@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,17 @@ struct CleanedRecord {
   Change change;
 };
 
+// A record that is too_late, in event time.
+struct LateEvent {
+  std::uint32_t record;  // index into Unit::records
+  DeviceIndex device;
+  Timestamp timestamp;
+  EventType type;
+  Milliseconds behind;     // how far behind the device's newest event that is not ahead of now
+  bool is_within_horizon;  // then it is the size of the window that was too small
+  std::optional<ClockJump> jump;  // by which the device left it behind
+};
+
 // What commits together or not at all: everything a batch of records changed.
 struct Unit {
   std::span<const Record> records;
@@ -29,6 +41,8 @@ struct Unit {
   std::vector<Outcome> outcomes;         // one for each record
   std::vector<CleanedRecord> changes;    // in the order decided
   std::vector<std::uint32_t> rejected;   // indices of the records to keep with their raw bytes
+  std::vector<LateEvent> too_late;       // in the order of the records
+  std::uint64_t late = 0;                // arrival: accepted events older than their device's last
   std::vector<std::uint32_t> miskeyed;   // indices of usable records whose key is another device's
   std::span<const DeviceIndex> touched;  // devices whose state differs now, each once
   DeviceIndex first_new = 0;             // this device and all after it were not known before

@@ -100,13 +100,20 @@ void IntakeQueue::wait_for_submission(Milliseconds patience) {
   arrived_.wait_for(lock, patience, [&] { return !waiting_.empty(); });
 }
 
-void IntakeQueue::committed(std::span<const Outcome> outcomes) {
+void IntakeQueue::committed(std::span<const Outcome> outcomes,
+                            std::span<const std::uint32_t> known_late) {
   CHECK(outcomes.size() == records_.size());
   std::size_t start = 0;
   for (Waiting& waiting : in_flight_) {
     const auto mine = outcomes.subspan(start, waiting.submission.ends.size());
+    Submitted submitted;
+    submitted.outcomes.assign(mine.begin(), mine.end());
+    while (!known_late.empty() && known_late.front() < start + mine.size()) {
+      submitted.known_late.push_back(known_late.front() - static_cast<std::uint32_t>(start));
+      known_late = known_late.subspan(1);
+    }
     start += mine.size();
-    if (waiting.done) waiting.done(Submitted{{mine.begin(), mine.end()}, {}});
+    if (waiting.done) waiting.done(std::move(submitted));
   }
   next_ += static_cast<Offset>(start);
   release(bytes_of(in_flight_));

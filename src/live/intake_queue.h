@@ -34,8 +34,9 @@ class IntakeQueue final : public Intake, public Source {
   // Returns when something is queued, or after `patience`.
   void wait_for_submission(Milliseconds patience);
 
-  // The last polled batch is durable; `outcomes` are those of its records.
-  void committed(std::span<const Outcome> outcomes);
+  // The last polled batch is durable; `outcomes` are those of its records, `known_late` the indices
+  // of those too_late that the rows show.
+  void committed(std::span<const Outcome> outcomes, std::span<const std::uint32_t> known_late = {});
 
   // How many records the last polled batch had.
   std::size_t polled() const { return records_.size(); }

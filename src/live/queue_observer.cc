@@ -7,7 +7,14 @@ void QueueObserver::observe(const Observation& observation) {
     for (const Partition& partition : committed->folds) {
       if (!partition.unit) continue;
       // A live source puts the queue's records last.
-      queue_.committed(std::span(partition.unit->outcomes).last(queue_.polled()));
+      const auto outcomes = std::span(partition.unit->outcomes).last(queue_.polled());
+      const auto first =
+          static_cast<std::uint32_t>(partition.unit->outcomes.size() - outcomes.size());
+      known_late_.clear();
+      for (const std::uint32_t record : committed->known_late) {
+        if (record >= first) known_late_.push_back(record - first);
+      }
+      queue_.committed(outcomes, known_late_);
     }
   } else if (const auto* retrying = std::get_if<Retrying>(&observation)) {
     queue_.close({ErrorKind::retry_later, retrying->error.message});

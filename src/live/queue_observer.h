@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "live/intake_queue.h"
 #include "ports/observer.h"
 
@@ -26,6 +29,7 @@ class QueueObserver final : public Observer {
 
  private:
   IntakeQueue& queue_;
+  std::vector<std::uint32_t> known_late_;  // scratch
 };
 
 }  // namespace dwell

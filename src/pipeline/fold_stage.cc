@@ -59,6 +59,7 @@ Result<Committed> FoldStage::commit() {
   committed.took = clock_.monotonic() - start;
   committed.folds = partitions_;
   committed.devices = device_count();
+  committed.known_late = committer_.known_late();
   for (Partition& partition : partitions_) {
     if (!partition.unit) continue;
     committed.has_batch = true;

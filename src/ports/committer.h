@@ -26,6 +26,11 @@ class Committer {
   // any unit it is the moment for what a committer has to do now and then.
   virtual Result<void> commit(std::span<const Partition> partitions) = 0;
 
+  // Of the last commit's unit: the indices of the records that were too_late although the rows show
+  // what they say, each a row itself or only a repeat of one. Those are not kept as rejected. Of a
+  // committer that can see its rows; valid until the next call.
+  virtual std::span<const std::uint32_t> known_late() const { return {}; }
+
   // Keeps what must be kept of partitions that somebody else takes over; they may be restored
   // again. Nothing of them is uncommitted.
   virtual Result<void> release(std::span<const Partition> /*partitions*/) { return {}; }

@@ -30,13 +30,14 @@ struct Ready {
 
 // A step is done.
 struct Committed {
-  bool has_batch = false;                 // else nothing new became durable
-  std::chrono::nanoseconds took{};        // for the batch
-  std::span<const Partition> folds = {};  // of a stage that folds: all, with what changed
-  std::size_t devices = 0;                // of such a stage
-  std::uint64_t changes = 0;              // of a stage that stores rows: that are stored now
-  std::uint64_t not_cleaned = 0;          // of such a stage: records that were no change
-  bool is_pending = false;                // something was handed over that is not durable yet
+  bool has_batch = false;                          // else nothing new became durable
+  std::chrono::nanoseconds took{};                 // for the batch
+  std::span<const Partition> folds = {};           // of a stage that folds: all, with what changed
+  std::size_t devices = 0;                         // of such a stage
+  std::span<const std::uint32_t> known_late = {};  // of such a stage: Committer::known_late()
+  std::uint64_t changes = 0;      // of a stage that stores rows: that are stored now
+  std::uint64_t not_cleaned = 0;  // of such a stage: records that were no change
+  bool is_pending = false;        // something was handed over that is not durable yet
   // How the reader is.
   std::size_t partitions = 0;
   bool has_joined = false;

@@ -39,6 +39,8 @@ struct StoreTotals {
   std::uint64_t rows = 0;
   std::uint64_t absorbed = 0;         // inserts whose row was there already
   std::uint64_t faults = 0;           // retracts that found no row
+  std::uint64_t known_late = 0;       // of too_late: events that the rows show
+  std::uint64_t late = 0;             // arrival: accepted events older than their device's last
   std::uint64_t rejects_kept = 0;     // rejected records still held
   std::uint64_t rejects_dropped = 0;  // removed by their age or size bound
 };

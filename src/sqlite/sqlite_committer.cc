@@ -33,7 +33,7 @@ std::uint64_t cost_of(std::size_t bytes) {
 
 struct SqliteCommitter::Statements {
   Statement insert_device, update_state;
-  Statement insert_row, delete_row;
+  Statement insert_row, delete_row, rows_until;
   Statement insert_reject, oldest_reject, delete_reject;
   Statement put_total, put_ignored_type, put_position;
 
@@ -44,6 +44,9 @@ struct SqliteCommitter::Statements {
         {&insert_row,
          "INSERT OR IGNORE INTO event (device, timestamp, type, rank, seq) VALUES (?, ?, ?, ?, ?)"},
         {&delete_row, "DELETE FROM event WHERE device = ? AND timestamp = ? AND type = ?"},
+        {&rows_until,
+         "SELECT timestamp, type FROM event WHERE device = ? AND timestamp <= ? "
+         "ORDER BY timestamp DESC, rank DESC LIMIT 2"},
         {&insert_reject,
          "INSERT INTO reject (received, reason, source, offset, bytes, truncated_from) "
          "VALUES (?, ?, ?, ?, ?, ?)"},
@@ -116,7 +119,7 @@ void SqliteCommitter::disconnect() {
 Result<void> SqliteCommitter::check_order() {
   auto stored = load_order(*database_);
   if (!stored) return pass(stored);
-  if (!order_) order_ = stored->value_or(Order::arrival);
+  if (!order_) order_ = stored->value_or(options_.order_of_new);
   if (!*stored) {
     return database_->execute(
         fmt::format("INSERT INTO meta (name, value) VALUES ('order', '{}')", name(*order_)));
@@ -180,9 +183,11 @@ Result<std::vector<Position>> SqliteCommitter::load_positions() {
 Result<void> SqliteCommitter::commit(std::span<const Partition> partitions) {
   CHECK(database_ && partitions.size() == 1);
   const auto& [id, fold, positions, unit] = partitions[0];
+  known_late_.clear();
   if (auto checked = claim_.check(); !checked) return checked;
   if (!unit) return {};
   StoreCounts counts = counts_;
+  counts.late += unit->late;
   auto committed = write(*unit, fold, counts);
   if (committed) {
     counts_ = counts;
@@ -198,6 +203,7 @@ Result<void> SqliteCommitter::write(const Unit& unit, const Fold& after, StoreCo
   if (!transaction) return pass(transaction);
   auto written = write_states(unit, after);
   if (written) written = write_rows(unit, counts);
+  if (written) written = find_known_late(unit, counts);
   if (written) written = write_rejects(unit, counts);
   if (written) written = write_totals(unit.totals, counts);
   if (written) written = write_positions(unit);
@@ -252,9 +258,36 @@ Result<void> SqliteCommitter::write_rows(const Unit& unit, StoreCounts& counts) 
   return {};
 }
 
+// What lies behind a device's window never changes again, so it is the same whatever the batches.
+Result<void> SqliteCommitter::find_known_late(const Unit& unit, StoreCounts& counts) {
+  known_late_.clear();
+  Statement& rows = statements_->rows_until;
+  for (const LateEvent& event : unit.too_late) {
+    rows.bind(1, std::int64_t{event.device} + 1);
+    rows.bind(2, to_ms(event.timestamp));
+    bool is_known = false;
+    for (bool is_last = true;; is_last = false) {
+      auto row = rows.step();
+      if (!row) return pass(row);
+      if (!*row) break;
+      const bool is_same_type = rows.integer(1) == static_cast<std::int64_t>(event.type);
+      const bool is_same_time = rows.integer(0) == to_ms(event.timestamp);
+      is_known |= is_same_type && (is_last || is_same_time);
+    }
+    if (is_known) known_late_.push_back(event.record);
+  }
+  counts.known_late += known_late_.size();
+  return {};
+}
+
 Result<void> SqliteCommitter::write_rejects(const Unit& unit, StoreCounts& counts) {
-  if (unit.rejected.empty()) return {};
+  if (unit.rejected.size() == known_late_.size()) return {};
+  auto known = known_late_.begin();
   for (const std::uint32_t i : unit.rejected) {
+    if (known != known_late_.end() && *known == i) {
+      ++known;
+      continue;
+    }
     const Record& record = unit.records[i];
     Statement& statement = statements_->insert_reject;
     statement.bind(1, to_ms(record.now));
@@ -266,7 +299,8 @@ Result<void> SqliteCommitter::write_rejects(const Unit& unit, StoreCounts& count
     if (auto written = statement.run(); !written) return written;
     counts.reject_bytes += cost_of(record.bytes.size());
   }
-  return trim_rejects(unit.records.back().now, kDroppedByAge * unit.rejected.size(), counts);
+  return trim_rejects(unit.records.back().now,
+                      kDroppedByAge * (unit.rejected.size() - known_late_.size()), counts);
 }
 
 Result<void> SqliteCommitter::trim_rejects(Timestamp now, std::uint64_t most_by_age,

@@ -17,6 +17,7 @@ namespace dwell {
 struct SqliteCommitterOptions {
   DatabaseOptions database;
   Milliseconds rejects_max_age = std::chrono::days(30);
+  Order order_of_new = Order::arrival;         // of a new file, where none is asked for
   std::uint64_t rejects_max_bytes = 64 << 20;  // of raw bytes, and 128 bytes a record on top
   // Asked while open() cannot go on for now, the file being claimed already: whether it shall try
   // again. Empty: it gives up.
@@ -34,7 +35,7 @@ struct SqliteCommitterOptions {
 class SqliteCommitter final : public Committer {
  public:
   // Creates the file or brings its layout up to date. `order` is stored in a new file and must be
-  // the stored one in an old file; without one it is the stored one, or arrival in a new file.
+  // the stored one in an old file; without one it is the stored one, or `order_of_new`.
   // Errors: retry_later (locked; says by whom), invalid (not a database of ours, other order, not
   // writable, last written under another name), fatal (damaged).
   static Result<std::unique_ptr<SqliteCommitter>> open(const std::string& path,
@@ -55,6 +56,7 @@ class SqliteCommitter final : public Committer {
 
   Result<void> restore(std::span<Partition> partitions) override;
   Result<void> commit(std::span<const Partition> partitions) override;
+  std::span<const std::uint32_t> known_late() const override { return known_late_; }
 
  private:
   struct Statements;
@@ -71,6 +73,7 @@ class SqliteCommitter final : public Committer {
 
   Result<void> write_states(const Unit& unit, const Fold& after);
   Result<void> write_rows(const Unit& unit, StoreCounts& counts);
+  Result<void> find_known_late(const Unit& unit, StoreCounts& counts);
   Result<void> write_rejects(const Unit& unit, StoreCounts& counts);
   Result<void> trim_rejects(Timestamp now, std::uint64_t most_by_age, StoreCounts& counts);
   Result<void> write_totals(const Totals& totals, const StoreCounts& counts);
@@ -84,7 +87,8 @@ class SqliteCommitter final : public Committer {
   std::unique_ptr<Statements> statements_;
   StoreCounts counts_;
 
-  std::vector<CleanedRecord> rows_;       // scratch
+  std::vector<CleanedRecord> rows_;  // scratch
+  std::vector<std::uint32_t> known_late_;
   std::vector<DeviceIndex> state_order_;  // scratch
   std::string state_;                     // scratch
 };

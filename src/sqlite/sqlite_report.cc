@@ -53,6 +53,8 @@ Result<StoreTotals> SqliteReport::totals() {
     totals.rows = counts.rows;
     totals.absorbed = counts.absorbed;
     totals.faults = counts.faults;
+    totals.known_late = counts.known_late;
+    totals.late = counts.late;
     totals.rejects_kept = static_cast<std::uint64_t>(*rejects);
     totals.rejects_dropped = counts.rejects_dropped;
     return totals;

@@ -13,6 +13,8 @@ struct StoreCounts {
   std::uint64_t rows = 0;
   std::uint64_t absorbed = 0;         // inserts whose row was there already
   std::uint64_t faults = 0;           // retracts that found no row
+  std::uint64_t known_late = 0;       // of too_late: events that the rows show
+  std::uint64_t late = 0;             // arrival: accepted events older than their device's last
   std::uint64_t rejects_dropped = 0;  // removed by a bound of the reject table
   std::uint64_t reject_bytes = 0;     // what the kept ones count toward the size bound
 };
@@ -26,6 +28,8 @@ void each_total(FoldTotals& totals, Counts& counts, F f) {
   f(std::string_view("rows"), counts.rows);
   f(std::string_view("absorbed"), counts.absorbed);
   f(std::string_view("faults"), counts.faults);
+  f(std::string_view("known_late"), counts.known_late);
+  f(std::string_view("late"), counts.late);
   f(std::string_view("rejects_dropped"), counts.rejects_dropped);
   f(std::string_view("reject_bytes"), counts.reject_bytes);
 }

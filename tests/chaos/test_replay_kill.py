@@ -133,7 +133,7 @@ class Replay:
         assert report["run"]["records"] == records - records_before
         assert report["database"]["records"] == records
         assert report["database"]["rows"] == len(self.model.rows)
-        assert report["database"]["rejectsKept"] == len(self.model.rejects)
+        assert report["database"]["rejectsKept"] == len(self.model.kept)
         again = self.dwell.run(*self.arguments, "--json").json
         assert again["run"]["records"] == 0 and again["database"] == report["database"]
 

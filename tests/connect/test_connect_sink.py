@@ -46,7 +46,7 @@ class Sink:
 
     def model(self):
         """The rule, on all that was sent; with rows as the sink stores them."""
-        model = Model(Rule(now=NOW))
+        model = Model(Rule(now=NOW, order="arrival"))
         for record in self.sent:
             model.fold(record)
         model.stored = dict.fromkeys(model.stored, (0, None))  # headers alone tell rank and seq
@@ -66,8 +66,9 @@ class Sink:
 def sink(broker, admin, postgres_url, tmp_path_factory):
     """One for all tests, since it starts slowly; each sends events of its own devices."""
     need("install-connect")
-    from kafka_topics import Topics
-    topics = Topics(broker, f"sink-{uuid.uuid4().hex[:8]}").create(admin)
+    from kafka_topics import FACTS, Topics
+    topics = Topics(broker, f"sink-{uuid.uuid4().hex[:8]}").create(
+        admin, facts={**FACTS, "order.mode": "arrival"})
     databases = make_database(postgres_url)
     one = Sink(tmp_path_factory.mktemp("sink"), topics, admin, next(databases))
     with one.worker:

@@ -134,6 +134,39 @@ TEST_P(StoredContract, AnInsertWhoseRowIsThereIsAbsorbedAndCounted) {
   expect_equation(totals());
 }
 
+// What a device's window has let go of, sent again.
+TEST_P(StoredContract, LateEventsThatTheRowsShowAreNotKeptAsRejected) {
+  Rule rule;
+  rule.order = Order::event_time;
+  rule.window_max = 1;
+  const Script script = {event_record("cam-1", kEnter, 1000, 9000),
+                         event_record("cam-1", kExit, 2000, 9000),
+                         event_record("cam-1", kEnter, 3000, 9000),
+                         event_record("cam-1", kEnter, 1000, 9000),  // a row
+                         event_record("cam-1", kExit, 1500, 9000),   // was never told
+                         event_record("cam-1", kEnter, 1500, 9000),  // repeats the one before
+                         event_record("cam-1", kExit, 2000, 9000),   // a row
+                         event_record("cam-1", kExit, 500, 9000)};   // before all rows
+  for (const std::size_t batch : {1u, 3u, 8u}) {
+    store_ = GetParam().make();
+    write(script, rule, {}, batch);
+    EXPECT_EQ(totals().totals[Outcome::too_late], 5u);
+    EXPECT_EQ(totals().known_late, 3u);
+    const auto kept = rejected({});
+    ASSERT_THAT(kept, SizeIs(2));
+    EXPECT_EQ(kept[0].offset, 4);
+    EXPECT_EQ(kept[1].offset, 7);
+  }
+}
+
+TEST_P(StoredContract, EventsOutOfOrderAreCountedInArrivalOrder) {
+  write({event_record("cam-1", kEnter, 5000, 9000), event_record("cam-1", kExit, 4000, 9000),
+         event_record("cam-1", kExit, 3000, 9000), event_record("cam-1", kEnter, 6000, 9000)},
+        {}, {}, 1);
+  EXPECT_EQ(totals().late, 1u);
+  EXPECT_EQ(totals().known_late, 0u);
+}
+
 // A row inserted, retracted and inserted again within one unit ends as it would one by one.
 TEST_P(StoredContract, ChangesOfOneRowInOneUnitKeepTheirOrder) {
   Rule rule;

@@ -17,8 +17,8 @@ COMPOSE = DEPLOY / "compose.yaml"
 PYTHON = ROOT / "build" / "python" / "bin"
 VARIABLE = re.compile(r"\$(?:\$|\{(\w+)(?::-([^}]*))?\})")
 PROFILES = {"store": {"kafka", "postgres", "kafka-ui", "topics", "dwell"},
-            "connect": {"kafka", "postgres", "kafka-ui", "topics", "dwell-beside-connect",
-                        "connect"}}
+            "connect": {"kafka", "postgres", "kafka-ui", "topics-beside-connect",
+                        "dwell-beside-connect", "connect"}}
 PORTS = {"store": {9092, 5432, 10015, 8080}, "connect": {9092, 5432, 10015, 8080, 8083}}
 # What each image has to look after itself with, seen in its own build file.
 TOOLS = {"apache/kafka": "bash", "dwell-connect": "bash", "dwell": "curl",
@@ -87,7 +87,7 @@ def test_a_service_has_a_health_check_or_ends(profile, name):
     service = services(profile)[name]
     users = [one["depends_on"][name]["condition"] for one in services(profile).values()
              if name in one.get("depends_on", {})]
-    if name == "topics":
+    if name.startswith("topics"):
         assert service["restart"] == "no" and "healthcheck" not in service
         assert users == ["service_completed_successfully"]
         return
@@ -154,6 +154,13 @@ def test_data_is_in_volumes_with_names():
 def test_the_profile_connect_has_no_store_of_dwell():
     assert [roles(one) for one in dwells("store").values()] == [set(), {"clean", "store", "serve"}]
     assert [roles(one) for one in dwells("connect").values()] == [set(), {"clean", "serve"}]
+
+
+def test_the_rows_of_the_profile_connect_are_never_taken_back():
+    """Which its sink could not do."""
+    assert {one["environment"]["DWELL_ORDER_MODE"] for one in dwells("connect").values()} == {
+        "arrival"}
+    assert all("DWELL_ORDER_MODE" not in one["environment"] for one in dwells("store").values())
 
 
 @pytest.mark.parametrize("profile", PROFILES)

@@ -1,5 +1,6 @@
 """Feeds as public threads report them, read without any setting."""
 
+import datetime
 import json
 import sqlite3
 
@@ -115,8 +116,67 @@ def test_one_event_far_ahead_of_its_neighbours(dwell):
     for i in range(60):
         lines += [record("d", ENTER, start + i * day), record("d", EXIT, start + i * day + 3_600_000)]
     lines.insert(8, record("d", ENTER, start + 400 * day))
-    found, counts = rows(dwell, *lines, flags=["--order", "event_time"])
+    found, counts = rows(dwell, *lines)
     assert len(found) == 121 and "too_late" not in counts
+
+
+def at(clock, day=8, month=7):
+    return int(datetime.datetime.fromisoformat(
+        f"2025-{month:02}-{day:02}T{clock}+00:00").timestamp() * 1000)
+
+
+def test_an_enter_behind_the_exit_that_followed_it(dwell):
+    found, _ = rows(dwell, record("tablet-2", ENTER, at("09:00:00")),
+                    record("tablet-2", EXIT, at("10:00:00")), record("tablet-2", EXIT, at("10:00:06")),
+                    record("tablet-2", ENTER, at("10:00:05")))
+    assert [(kind, time) for _, kind, time in found] == [
+        (ENTER, at("09:00:00")), (EXIT, at("10:00:00")), (ENTER, at("10:00:05")),
+        (EXIT, at("10:00:06"))]
+
+
+def test_an_older_file_behind_a_newer_one(dwell):
+    dwell.write("new.ndjson", record("bf-1", ENTER, at("08:00", 1)) + "\n")
+    dwell.write("old.ndjson", record("bf-1", ENTER, at("08:00", 1, 6)) + "\n"
+                + record("bf-1", EXIT, at("17:00", 1, 6)) + "\n")
+    dwell.write("live.ndjson", record("bf-1", EXIT, at("17:00", 1)) + "\n")
+    for name in ("new", "old", "live"):
+        outcomes(dwell, f"{name}.ndjson")
+    assert [(row.type, row.timestamp) for row in dwell.rows()] == [
+        (ENTER, at("08:00", 1, 6)), (EXIT, at("17:00", 1, 6)),
+        (ENTER, at("08:00", 1)), (EXIT, at("17:00", 1))]
+
+
+def test_a_redelivery_from_long_ago_is_not_taken_for_news(dwell):
+    events = [record("locker-1", (ENTER, EXIT)[i % 2], at("07:00:00") + i * 1000) for i in range(8)]
+    found, counts = rows(dwell, *events[:6], events[0], *events[6:])
+    assert len(found) == 8 and counts == {"accepted": 8, "duplicate": 1}
+
+
+def test_a_mended_record_that_is_sent_again_later(dwell):
+    mended = record("rd-1", ENTER, at("10:00"))
+    found, _ = rows(dwell, record("rd-1", ENTER, at("08:00")), record("rd-1", EXIT, at("09:00")),
+                    mended.replace("enter", "???"), record("rd-1", EXIT, at("11:00")), mended,
+                    record("rd-1", ENTER, at("12:00")), record("rd-1", EXIT, at("13:00")))
+    assert [time for _, _, time in found] == [at(f"{hour:02}:00") for hour in range(8, 14)]
+
+
+def test_clocks_of_whole_seconds(dwell):
+    """One enter and one exit a millisecond, in the order in which they came first."""
+    found, _ = rows(dwell, record("t", ENTER, at("08:00:00")), *(
+        record("t", kind, at("09:00:00")) for kind in (EXIT, ENTER, EXIT, ENTER)))
+    assert [(kind, time) for _, kind, time in found] == [
+        (ENTER, at("08:00:00")), (EXIT, at("09:00:00")), (ENTER, at("09:00:00"))]
+
+
+def test_a_database_made_in_arrival_order_keeps_it(dwell):
+    late = [record("a", ENTER, at("09:00")), record("a", EXIT, at("10:00")),
+            record("a", EXIT, at("09:30"))]
+    dwell.write("none.ndjson", "")
+    dwell.run("replay", "none.ndjson", "--order", "arrival")
+    _, counts = rows(dwell, *late)
+    assert counts == {"accepted": 2, "repeated_exit": 1}
+    assert 'order.mode = "arrival"  # database dwell.db' in dwell.run("config").out
+    assert 'order.mode = "event_time"  # default' in dwell.run("config", "--db", "other.db").out
 
 
 def test_a_database_of_an_older_release_reads_times_as_before(dwell):

@@ -63,6 +63,55 @@ def test_a_late_record_says_so(dwell):
     assert late["reason"] == "too_late" and "order.horizon" in late["detail"]
 
 
+def days(*numbers, device="a", first="device_enter"):
+    """One event a day, of alternating types, at 12:00 of these days of July 2025."""
+    other = "device_exit" if first == "device_enter" else "device_enter"
+    return "".join(enter(device, event_type=(first, other)[i % 2],
+                         timestamp=f"2025-07-{day:02}T12:00:00Z") for i, day in enumerate(numbers))
+
+
+def test_late_events_that_are_rows_already_are_no_failure(dwell):
+    dwell.write("in.ndjson", days(*range(1, 29)))
+    dwell.run("replay", "in.ndjson", "--order-horizon", "12h")
+    # A second copy under another name; the first days are behind the window.
+    dwell.write("copy.ndjson", days(1, 2, 3))
+    said = dwell.run("replay", "copy.ndjson").out
+    assert "too_late: 3 events, 3 of them rows already" in said
+    assert dwell.run("rejects", "--json").out == ""
+    report = dwell.run("replay", "copy.ndjson", "--json").json
+    assert report["run"]["records"] == 0 and report["database"]["knownLate"] == 3
+
+
+def test_late_events_say_which_window_they_would_need(dwell):
+    dwell.write("in.ndjson", days(*range(4, 29)))
+    dwell.run("replay", "in.ndjson", "--order-horizon", "12h")
+    dwell.write("late.ndjson", days(1, 2, first="device_exit"))
+    failed = dwell.run("replay", "late.ndjson", status=1)
+    assert "too_late: 2 events; a database made anew with order.horizon = 27d takes all" in failed.out
+    # So it does.
+    for name in ("in", "late"):
+        dwell.run("replay", f"{name}.ndjson", "--db", "new.db", "--order-horizon", "27d")
+    assert dwell.totals("new.db")["too_late"] == 0
+
+
+def test_a_clock_that_jumped_is_named(dwell):
+    ahead = [enter("a", event_type=f"device_{kind}", timestamp=f"2025-09-01T{clock}Z")
+             for kind, clock in (("exit", "12:00:00"), ("enter", "12:00:05"))]
+    dwell.write("in.ndjson", days(1) + "".join(ahead) + days(1, 2, first="device_exit"))
+    said = dwell.run("replay", "in.ndjson").out
+    assert ("device a: its times went from 2025-07-01T12:00:00Z to 2025-09-01T12:00:00Z, more than "
+            "order.horizon") in said
+
+
+def test_events_out_of_order_are_told_in_arrival_order(dwell):
+    dwell.write("in.ndjson", days(3) + days(1, first="device_exit") + days(4))
+    said = dwell.run("replay", "in.ndjson", "--order", "arrival").out
+    assert "late: 1 accepted events are older than the last one" in said
+    assert "order.mode = event_time puts them" in said
+    assert dwell.run("replay", "in.ndjson", "--order", "arrival", "--json").json[
+        "database"]["late"] == 1
+
+
 def test_a_file_that_changed_has_no_lines(dwell):
     dwell.write("in.ndjson", enter("good") + "[1]\n")
     dwell.run("replay", "in.ndjson")

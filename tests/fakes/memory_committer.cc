@@ -1,6 +1,7 @@
 #include "tests/fakes/memory_committer.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/check.h"
 
@@ -44,9 +45,24 @@ void keep_states(MemoryStore& store, const Unit& unit, const Fold& after) {
   }
 }
 
-void keep_rejects(MemoryStore& store, const Unit& unit, const RejectBounds& bounds) {
-  if (unit.rejected.empty()) return;
-  for (const std::uint32_t i : unit.rejected) {
+// Whether the rows show what the event says.
+bool is_known(const std::vector<Row>& rows, const LateEvent& event) {
+  const Row* last = nullptr;
+  for (const Row& row : rows) {
+    if (row.timestamp > event.timestamp) break;
+    if (row.timestamp == event.timestamp && row.type == event.type) return true;
+    last = &row;
+  }
+  return last && last->type == event.type;
+}
+
+void keep_rejects(MemoryStore& store, const Unit& unit, const RejectBounds& bounds,
+                  const std::vector<std::uint32_t>& known_late) {
+  std::vector<std::uint32_t> kept;
+  std::set_difference(unit.rejected.begin(), unit.rejected.end(), known_late.begin(),
+                      known_late.end(), std::back_inserter(kept));
+  if (kept.empty()) return;
+  for (const std::uint32_t i : kept) {
     const Record& record = unit.records[i];
     store.rejected.push_back({++store.last_reject_id, std::string(name(unit.outcomes[i])),
                               unit.positions[record.source].source, record.offset, record.now,
@@ -54,7 +70,7 @@ void keep_rejects(MemoryStore& store, const Unit& unit, const RejectBounds& boun
     store.reject_bytes += cost_of(store.rejected.back());
   }
   const Timestamp now = unit.records.back().now;
-  std::size_t most_by_age = 2 * unit.rejected.size();
+  std::size_t most_by_age = 2 * kept.size();
   while (!store.rejected.empty()) {
     const bool is_over = store.reject_bytes > bounds.max_bytes;
     const bool is_old = std::chrono::abs(now - store.rejected.front().received) > bounds.max_age;
@@ -65,14 +81,22 @@ void keep_rejects(MemoryStore& store, const Unit& unit, const RejectBounds& boun
   }
 }
 
-void apply(MemoryStore& store, const Unit& unit, const Fold& after, const RejectBounds& bounds) {
+std::vector<std::uint32_t> apply(MemoryStore& store, const Unit& unit, const Fold& after,
+                                 const RejectBounds& bounds) {
   keep_states(store, unit, after);
   for (const CleanedRecord& cleaned : unit.changes) {
     apply(store, store.devices[cleaned.device], cleaned.change);
   }
-  keep_rejects(store, unit, bounds);
+  std::vector<std::uint32_t> known_late;
+  for (const LateEvent& event : unit.too_late) {
+    if (is_known(store.devices[event.device].rows, event)) known_late.push_back(event.record);
+  }
+  keep_rejects(store, unit, bounds, known_late);
   store.totals = unit.totals;
+  store.known_late += known_late.size();
+  store.late += unit.late;
   for (const Position& position : unit.positions) store.positions[position.source] = position;
+  return known_late;
 }
 
 Failure planned(const Fault& fault) {
@@ -109,9 +133,10 @@ Result<void> MemoryCommitter::restore(std::span<Partition> partitions) {
 Result<void> MemoryCommitter::commit(std::span<const Partition> partitions) {
   CHECK(may_commit_ && partitions.size() == 1);
   const auto& [id, after, positions, unit] = partitions[0];
+  known_late_.clear();
   if (!unit) return {};
   const auto fault = store_.commits.next();
-  if (!fault || fault->happened) apply(store_, *unit, after, bounds_);
+  if (!fault || fault->happened) known_late_ = apply(store_, *unit, after, bounds_);
   if (!fault) return {};
   may_commit_ = fault->kind != ErrorKind::unknown_outcome;
   return planned(*fault);

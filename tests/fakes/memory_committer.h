@@ -25,6 +25,7 @@ class MemoryCommitter final : public Committer {
 
   Result<void> restore(std::span<Partition> partitions) override;
   Result<void> commit(std::span<const Partition> partitions) override;
+  std::span<const std::uint32_t> known_late() const override { return known_late_; }
 
  private:
   MemoryCommitter(MemoryStore& store, const RejectBounds& bounds)
@@ -32,6 +33,7 @@ class MemoryCommitter final : public Committer {
 
   MemoryStore& store_;
   RejectBounds bounds_;
+  std::vector<std::uint32_t> known_late_;
   bool may_commit_ = false;
 };
 

@@ -21,6 +21,8 @@ Result<StoreTotals> MemoryReport::totals() {
   for (const MemoryStore::Device& device : store_.devices) totals.rows += device.rows.size();
   totals.absorbed = store_.absorbed;
   totals.faults = store_.faults;
+  totals.known_late = store_.known_late;
+  totals.late = store_.late;
   totals.rejects_kept = store_.rejected.size();
   totals.rejects_dropped = store_.rejects_dropped;
   return totals;

@@ -30,6 +30,8 @@ struct MemoryStore {
   Totals totals;
   std::uint64_t absorbed = 0;
   std::uint64_t faults = 0;
+  std::uint64_t known_late = 0;
+  std::uint64_t late = 0;
   std::deque<RejectedRecord> rejected;  // by id
   std::int64_t last_reject_id = 0;
   std::uint64_t reject_bytes = 0;

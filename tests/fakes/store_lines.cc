@@ -70,9 +70,10 @@ Lines lines_of(RowReader& reader, StoreReport& report, std::span<const std::stri
   }
   const auto totals = report.totals();
   if (!totals) return trouble(totals);
-  lines.push_back(fmt::format("order {}, {} devices, {} rows, {} absorbed, {} faults",
-                              name(totals->order), totals->devices, totals->rows, totals->absorbed,
-                              totals->faults));
+  lines.push_back(
+      fmt::format("order {}, {} devices, {} rows, {} absorbed, {} faults, {} late, {} known",
+                  name(totals->order), totals->devices, totals->rows, totals->absorbed,
+                  totals->faults, totals->late, totals->known_late));
   lines.push_back(fmt::format("rejected records: {} kept, {} dropped", totals->rejects_kept,
                               totals->rejects_dropped));
   add_totals(totals->totals, lines);

@@ -99,8 +99,8 @@ def test_the_group_was_set_back(stopped):
 
 
 def test_another_order_set_back(stopped):
-    said = stopped.cleaner.refused(2, "--order", "event_time")
-    assert (f"order.mode: the states of {stopped.topics.input}/0 were made with arrival; set it "
+    said = stopped.cleaner.refused(2, "--order", "arrival")
+    assert (f"order.mode: the states of {stopped.topics.input}/0 were made with event_time; set it "
             "back, or: ") in said and RESET in said
     stopped.produce("enter", start=START + 10)
     stopped.cleaner.run_to(3)
@@ -108,8 +108,8 @@ def test_another_order_set_back(stopped):
 
 
 def test_another_order_from_the_beginning(stopped):
-    stopped.cleaner.refused(2, "--order", "event_time")
-    stopped.goes_on_after_reset("--order", "event_time")
+    stopped.cleaner.refused(2, "--order", "arrival")
+    stopped.goes_on_after_reset("--order", "arrival")
 
 
 def test_another_input_under_the_same_states(stopped, broker):

@@ -262,7 +262,7 @@ def test_a_hop_may_read_another_number_of_partitions_than_it_writes(run, topics,
 
 
 def test_the_stock_sink_is_spoken_of(run, topics):
-    run("create")
+    run("create", "--order", "arrival")
     said = run("check").out
     assert f"the stock Kafka Connect JDBC sink may be used behind topic {topics.cleaned}" in said
     assert "equal milliseconds then come in type order" in said
@@ -271,6 +271,27 @@ def test_the_stock_sink_is_spoken_of(run, topics):
     run("reset", "--yes", "--order", "event_time")
     said = run("check").out
     assert "sink cannot be used" in said and "it ignores headers (retracts, rank)" in said
+
+
+def test_other_readers_of_the_cleaned_topic_are_named_in_event_time(run, topics):
+    import confluent_kafka
+
+    def read_as(group, topic):
+        consumer = confluent_kafka.Consumer({"bootstrap.servers": topics.broker.address,
+                                             "group.id": group})
+        consumer.commit(offsets=[confluent_kafka.TopicPartition(topic, 0, 0)], asynchronous=False)
+        consumer.close()
+
+    run("create", "--order", "arrival")
+    mine = topics.name + "-store"
+    for group, topic in ((mine, topics.cleaned), (topics.name + "-dashboard", topics.cleaned),
+                         (topics.name + "-other", topics.rejected)):
+        read_as(group, topic)
+    assert "WARNING" not in run("check", "--store-group", mine).out
+    run("reset", "--yes", "--order", "event_time")
+    said = run("check", "--store-group", mine).out
+    assert said.count("WARNING") == 1 and f"group {topics.name}-dashboard reads topic" in said
+    assert "header op is retract" in said
 
 
 # describe

@@ -144,8 +144,7 @@ def test_a_setting_that_the_first_release_does_not_know_is_refused(make_site):
 
 def test_topics_made_by_hand_get_their_facts_from_create(make_site):
     site = make_site()
-    assert "is of order event_time from now on" in site.command("create", "--order",
-                                                                "event_time").out
+    assert "is of order event_time from now on" in site.command("create").out
     assert "is of order event_time" in site.command("create").out
     assert "of event_time" in site.command("create", "--order", "arrival", status=2).err
     # Late, and put in its place.
@@ -179,6 +178,16 @@ def test_a_reset_keeps_the_order_unless_another_is_given(make_site, order):
         assert site.states(b"a") == []
         site.cleaner.command = site.cleaner.command[:-2] + ["--order", wanted]
         site.clean()
+
+
+def test_a_reset_takes_another_making_of_ids(make_site):
+    site = make_site()
+    site.command("create")
+    assert "input.device_id_case" in site.command("create", "--input-device-id-case", "lower",
+                                                  status=2).err
+    site.command("reset", "--yes", "--input-device-id-case", "lower")
+    (facts,) = site.states(FACTS)
+    assert b"lower" in facts
 
 
 def test_facts_of_a_newer_release_are_refused(make_site):

@@ -157,11 +157,11 @@ def assert_stored_as_modelled(dwell, model, db="dwell.db"):
         model.outcomes.total()), (totals, model.outcomes)
     assert totals["rows"] == len(modelled)
     assert dict(dwell.query("SELECT type, count FROM ignored_type", db=db)) == model.ignored
-    assert dwell.rejects(db) == model.rejects
+    assert dwell.rejects(db) == model.kept
 
 
 NOT_OUTCOMES = ("rows", "absorbed", "faults", "promoted", "retracted", "reject_bytes",
-                "rejects_dropped")
+                "rejects_dropped", "known_late", "late")
 
 
 def first_difference(stored, modelled):

@@ -85,7 +85,7 @@ def flags(case):
     # The names of settings.cc that are shorter in cases.
     longer = {"order": "order"}
     words = []
-    for name, value in case.settings.items():
+    for name, value in {"order": "arrival", **case.settings}.items():
         if name in durations and value != "off":
             value += "ms"
         words += ["--" + longer.get(name, name).replace(".", "-").replace("_", "-"), value]

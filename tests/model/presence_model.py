@@ -35,7 +35,7 @@ class Rejected(Exception):
 @dataclasses.dataclass
 class Rule:
     now: int
-    order: str = "arrival"
+    order: str = "event_time"
     duplicate_window: int = 4
     first_exit: str = "accept"
     window_max: int = 1024
@@ -171,6 +171,7 @@ class Device:
         self.rule, self.seq = rule, 0
         self.accepted = []  # arrival: (timestamp, type), oldest first
         self.was_seen = False  # arrival
+        self.shown = {}  # rows: (timestamp, type) to rank
         self.window = []  # event_time: (timestamp, tie, type), sorted
         self.base = "device_exit" if rule.first_exit == "suppress" else None
         self.is_base_initial = rule.first_exit == "suppress"
@@ -249,6 +250,7 @@ class Model:
         self.rule, self.devices, self.stored = rule, {}, {}
         self.outcomes, self.ignored, self.totals = (collections.Counter() for _ in range(3))
         self.rejects = []  # (reason, offset, bytes)
+        self.kept = []  # those that a store keeps which can see its rows
         self.changes = []  # of the timelines, as they were made
 
     def fold_file(self, content, start=0):
@@ -265,8 +267,20 @@ class Model:
             outcome = self.judge(record)
         except Rejected as rejected:
             outcome = str(rejected)
-            self.rejects.append((outcome, offset, record[:self.rule.max_record]))
+            reject = (outcome, offset, record[:self.rule.max_record])
+            self.rejects.append(reject)
+            if outcome == "too_late" and self.is_shown(record):
+                self.totals["known_late"] += 1
+            else:
+                self.kept.append(reject)
         self.outcomes[outcome] += 1
+
+    def is_shown(self, record):
+        """Whether the rows say what a late record says: it is one, or repeats the one before."""
+        name, kind, timestamp = decode(record, self.rule)
+        shown = self.devices[name].shown
+        before = [(at, rank, type_) for (at, type_), rank in shown.items() if at <= timestamp]
+        return (timestamp, kind) in shown or bool(before) and max(before)[2] == kind
 
     def judge(self, record):
         rule = self.rule
@@ -293,7 +307,7 @@ class Model:
         self.changes.append(Change(operation, name, kind, timestamp, device.seq,
                                    device.seq if rank is None else rank))
         if operation == "retract":
-            del self.stored[key]
+            del self.stored[key], device.shown[timestamp, kind]
             self.totals["retracted"] += 1
             return
         self.totals["promoted"] += number > 0
@@ -301,6 +315,7 @@ class Model:
             self.totals["absorbed"] += 1
         else:
             self.stored[key] = (device.seq if rank is None else rank, device.seq)
+            device.shown[timestamp, kind] = self.stored[key][0]
 
     @property
     def rows(self):

@@ -260,7 +260,7 @@ def test_a_folder_that_does_not_exist(dwell_in):
 def test_the_other_order_is_refused(service, dwell_in):
     service.store(("cam", "enter", BASE))
     service.stop()
-    refused(dwell_in, "order", flags=("--order", "event_time"))
+    refused(dwell_in, "order", flags=("--order", "arrival"))
 
 
 def test_an_address_that_is_taken(service, tmp_path):

@@ -140,6 +140,47 @@ TEST(Fold, ASuppressedEventTouchesItsDeviceARejectedOneDoesNot) {
   EXPECT_EQ(fold.device_count(), 1u);
 }
 
+TEST(Fold, ALateEventIsToldWithWhatLeftItBehind) {
+  auto rule = event_time_rule();
+  rule.horizon = Milliseconds{100};
+  // Two wrong readings of a clock, near to one another.
+  const Records records({event("a", "enter", 1000), event("a", "exit", 5000),
+                         event("a", "enter", 5050), event("a", "exit", 1010),
+                         event("a", "enter", 4960)});
+  Fold fold(rule, kSeed);
+  const Unit& unit = fold.fold(records.all(), {});
+  ASSERT_EQ(unit.too_late.size(), 1u);
+  const LateEvent& late = unit.too_late[0];
+  EXPECT_EQ(late.record, 3u);
+  EXPECT_EQ(late.timestamp, from_ms(1010));
+  EXPECT_EQ(late.type, EventType::exit);
+  EXPECT_EQ(late.behind, Milliseconds{4040});
+  EXPECT_FALSE(late.is_within_horizon);
+  ASSERT_TRUE(late.jump);
+  EXPECT_EQ(late.jump->from, from_ms(1000));
+  EXPECT_EQ(late.jump->to, from_ms(5000));
+}
+
+TEST(Fold, ALateEventThatTheSizeOfTheWindowCutOffIsToldApart) {
+  auto rule = event_time_rule();
+  rule.window_max = 2;
+  const Records records({event("a", "enter", 1000), event("a", "exit", 2000),
+                         event("a", "enter", 3000), event("a", "exit", 900)});
+  Fold fold(rule, kSeed);
+  const Unit& unit = fold.fold(records.all(), {});
+  ASSERT_EQ(unit.too_late.size(), 1u);
+  EXPECT_TRUE(unit.too_late[0].is_within_horizon);
+  EXPECT_FALSE(unit.too_late[0].jump);
+}
+
+TEST(Fold, ArrivalOrderCountsAcceptedEventsThatCameOutOfOrder) {
+  const Records records({event("a", "enter", 3000), event("a", "exit", 2000),
+                         event("a", "exit", 1000), event("b", "enter", 1000)});
+  Fold fold({}, kSeed);
+  EXPECT_EQ(fold.fold(records.all(), {}).late, 1u);
+  EXPECT_EQ(fold.fold({}, {}).late, 0u);
+}
+
 TEST(Fold, CorrectionsAreCountedBesideOutcomes) {
   const Records records({event("a", "enter", 1000), event("a", "enter", 3000),
                          event("a", "exit", 2000), event("a", "exit", 1500)});

@@ -5,6 +5,8 @@
 
 #include "app/commands/commands.h"
 #include "app/commands/told_reject.h"
+#include "app/process/late_notes.h"
+#include "app/process/observers.h"
 #include "app/process/system_clock.h"
 #include "app/roles/pipeline_setup.h"
 #include "app/settings/units.h"
@@ -16,6 +18,26 @@
 
 namespace dwell {
 namespace {
+
+// Gathers what is to be told in the end.
+class NotesObserver final : public Observer {
+ public:
+  void observe(const Observation& observation) override {
+    const auto* committed = std::get_if<Committed>(&observation);
+    if (!committed) return;
+    for (const Partition& partition : committed->folds) {
+      notes_.add(partition, committed->known_late);
+    }
+  }
+  std::string text(const Rule& rule) const {
+    std::string text;
+    for (const auto& line : notes_.lines(rule)) text += line + '\n';
+    return text;
+  }
+
+ private:
+  LateNotes notes_;
+};
 
 struct ReplayArguments {
   std::vector<std::string> files;
@@ -35,7 +57,20 @@ std::uint64_t count_of(const Totals& totals, std::string_view ignored_type) {
   return 0;
 }
 
-std::string outcome_table(const Totals& run, const StoreTotals& store, const Terminal& terminal) {
+// What a call changed of what was there `before`.
+struct Run {
+  Totals totals;
+  std::uint64_t known_late;
+  std::uint64_t late;
+};
+
+Run operator-(const StoreTotals& after, const StoreTotals& before) {
+  return {after.totals - before.totals, after.known_late - before.known_late,
+          after.late - before.late};
+}
+
+std::string outcome_table(const Run& in_run, const StoreTotals& store, const Terminal& terminal) {
+  const Totals& run = in_run.totals;
   TextTable table({{"outcome"}, {"reason"}, {"this run", true}, {"in all", true}});
   const auto add = [&](std::string_view group, std::string_view reason, std::uint64_t in_run,
                        std::uint64_t in_all) {
@@ -51,6 +86,12 @@ std::string outcome_table(const Totals& run, const StoreTotals& store, const Ter
     } else if (outcome == Outcome::accepted || store.totals[outcome] > 0) {
       const auto reason = outcome == Outcome::accepted ? "" : name(outcome);
       add(group_of(outcome), reason, run[outcome], store.totals[outcome]);
+      if (outcome == Outcome::accepted && store.late > 0) {
+        add("", "late: older than the device's last", in_run.late, store.late);
+      }
+      if (outcome == Outcome::too_late && store.known_late > 0) {
+        add("", "too_late, but rows already", in_run.known_late, store.known_late);
+      }
     }
   }
   add("records read", "", run.records(), store.totals.records());
@@ -81,6 +122,13 @@ boost::json::object json_of(const Totals& totals) {
           {"retracted", totals.retracted}};
 }
 
+boost::json::object json_of(const Run& run) {
+  auto object = json_of(run.totals);
+  object["knownLate"] = run.known_late;
+  object["late"] = run.late;
+  return object;
+}
+
 boost::json::object json_of(const StoreTotals& store) {
   auto object = json_of(store.totals);
   object["order"] = name(store.order);
@@ -88,6 +136,8 @@ boost::json::object json_of(const StoreTotals& store) {
   object["rows"] = store.rows;
   object["absorbed"] = store.absorbed;
   object["faults"] = store.faults;
+  object["knownLate"] = store.known_late;
+  object["late"] = store.late;
   object["rejectsKept"] = store.rejects_kept;
   object["rejectsDropped"] = store.rejects_dropped;
   return object;
@@ -123,9 +173,19 @@ std::string lookalikes(const Totals& run) {
   return lines;
 }
 
+// Where events came in another order than they happened.
+std::string told_of_late(const Run& run) {
+  if (run.late == 0) return "";
+  return fmt::format(
+      "late: {} accepted events are older than the last one of their device; a database made anew "
+      "with order.mode = event_time puts them in their place\n",
+      format_count(run.late));
+}
+
 // Records were read and none is of any use: then the settings do not fit the feed.
-bool is_in_vain(const Totals& run) {
-  std::uint64_t usable = run[Outcome::accepted] + run[Outcome::too_late];
+bool is_in_vain(const Run& in_run) {
+  const Totals& run = in_run.totals;
+  std::uint64_t usable = run[Outcome::accepted] + in_run.known_late;
   for (std::size_t i = 0; i < kOutcomeCount; ++i) {
     if (is_suppressed(static_cast<Outcome>(i))) usable += run.outcomes[i];
   }
@@ -193,11 +253,14 @@ Result<void> replay(const Config& loaded, const ReplayArguments& arguments) {
   }
   SystemClock clock;
   Progress progress(Terminal::of(stderr), clock);
-  Pipeline pipeline(**committer, clock, progress, pipeline_options(config));
+  NotesObserver notes;
+  Observers observers({&progress, &notes});
+  Pipeline pipeline(**committer, clock, observers, pipeline_options(config));
   if (auto restored = pipeline.restore(); !restored) return restored;
-  const Totals before = pipeline.partitions()[0].fold.totals();
   auto reader = SqliteReport::open(config.db_path);
   if (!reader) return pass(reader);
+  const auto before = (*reader)->totals();
+  if (!before) return pass(before);
   const auto last_rejected = (*reader)->last_rejected();
   if (!last_rejected) return pass(last_rejected);
 
@@ -205,16 +268,18 @@ Result<void> replay(const Config& loaded, const ReplayArguments& arguments) {
     if (auto done = replay_file(file, config, clock, pipeline, progress); !done) return done;
   }
 
-  const Totals run = pipeline.partitions()[0].fold.totals() - before;
   auto store = (*reader)->totals();
   if (!store) return pass(store);
+  const Run run = *store - *before;
   const bool is_json = arguments.format == Format::json;
-  auto printed = is_json ? print_document(boost::json::object{{"run", json_of(run)},
-                                                              {"database", json_of(*store)}})
-                         : print(outcome_table(run, *store, Terminal::of(stdout)) + '\n' +
-                                 account(*store, printable(config.db_path)) + lookalikes(run));
+  auto printed = is_json
+                     ? print_document(boost::json::object{{"run", json_of(run)},
+                                                          {"database", json_of(*store)}})
+                     : print(outcome_table(run, *store, Terminal::of(stdout)) + '\n' +
+                             account(*store, printable(config.db_path)) + notes.text(config.rule) +
+                             told_of_late(run) + lookalikes(run.totals));
   if (!printed || !is_in_vain(run)) return printed;
-  return tell_in_vain(**reader, config.rule, run, *last_rejected);
+  return tell_in_vain(**reader, config.rule, run.totals, *last_rejected);
 }
 
 }  // namespace

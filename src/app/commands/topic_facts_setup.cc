@@ -11,7 +11,13 @@
 namespace dwell {
 namespace {
 
-// The order in which the states of a topic were made; none where there is no marker.
+// Of topics of the first release where nothing tells it.
+Order order_of_before(const Config& config) {
+  return config.is_default("order.mode") ? Order::arrival : config.rule.order;
+}
+
+}  // namespace
+
 Result<std::optional<Order>> order_of_states(const Config& config, const TopicPlan& plan) {
   std::optional<Order> order;
   const auto& state = plan.at("state");
@@ -38,6 +44,8 @@ Result<std::optional<Order>> order_of_states(const Config& config, const TopicPl
   if (!read && !order) return pass(read);
   return order;
 }
+
+namespace {
 
 // Nothing was folded into the states, and no process is about to.
 Result<bool> is_new(const Config& config, const TopicAdmin& admin, const TopicPlan& plan) {
@@ -99,7 +107,9 @@ Result<TopicFacts> facts_after_reset(const Config& config, const TopicPlan& plan
   const auto found = read_facts(kafka_options(config), config.topics.state);
   if (!found) return pass(found);
   if (*found) {
-    auto effective = with_stored(settings(), config, (*found)->settings, "");
+    auto kept = (*found)->settings;
+    std::erase_if(kept, [&](const auto& one) { return !config.is_default(one.first); });
+    auto effective = with_stored(settings(), config, kept, config.topics.state);
     if (!effective) return pass(effective);
     return new_facts(*effective);
   }
@@ -113,7 +123,7 @@ Result<TopicFacts> facts_after_reset(const Config& config, const TopicPlan& plan
 Result<TopicFacts> facts_of_upgrade(const Config& config, const TopicPlan& plan) {
   const auto stored = order_of_states(config, plan);
   if (!stored) return pass(stored);
-  const Order order = stored->value_or(config.rule.order);
+  const Order order = stored->value_or(order_of_before(config));
   if (auto kept = check_order(config, name(order)); !kept) return pass(kept);
   return facts_of_before(config, order);
 }

@@ -26,6 +26,7 @@ struct TopicsArguments {
 };
 
 constexpr int kMostPartitions = 10'000;
+constexpr std::size_t kMostGroups = 200;  // that a check looks at
 constexpr int kMostCopies = 100;
 
 using SteadyClock = std::chrono::steady_clock;
@@ -172,6 +173,55 @@ std::string sink_line(const Config& config) {
       cleaned);
 }
 
+// Groups besides Dwell's own that have read the cleaned topic, in event time.
+Result<void> warn_of_readers(const Config& config, const TopicAdmin& admin, int partitions,
+                             Findings& findings) {
+  const auto& cleaned = config.topics.cleaned;
+  auto groups = admin.groups();
+  if (!groups) return pass(groups);
+  std::erase(*groups, config.store_group);
+  const std::size_t looked_at = std::min(groups->size(), kMostGroups);
+  for (std::size_t i = 0; i < looked_at; ++i) {
+    const auto& group = (*groups)[i];
+    const auto committed = admin.committed(group, cleaned, partitions);
+    if (!committed) return pass(committed);
+    const bool reads = std::any_of(committed->begin(), committed->end(),
+                                   [](const auto& offset) { return offset.has_value(); });
+    if (!reads) continue;
+    findings.add_warning(fmt::format(
+        "group {} reads topic {}, which is of order event_time: its reader must take a row back "
+        "when the header op is retract, else it keeps rows that were corrected",
+        group, cleaned));
+  }
+  if (looked_at < groups->size()) {
+    findings.add_warning(fmt::format("looked at {} of {} groups for readers of topic {}",
+                                     format_count(looked_at), format_count(groups->size()),
+                                     cleaned));
+  }
+  return {};
+}
+
+// The settings of `dwell clean` with the topics as they are.
+Result<Config> settings_in_effect(const Config& config, const TopicPlan& plan, Findings& findings) {
+  const auto& topic = config.topics.state;
+  if (!plan.at("state").found) return with_facts(config, new_facts(config));
+  const auto facts = read_facts(kafka_options(config), topic);
+  if (!facts) return pass(facts);
+  auto effective = with_facts(config, *facts);
+  if (*facts || !effective) return effective;
+  findings.add_warning(
+      fmt::format("topic {} has no record of facts, so that records are read as the first release "
+                  "did: `dwell topics upgrade` writes it",
+                  topic));
+  const auto order = order_of_states(config, plan);
+  if (!order) return pass(order);
+  if (*order) {
+    if (auto kept = check_order(config, name(**order)); !kept) return pass(kept);
+    effective->rule.order = **order;
+  }
+  return effective;
+}
+
 // What a reset takes away.
 struct Reset {
   int state_partitions = 0;
@@ -284,22 +334,17 @@ Result<void> check_topics(const Config& config) {
     }
     check_settings(config, topic.wanted, *topic.found, findings);
   }
-  const auto facts = plan->at("state").found
-                         ? read_facts(kafka_options(config), config.topics.state)
-                         : Result<std::optional<TopicFacts>>(new_facts(config));
-  if (!facts) return pass(facts);
-  const auto effective = with_facts(config, *facts);
+  const auto effective = settings_in_effect(config, *plan, findings);
   if (!effective) {
+    if (effective.error().kind != ErrorKind::invalid) return pass(effective);
     findings.add_wrong(effective.error().message);
   } else {
     findings.lines += sink_line(*effective);
-  }
-  if (!*facts) {
-    findings.add_warning(
-        fmt::format("topic {} has no record of facts, so that records are read as the first "
-                    "release did: `dwell "
-                    "topics upgrade` writes it",
-                    config.topics.state));
+    const auto& cleaned = plan->at("cleaned").found;
+    if (cleaned && effective->rule.order == Order::event_time) {
+      auto warned = warn_of_readers(config, *admin, cleaned->layout.partitions, findings);
+      if (!warned) return warned;
+    }
   }
   if (findings.wrong == 0) {
     findings.lines +=
@@ -397,8 +442,8 @@ void add_topics(CommandSet& commands) {
   const auto add = [&](const char* name, const char* help, auto action) -> Command {
     return commands.add(
         topics, name, help,
-        {"brokers", "kafka.", "topics.", "clean.group", "clean.session_timeout", "input.",
-         "order.mode", "clock.earliest"},
+        {"brokers", "kafka.", "topics.", "clean.group", "clean.session_timeout", "store.group",
+         "input.", "order.mode", "clock.earliest"},
         [arguments, action](const Config& config) { return action(config, *arguments); });
   };
   Command create = add("create", "Make the topics that are missing", create_topics);

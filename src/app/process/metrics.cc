@@ -38,6 +38,9 @@ Metrics::Metrics()
       miskeyed_(counter(registry_, "dwell_miskeyed_records_total",
                         "Records whose key is not their device id")
                     .Add({})),
+      late_(counter(registry_, "dwell_late_events_total",
+                    "In arrival order: accepted events older than the last one of their device")
+                .Add({})),
       topic_looks_(counter(registry_, "dwell_topic_looks_total",
                            "Times that the brokers told how the topics are")
                        .Add({})),
@@ -80,6 +83,7 @@ void Metrics::committed(const Unit& unit) {
     if (counts[i]) records_[i]->Increment(static_cast<double>(counts[i]));
   }
   batches_.Increment();
+  if (unit.late) late_.Increment(static_cast<double>(unit.late));
   if (!unit.miskeyed.empty()) miskeyed_.Increment(static_cast<double>(unit.miskeyed.size()));
 }
 

@@ -58,6 +58,7 @@ class Metrics {
   Counter& failures_;
   Counter& gaps_;
   Counter& miskeyed_;
+  Counter& late_;
   Counter& topic_looks_;
   prometheus::Gauge& partitions_;
   prometheus::Gauge& devices_;

@@ -4,8 +4,14 @@
 #include <spdlog/spdlog.h>
 
 #include "app/settings/units.h"
+#include "base/printable.h"
 
 namespace dwell {
+namespace {
+
+constexpr std::chrono::minutes kSummaryEvery{1};
+
+}  // namespace
 
 void HealthObserver::observe(const Observation& observation) {
   if (const auto* gained = std::get_if<Gained>(&observation)) {
@@ -42,6 +48,59 @@ void LogObserver::observe(const Observation& observation) {
     spdlog::warn("{}; went back to the last commit", back->cause.message);
     is_well_ = true;
   }
+}
+
+void SummaryObserver::observe(const Observation& observation) {
+  if (const auto* committed = std::get_if<Committed>(&observation)) {
+    for (const Partition& partition : committed->folds) add(partition, committed->known_late);
+    if (committed->not_cleaned > 0) rejected_["not_cleaned"] += committed->not_cleaned;
+  } else if (!std::holds_alternative<Polling>(observation)) {
+    return;
+  }
+  if (rejected_.empty() && late_notes_.empty() && late_ == 0) return;
+  const auto now = clock_.monotonic();
+  if (told_ && now - *told_ < kSummaryEvery) return;
+  told_ = now;
+  tell();
+}
+
+void SummaryObserver::add(const Partition& partition, std::span<const std::uint32_t> known_late) {
+  const Unit* unit = partition.unit;
+  if (!unit) return;
+  late_ += unit->late;
+  late_notes_.add(partition, known_late);
+  for (const std::uint32_t i : unit->rejected) {
+    const Outcome outcome = unit->outcomes[i];
+    if (outcome == Outcome::too_late && std::binary_search(known_late.begin(), known_late.end(), i))
+      continue;
+    ++rejected_[name(outcome)];
+    if (!first_.empty()) continue;
+    const Record& record = unit->records[i];
+    first_ = fmt::format("the first, at {} of {}, {}: {}", record.offset,
+                         printable(unit->positions[record.source].source), name(outcome),
+                         reasons_.explain(record, outcome));
+  }
+}
+
+void SummaryObserver::tell() {
+  if (!rejected_.empty()) {
+    std::string counts;
+    for (const auto& [reason, count] : rejected_) {
+      counts += fmt::format("{}{} {}", counts.empty() ? "" : ", ", count, reason);
+    }
+    spdlog::warn("rejected {}{}{}", counts, first_.empty() ? "" : "; ", first_);
+  }
+  for (const auto& line : late_notes_.lines(rule_)) spdlog::warn("{}", line);
+  if (late_ > 0) {
+    spdlog::warn(
+        "late: {} accepted events are older than the last one of their device; order.mode = "
+        "event_time would put them in their place",
+        late_);
+  }
+  rejected_.clear();
+  first_.clear();
+  late_notes_ = {};
+  late_ = 0;
 }
 
 void MetricsObserver::observe(const Observation& observation) {

@@ -1,13 +1,20 @@
 #pragma once
 
+#include <chrono>
+#include <map>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "app/process/health_board.h"
+#include "app/process/late_notes.h"
 #include "app/process/metrics.h"
+#include "core/reject_reason.h"
 #include "kafka/client/client.h"
+#include "ports/clock.h"
 #include "ports/observer.h"
 
 namespace dwell {
@@ -46,6 +53,29 @@ class LogObserver final : public Observer {
 
  private:
   bool is_well_ = true;
+};
+
+// Logs what could not be used or came late, in one summary: the first at once, then at most one a
+// minute.
+class SummaryObserver final : public Observer {
+ public:
+  SummaryObserver(const Rule& rule, Clock& clock) : rule_(rule), reasons_(rule), clock_(clock) {}
+
+  void observe(const Observation& observation) override;
+
+ private:
+  void add(const Partition& partition, std::span<const std::uint32_t> known_late);
+  void tell();
+
+  Rule rule_;
+  RejectReasons reasons_;
+  Clock& clock_;
+  std::optional<std::chrono::nanoseconds> told_;  // when, if ever
+  // Since then:
+  std::map<std::string_view, std::uint64_t> rejected_;  // by reason
+  std::string first_;                                   // rejected one, in words
+  LateNotes late_notes_;
+  std::uint64_t late_ = 0;  // in arrival order
 };
 
 // Counts batches, records and what one task holds, until it ends.

@@ -19,6 +19,7 @@ Result<Config> with_rule_1(Config config) {
         "the first one left it, without that setting; `dwell topics upgrade` brings it up",
         key, config.topics.state);
   }
+  if (config.is_default(kOrder)) config.rule.order = Order::arrival;
   config.rule.version = 1;
   config.rule.time = {};
   config.rule.mapping = {};

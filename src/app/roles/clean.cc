@@ -98,7 +98,8 @@ class CleanMember {
     MetricsObserver counts(process_.metrics(), task_);
     LagObserver lags(process_.metrics(), (*source)->client(), of_source.topic);
     LogObserver log;
-    Observers observers({&counts, &lags, &health, &log});
+    SummaryObserver summary(effective->rule, process_.clock());
+    Observers observers({&counts, &lags, &health, &log, &summary});
     PipelineOptions options = service_options(*effective);
     options.partitions.clear();
     Pipeline pipeline(**committer, process_.clock(), observers, options);

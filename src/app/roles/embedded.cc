@@ -83,7 +83,8 @@ class EmbeddedService {
         opener_(queue_),
         intake_(queue_),
         counts_(process.metrics(), "embedded"),
-        observers_({&counts_, &opener_, &readiness_, &health_, &intake_, &log_}),
+        summary_(config_.rule, process.clock()),
+        observers_({&counts_, &opener_, &readiness_, &health_, &intake_, &log_, &summary_}),
         pipeline_(*committer_, process.clock(), observers_, service_options(config_)),
         questions_(*readers_.quick, *readers_.slow, workers_, on_error(), order_),
         streams_(*readers_.stream, *readers_.slow, workers_, on_error(), order_of_streams()),
@@ -137,6 +138,7 @@ class EmbeddedService {
   QueueObserver intake_;
   MetricsObserver counts_;
   LogObserver log_;
+  SummaryObserver summary_;
   Observers observers_;
   Pipeline pipeline_;
   asio::thread_pool workers_{1};

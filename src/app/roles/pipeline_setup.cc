@@ -19,6 +19,7 @@ Result<std::unique_ptr<SqliteCommitter>> open_committer(
   options.tries_again = std::move(tries_again);
   options.rejects_max_age = config.rejects_max_age;
   options.rejects_max_bytes = config.rejects_max_bytes;
+  options.order_of_new = config.rule.order;
   std::optional<Order> order;
   if (!loaded.is_default("order.mode")) order = config.rule.order;
   auto committer = SqliteCommitter::open(config.db_path, order, options);

@@ -57,7 +57,8 @@ class StoreMember {
                      careful_batches_);
     MetricsObserver counts(process_.metrics(), task_);
     LagObserver lags(process_.metrics(), (*source)->client(), options.topic);
-    Observers observers({&counts, &lags, &watch_});
+    SummaryObserver summary(config_.rule, process_.clock());
+    Observers observers({&counts, &lags, &watch_, &summary});
     return Runner(stage, process_.clock(), observers, joining_again()).run(**source, ends);
   }
 

@@ -17,6 +17,7 @@ namespace dwell {
 // The rule with the defaults that users get.
 inline Rule usual_rule() {
   Rule rule;
+  rule.order = Order::event_time;
   rule.time = kUsualTimes;
   return rule;
 }

@@ -1,5 +1,6 @@
 #include "kafka/topics/topic_admin.h"
 
+#include <algorithm>
 #include <array>
 #include <thread>
 
@@ -265,6 +266,27 @@ Result<void> TopicAdmin::delete_records_once(const std::string& topic, int parti
     return refused;
   }
   return {};
+}
+
+Result<std::vector<std::string>> TopicAdmin::groups() const {
+  return keep_asking(patience_ - kBrokerPatience, [&]() -> Result<std::vector<std::string>> {
+    constexpr std::string_view kWhat = "the list of groups";
+    auto event = ask(kWhat, [&](const rd_kafka_AdminOptions_t* options, rd_kafka_queue_t* queue) {
+      rd_kafka_ListConsumerGroups(client_->get(), options, queue);
+    });
+    if (!event) return pass(event);
+    const auto* result = rd_kafka_event_ListConsumerGroups_result(event->get());
+    std::size_t count = 0;
+    const auto* const* errors = rd_kafka_ListConsumerGroups_result_errors(result, &count);
+    if (count > 0) return failure(rd_kafka_error_code(errors[0]), kWhat);
+    const auto* const* groups = rd_kafka_ListConsumerGroups_result_valid(result, &count);
+    std::vector<std::string> all;
+    for (std::size_t i = 0; i < count; ++i) {
+      all.emplace_back(rd_kafka_ConsumerGroupListing_group_id(groups[i]));
+    }
+    std::sort(all.begin(), all.end());
+    return all;
+  });
 }
 
 Result<std::vector<std::string>> TopicAdmin::members(const std::string& group) const {

@@ -47,6 +47,8 @@ class TopicAdmin {
   // afterwards.
   Result<void> empty_compacted(const std::string& topic, int partitions, Offset kept) const;
 
+  // The names of all groups that the brokers know, sorted.
+  Result<std::vector<std::string>> groups() const;
   // Client id and host of each member, the dead ones not yet given up included.
   Result<std::vector<std::string>> members(const std::string& group) const;
   // The group's next offset in each partition, those in open transactions not included.
