@@ -703,8 +703,12 @@ Result<void> FileSource::take_settled_line() {
 void FileSource::tell_of_missing_end() {
   if (!layout_ || layout_->end_mark.empty() || !has_records_) return;
   if (json_ ? json_->is_closed() : has_end_mark_) return;
-  remarks_.push_back(fmt::format("{}: breaks off: {} is missing at its end; what is there was read",
-                                 name_, layout_->end_mark));
+  // Clients write such lines, too.
+  const std::string_view what = layout_->form == Form::lines
+                                    ? "if it is an answer of GET /timeline, it breaks off"
+                                    : "breaks off";
+  remarks_.push_back(fmt::format("{}: {}: {} is missing at its end; what is there was read", name_,
+                                 what, layout_->end_mark));
   has_records_ = false;
 }
 
