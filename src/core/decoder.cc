@@ -462,9 +462,12 @@ std::string Decoder::explain(const Record& record) {
   }
   constexpr std::size_t kColumns = 60;
   if (fault_.member.empty()) {
+    const bool is_array = record.bytes.starts_with('[');
+    const std::string_view what =
+        is_array ? "an array, and one record is one event" : "no JSON object";
     return record.bytes.empty()
                ? "the record is empty"
-               : fmt::format("the record is no JSON object: {}", printable(record.bytes, kColumns));
+               : fmt::format("the record is {}: {}", what, printable(record.bytes, kColumns));
   }
   if (fault_.found.empty()) {
     const Mapping& mapping = form_->mapping;

@@ -65,7 +65,8 @@ FileTail::FileTail(std::string path, const FileLimits& limits, Clock& clock, OnG
 Result<std::unique_ptr<FileTail>> FileTail::open(const std::string& path, const FileLimits& limits,
                                                  Clock& clock, OnGap on_gap,
                                                  std::vector<std::string> never_opened,
-                                                 OnStandstill on_standstill) {
+                                                 OnStandstill on_standstill,
+                                                 const Mapping& mapping) {
   std::error_code error;
   auto absolute = whole_path(path, error);
   if (error) {
@@ -78,6 +79,7 @@ Result<std::unique_ptr<FileTail>> FileTail::open(const std::string& path, const 
       new FileTail(std::move(absolute), limits, clock, std::move(on_gap)));
   tail->never_opened_ = std::move(never_opened);
   tail->on_standstill_ = std::move(on_standstill);
+  tail->mapping_ = mapping;
   auto file = tail->open_file(tail->path_);
   if (!file && file.error().kind != ErrorKind::not_found) return pass(file);
   return tail;
@@ -88,7 +90,7 @@ Result<std::unique_ptr<FileSource>> FileTail::open_file(const std::string& path)
     return fail(ErrorKind::invalid,
                 "{}: belongs to the database that is written; name another file", path);
   }
-  auto file = FileSource::open(path, limits_, clock_, Reading::follow);
+  auto file = FileSource::open(path, limits_, clock_, Reading::follow, mapping_);
   if (file) (*file)->rename(path_);
   return file;
 }

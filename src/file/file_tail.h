@@ -30,13 +30,15 @@ class FileTail final : public Source {
   // Why nothing can be read, when that changes; empty: it can again.
   using OnStandstill = std::function<void(const std::string& why)>;
 
-  // The file need not exist yet. Errors: invalid (a folder, no permission, one of `never_opened`).
+  // The file need not exist yet. `mapping` tells CSV, which is refused. Errors: invalid (a folder,
+  // no permission, anything but one JSON object a line, one of `never_opened`).
   // Those are the files of the database: opening and closing one drops the locks that SQLite in
   // this process has on it, and to read its log would make it longer for ever.
   static Result<std::unique_ptr<FileTail>> open(const std::string& path, const FileLimits& limits,
                                                 Clock& clock, OnGap on_gap,
                                                 std::vector<std::string> never_opened = {},
-                                                OnStandstill on_standstill = {});
+                                                OnStandstill on_standstill = {},
+                                                const Mapping& mapping = {});
 
   // Never waits, and never fails: see OnStandstill.
   Result<Batch> poll() override;
@@ -58,7 +60,8 @@ class FileTail final : public Source {
   FileLimits limits_;
   Clock& clock_;
   OnGap on_gap_;
-  OnStandstill on_standstill_;           // may be empty
+  OnStandstill on_standstill_;  // may be empty
+  Mapping mapping_;
   std::string stands_still_because_;     // empty: it does not
   std::unique_ptr<FileSource> current_;  // empty: there is no file yet
   std::vector<std::string> never_opened_;

@@ -23,7 +23,7 @@ def enter(device="a", **members):
 
 
 @pytest.mark.parametrize("record, detail", [
-    ("[1]\n", "the record is no JSON object: [1]"),
+    ("[1]\n", "the record is an array, and one record is one event: [1]"),
     (line(device_id="a", timestamp=BASE),
      "event_type is missing: looked for /event_type, /eventType"),
     (enter(device_id=None), "device_id null is neither a text nor a whole number without sign"),

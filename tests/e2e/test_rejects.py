@@ -47,7 +47,7 @@ def test_reason_position_and_bytes(refused):
 def test_every_byte_survives(dwell):
     """All 256 values but the newline that ends a record, and every length for base64's padding."""
     whole = bytes(b for b in range(256) if b != 10)
-    records = [whole, whole[::-1], *(b"?" * n for n in range(1, 9))]
+    records = [whole, whole[::-1], *(b"?" * n for n in range(1, 9)), b"{}"]
     dwell.write("in.ndjson", b"\n".join(records))
     dwell.run("replay", "in.ndjson", status=1)
     assert [found for _, _, found in dwell.rejects()] == records

@@ -83,14 +83,14 @@ def test_a_file_that_comes_later_is_found(following, log):
 
 def test_a_last_line_without_newline_waits(following, log):
     content = lines(0, 3)
-    log.write_bytes(content[:-1])
+    log.write_bytes(content[:-3])
     service = following()
     assert_stored(service, range(2))
-    append(log, b" ")  # valid JSON with a space behind it, and still no line
+    append(log, content[-3:-2])
     service.store(("other", "enter", BASE))  # the loop goes round: what could be read, was
     service.store(("other", "exit", BASE + 1))
     assert_stored(service, range(2))
-    append(log, b"\n")
+    append(log, content[-2:])
     assert_stored(service, range(3))
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import resource
 import socket
+import subprocess
 
 import pytest
 
@@ -132,9 +133,11 @@ def test_a_line_of_gigabytes_holds_up_nobody(serving, log):
 
 
 def test_standard_input_without_end_holds_up_nobody(serving):
-    with open("/dev/zero", "rb") as zeros:
-        service = serving("--from", "-", stdin=zeros)
-    for _ in range(3):
-        assert_serves(service)
-    assert service.memory() < 150 << 20
-    service.stop()
+    with subprocess.Popen(["tr", "\\0", "x"], stdin=open("/dev/zero", "rb"),
+                          stdout=subprocess.PIPE) as line:
+        service = serving("--from", "-", stdin=line.stdout)
+        line.stdout.close()
+        for _ in range(3):
+            assert_serves(service)
+        assert service.memory() < 150 << 20
+        service.stop()

@@ -200,7 +200,7 @@ TEST(DecoderMapping, SaysWhyARecordIsRefused) {
       {entering(R"({"device_id":"a",)"), ""},
       {R"({"device_id":"a","event_type":"x"})", ""},
       {"", "the record is empty"},
-      {"[1]", "the record is no JSON object: [1]"},
+      {"[1]", "the record is an array, and one record is one event: [1]"},
       {R"({"device_id":"a","timestamp":1751957694})",
        "event_type is missing: looked for /event_type, /eventType"},
       {R"({"device_id":"a","event_type":null})", "event_type null is no text"},

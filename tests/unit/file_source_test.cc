@@ -167,7 +167,7 @@ TEST_F(FileSourceTest, ACarriageReturnStaysWithItsLine) {
 
 TEST_F(FileSourceTest, OtherBytesAreLeftAlone) {
   const std::string line("\0\xff\v\x01\f", 5);
-  EXPECT_EQ(lines_of(line + "\n"), (std::vector<Line>{{line, 0}}));
+  EXPECT_EQ(lines_of(line + "\n{}\n"), (std::vector<Line>{{line, 0}, {"{}", 6}}));
 }
 
 TEST_F(FileSourceTest, AnEmptyFileIsAtItsEndAtOnce) {

@@ -99,6 +99,56 @@ TEST_F(FileTailTest, ALineWithoutItsEndWaits) {
   EXPECT_THAT(read(), ElementsAre("half"));
 }
 
+TEST_F(FileTailTest, AWholeObjectAtTheEndNeedsNoNewline) {
+  append("{\"a\":1}\n{\"b\":2}");
+  EXPECT_THAT(read(), ElementsAre("{\"a\":1}"));
+  clock_.pass(std::chrono::milliseconds(999));
+  EXPECT_THAT(read(), IsEmpty());
+  clock_.pass(std::chrono::milliseconds(1));
+  EXPECT_THAT(read(), ElementsAre("{\"b\":2}"));
+  EXPECT_EQ(committed_.at(path()).next, 15);
+  start();
+  EXPECT_THAT(read(), IsEmpty());
+  append("\n{\"c\":3}\n");
+  EXPECT_THAT(read(), ElementsAre("{\"c\":3}"));
+}
+
+TEST_F(FileTailTest, AnObjectThatGrowsOrIsNoneWaits) {
+  append("{\"a\":1}\n{\"b\":");
+  EXPECT_THAT(read(), ElementsAre("{\"a\":1}"));
+  clock_.pass(std::chrono::seconds(5));
+  EXPECT_THAT(read(), IsEmpty());
+  append("{}}");
+  EXPECT_THAT(read(), IsEmpty()) << "it has just grown";
+  clock_.pass(std::chrono::seconds(1));
+  EXPECT_THAT(read(), ElementsAre("{\"b\":{}}"));
+}
+
+TEST_F(FileTailTest, AFileOfOneObjectWithoutNewlineArrives) {
+  append("\xef\xbb\xbf{\"a\":1}");
+  EXPECT_THAT(read(), IsEmpty());
+  clock_.pass(std::chrono::seconds(1));
+  EXPECT_THAT(read(), ElementsAre("{\"a\":1}"));
+  EXPECT_EQ(committed_.at(path()).next, 10);
+}
+
+TEST_F(FileTailTest, WhatIsNoLinesIsToldUntilLinesStandThere) {
+  std::vector<std::string> told;
+  auto tail = FileTail::open(
+      path(), kLimits, clock_, [](const std::string&) {}, {},
+      [&](const std::string& why) { told.push_back(why); });
+  ASSERT_TRUE(tail);
+  tail_ = std::move(*tail);
+  ASSERT_TRUE(tail_->seek(0, {}));
+  append("[{\"a\":1}]");
+  EXPECT_THAT(read(), IsEmpty());
+  EXPECT_THAT(told, ElementsAre(testing::HasSubstr("only one JSON object a line")));
+  std::filesystem::remove(path());
+  append("{\"b\":2}\n");
+  EXPECT_THAT(read(), ElementsAre("{\"b\":2}"));
+  EXPECT_THAT(told, SizeIs(2));
+}
+
 TEST_F(FileTailTest, TheFileMayComeLater) {
   EXPECT_THAT(read(), IsEmpty());
   append("a\n");

@@ -231,12 +231,14 @@ Result<void> check_files(const std::vector<std::string>& files) {
 
 Result<void> replay_file(const std::string& path, const Config& config, Clock& clock,
                          Pipeline& pipeline, Progress& progress) {
-  auto source = FileSource::open(path, config.limits, clock);
+  auto source = FileSource::open(path, config.limits, clock, Reading::to_end, config.rule.mapping);
   if (!source) return pass(source);
   if (auto sought = (*source)->seek(0, pipeline.partitions()[0].positions); !sought) return sought;
-  progress.begin_file(path, static_cast<std::uint64_t>((*source)->next()), (*source)->size());
+  const std::uint64_t size = (*source)->is_packed() ? 0 : (*source)->size();
+  progress.begin_file(path, static_cast<std::uint64_t>((*source)->next()), size);
   auto run = pipeline.run(**source, {});
   if (run) progress.end_file();
+  for (const std::string& remark : (*source)->remarks()) tell(fmt::format("dwell: {}\n", remark));
   return run;
 }
 
@@ -292,7 +294,9 @@ void add_replay(CommandSet& commands) {
        "input.timestamp", "input.enter", "input.exit", "input.max_record", "input.time_unit",
        "batch.", "rejects."},
       [arguments](const Config& loaded) { return replay(loaded, *arguments); });
-  command.add("FILE", arguments->files, "Newline-delimited JSON events; - is standard input")
+  command
+      .add("FILE", arguments->files,
+           "Events as JSON or CSV, also packed by gzip or zstd; - is standard input")
       .required();
   command.add_json(arguments->format);
 }

@@ -154,7 +154,8 @@ Result<void> EmbeddedService::follow(const std::string& from) {
     if (auto checked = check_input(from, files); !checked) return checked;
   }
   if (from == "-") {
-    auto stream = FileSource::open(from, config_.limits, process_.clock(), Reading::follow);
+    auto stream = FileSource::open(from, config_.limits, process_.clock(), Reading::follow,
+                                   config_.rule.mapping);
     if (!stream) return pass(stream);
     input_ = std::move(*stream);
     reads_stream_ = true;
@@ -171,8 +172,8 @@ Result<void> EmbeddedService::follow(const std::string& from) {
         spdlog::warn("{}; looked at again and again", why);
       }
     };
-    auto tail =
-        FileTail::open(from, config_.limits, process_.clock(), on_gap, files, on_standstill);
+    auto tail = FileTail::open(from, config_.limits, process_.clock(), on_gap, files, on_standstill,
+                               config_.rule.mapping);
     if (!tail) return pass(tail);
     input_ = std::move(*tail);
   }
