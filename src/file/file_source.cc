@@ -232,6 +232,7 @@ Result<void> FileSource::seek(PartitionId /*partition*/, std::span<const Positio
     return fail(ErrorKind::fatal, "{}: cannot seek to byte {}: {}", name_, next_,
                 std::strerror(errno));
   }
+  stored_ = static_cast<std::uint64_t>(next_);
   return {};
 }
 
@@ -241,6 +242,7 @@ Result<void> FileSource::go_to_unpacked(Offset next) {
     return fail(ErrorKind::fatal, "{}: cannot seek to its start: {}", name_, std::strerror(errno));
   }
   next_ = 0;
+  stored_ = 0;
   begin_unpacking(0);
   if (auto filled = fill(); !filled) return filled;
   auto layout = layout_of(name_, {buffer_.data(), std::min(filled_, kHeadBytes)}, true, mapping_);
@@ -336,9 +338,9 @@ Result<std::string> FileSource::head(std::size_t length) const {
   return bytes;
 }
 
-Result<std::string> FileSource::mark() const {
+Result<std::string> FileSource::mark(Offset next) const {
   if (!is_regular_) return std::string();
-  const auto read = unpacker_ ? taken_ : static_cast<std::uint64_t>(next_);
+  const auto read = unpacker_ ? taken_ : static_cast<std::uint64_t>(next);
   const auto hashed = std::min<std::uint64_t>(kIdentityBytes, read);
   auto first_bytes = head(hashed);
   if (!first_bytes) return first_bytes;
@@ -350,10 +352,10 @@ Result<std::string> FileSource::mark() const {
                  static_cast<std::uint64_t>(reading_of_clock_.until)});
 }
 
-Result<Position> FileSource::position() const {
-  auto position_mark = mark();
+Result<Position> FileSource::position_at(Offset next) const {
+  auto position_mark = mark(next);
   if (!position_mark) return pass(position_mark);
-  return Position{name_, next_, std::move(*position_mark)};
+  return Position{name_, next, std::move(*position_mark)};
 }
 
 FileSource::Written FileSource::written() const {
@@ -443,7 +445,7 @@ Result<std::optional<std::size_t>> FileSource::read_some(char* out, std::size_t 
       pollfd ready{descriptor_, POLLIN, 0};
       if (::poll(&ready, 1, 0) == 0) return std::nullopt;
     }
-    const auto n = ::read(descriptor_, out, room);
+    const auto n = ::read(descriptor_, out, std::min<std::uint64_t>(room, end_ - stored_));
     if (n < 0 && errno == EINTR) {
       if (is_regular_) continue;
       return std::nullopt;  // a signal asked for something: let the caller look
@@ -461,6 +463,7 @@ Result<std::optional<std::size_t>> FileSource::read_some(char* out, std::size_t 
       return fail(ErrorKind::fatal, "{}: cannot be read at byte {}: {}", name_,
                   unpacker_ ? static_cast<Offset>(taken_) : known_to(), std::strerror(errno));
     }
+    if (n > 0) stored_ += static_cast<std::uint64_t>(n);
     const bool may_grow = reading_ == Reading::follow && descriptor_ != STDIN_FILENO;
     if (n == 0 && may_grow) return std::nullopt;
     return static_cast<std::size_t>(n);

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -82,8 +83,13 @@ class FileSource final : public Source {
   };
   Written written() const;
 
+  // Reads no byte behind the first `size` as they are stored: the end is there. After seek().
+  void stop_at(std::uint64_t size) { end_ = size; }
+
   // Where the next record begins, to be committed.
-  Result<Position> position() const;
+  Result<Position> position() const { return position_at(next_); }
+  // The same, of a record that was handed out since seek().
+  Result<Position> position_at(Offset next) const;
 
   // What somebody has to know who believes the file is whole; asked for at the end.
   const std::vector<std::string>& remarks() const { return remarks_; }
@@ -112,7 +118,7 @@ class FileSource final : public Source {
   Result<void> check_is_lines() const;
   Result<void> go_to_unpacked(Offset next);
   Result<std::string> head(std::size_t length) const;
-  Result<std::string> mark() const;
+  Result<std::string> mark(Offset next) const;
   Offset known_to() const { return buffer_offset_ + static_cast<Offset>(filled_); }
   Result<void> fill();
   bool may_hold_record() const;
@@ -139,6 +145,8 @@ class FileSource final : public Source {
 
   std::string name_;
   int descriptor_;
+  std::uint64_t stored_ = 0;  // bytes read of it, as they are stored
+  std::uint64_t end_ = std::numeric_limits<std::uint64_t>::max();  // of what is read
   bool is_regular_;
   FileLimits limits_;
   Clock& clock_;

@@ -14,6 +14,7 @@
 #include "app/terminal/progress.h"
 #include "app/terminal/terminal.h"
 #include "file/file_source.h"
+#include "file/merged_files.h"
 #include "sqlite/sqlite_report.h"
 
 namespace dwell {
@@ -41,6 +42,8 @@ class NotesObserver final : public Observer {
 
 struct ReplayArguments {
   std::vector<std::string> files;
+  bool merges = false;       // although the order does not ask for it
+  bool is_as_given = false;  // although the order asks for a merge
   Format format = Format::table;
 };
 
@@ -229,26 +232,63 @@ Result<void> check_files(const std::vector<std::string>& files) {
   return {};
 }
 
+void tell_remarks(const std::vector<std::string>& remarks) {
+  for (const std::string& remark : remarks) tell(fmt::format("dwell: {}\n", remark));
+}
+
 Result<void> replay_file(const std::string& path, const Config& config, Clock& clock,
                          Pipeline& pipeline, Progress& progress) {
   auto source = FileSource::open(path, config.limits, clock, Reading::to_end, config.rule.mapping);
   if (!source) return pass(source);
   if (auto sought = (*source)->seek(0, pipeline.partitions()[0].positions); !sought) return sought;
   const std::uint64_t size = (*source)->is_packed() ? 0 : (*source)->size();
-  progress.begin_file(path, static_cast<std::uint64_t>((*source)->next()), size);
+  progress.begin_file(path, pipeline.partitions()[0].positions,
+                      static_cast<std::uint64_t>((*source)->next()), size);
   auto run = pipeline.run(**source, {});
   if (run) progress.end_file();
-  for (const std::string& remark : (*source)->remarks()) tell(fmt::format("dwell: {}\n", remark));
+  tell_remarks((*source)->remarks());
   return run;
 }
 
+Result<void> replay_merged(const std::vector<std::string>& paths, const Config& config,
+                           Clock& clock, Pipeline& pipeline, Progress& progress) {
+  MergedFiles source(paths, config.limits, clock, config.rule);
+  if (auto sought = source.seek(0, pipeline.partitions()[0].positions); !sought) return sought;
+  progress.begin_file(fmt::format("{} files", format_count(paths.size())),
+                      pipeline.partitions()[0].positions, source.start(), source.size());
+  auto run = pipeline.run(source, {});
+  if (run) progress.end_file();
+  tell_remarks(source.remarks());
+  return run;
+}
+
+// Whether the files are read as one stream. Times of receipt are of the order that files have.
+bool is_merge(const ReplayArguments& arguments, const Rule& rule) {
+  if (arguments.files.size() < 2 || rule.clock_source == ClockSource::received) return false;
+  return arguments.merges || (rule.order == Order::event_time && !arguments.is_as_given);
+}
+
+Result<void> check_arguments(const ReplayArguments& arguments) {
+  if (arguments.merges && arguments.is_as_given) {
+    return fail(ErrorKind::invalid, "--merge and --as-given: give one of them");
+  }
+  return check_files(arguments.files);
+}
+
 Result<void> replay(const Config& loaded, const ReplayArguments& arguments) {
-  if (auto checked = check_files(arguments.files); !checked) return checked;
+  if (auto checked = check_arguments(arguments); !checked) return checked;
   Config config;
   auto committer = open_committer(loaded, config);
   if (!committer) return pass(committer);
   if (auto warning = warning_of_names(config.db_path); !warning.empty()) {
     tell(fmt::format("dwell: {}\n", warning));
+  }
+  const bool has_stream =
+      std::find(arguments.files.begin(), arguments.files.end(), "-") != arguments.files.end();
+  if (has_stream && is_merge(arguments, config.rule)) {
+    return fail(ErrorKind::invalid,
+                "-: standard input cannot be merged with files; read it in a call of its own, or "
+                "give --as-given");
   }
   for (const std::string& file : arguments.files) {
     if (auto checked = check_input(file, (*committer)->files()); !checked) return checked;
@@ -266,8 +306,13 @@ Result<void> replay(const Config& loaded, const ReplayArguments& arguments) {
   const auto last_rejected = (*reader)->last_rejected();
   if (!last_rejected) return pass(last_rejected);
 
-  for (const std::string& file : arguments.files) {
-    if (auto done = replay_file(file, config, clock, pipeline, progress); !done) return done;
+  if (is_merge(arguments, config.rule)) {
+    auto done = replay_merged(arguments.files, config, clock, pipeline, progress);
+    if (!done) return done;
+  } else {
+    for (const std::string& file : arguments.files) {
+      if (auto done = replay_file(file, config, clock, pipeline, progress); !done) return done;
+    }
   }
 
   auto store = (*reader)->totals();
@@ -298,6 +343,10 @@ void add_replay(CommandSet& commands) {
       .add("FILE", arguments->files,
            "Events as JSON or CSV, also packed by gzip or zstd; - is standard input")
       .required();
+  command.add_switch("--merge", arguments->merges,
+                     "Read several files by the times of their events, also in arrival order");
+  command.add_switch("--as-given", arguments->is_as_given,
+                     "Read several files one after the other, also in event time");
   command.add_json(arguments->format);
 }
 

@@ -27,8 +27,11 @@ std::string bar(double share, bool has_unicode) {
 
 Progress::Progress(const Terminal& terminal, Clock& clock) : terminal_(terminal), clock_(clock) {}
 
-void Progress::begin_file(const std::string& name, std::uint64_t done, std::uint64_t size) {
+void Progress::begin_file(const std::string& name, std::span<const Position> committed,
+                          std::uint64_t done, std::uint64_t size) {
   name_ = printable(name);
+  reached_.clear();
+  for (const Position& position : committed) reached_[position.source] = position.next;
   size_ = size;
   start_ = done_ = done;
   records_ = 0;
@@ -54,7 +57,10 @@ void Progress::observe(const Observation& observation) {
 
 void Progress::committed(const Unit& unit) {
   records_ += unit.records.size();
-  for (const Position& position : unit.positions) done_ = static_cast<std::uint64_t>(position.next);
+  for (const Position& position : unit.positions) {
+    Offset& reached = reached_[position.source];
+    done_ += static_cast<std::uint64_t>(position.next - std::exchange(reached, position.next));
+  }
   const auto since = clock_.monotonic() - shown_;
   if (since >= (terminal_.is_terminal ? std::chrono::nanoseconds(kRedraw) : kLineEvery)) {
     show(false);

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <span>
 #include <string>
 
 #include "app/terminal/terminal.h"
@@ -15,8 +17,10 @@ class Progress final : public Observer {
  public:
   Progress(const Terminal& terminal, Clock& clock);
 
-  // The next file: `done` of its `size` bytes were read before. A size of 0: not known.
-  void begin_file(const std::string& name, std::uint64_t done, std::uint64_t size);
+  // The next file, or files: `done` of their `size` bytes were read before, up to `committed`. A
+  // size of 0: not known.
+  void begin_file(const std::string& name, std::span<const Position> committed, std::uint64_t done,
+                  std::uint64_t size);
   void end_file();
 
   void observe(const Observation& observation) override;
@@ -29,6 +33,7 @@ class Progress final : public Observer {
   Terminal terminal_;
   Clock& clock_;
   std::string name_;
+  std::map<std::string, Offset> reached_;  // by source
   std::uint64_t size_ = 0;
   std::uint64_t start_ = 0;
   std::uint64_t done_ = 0;
