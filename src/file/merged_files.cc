@@ -133,11 +133,14 @@ Result<void> MergedFiles::look_at(Input& input, std::span<const Position> commit
   if (turn) turns_.emplace(*turn, input.number);
   if (turn && !input.has_position) return {};
   // Of a file with nothing new, remarks say nothing new either.
-  if (turn)
-    input = {.path = input.path,
-             .number = input.number,
-             .begin = std::move(input.begin),
-             .size = input.size};
+  if (turn) {
+    Input unread;
+    unread.path = input.path;
+    unread.number = input.number;
+    unread.begin = std::move(input.begin);
+    unread.size = input.size;
+    input = std::move(unread);
+  }
   input.source.reset();
   --open_;
   return {};

@@ -226,3 +226,59 @@ def test_a_posted_event_means_the_same_whatever_the_unit_of_the_input(tmp_path):
         assert service.post([event]).status == 201
         events = service.get("/timeline/a").json["events"]
         assert [event["timestamp"] for event in events] == ["2025-07-08T12:00:00.250Z"]
+
+
+DAY = 86_400_000
+
+
+def gates(dwell, days=20, badges=5):
+    """Two files of one badge reader each, which overlap in time."""
+    start, into, out = at("07:00:00", 1), [], []
+    for day in range(days):
+        for badge in range(badges):
+            moment = start + day * DAY + badge * 61_000
+            into.append(record(f"badge-{badge}", ENTER, moment))
+            out.append(record(f"badge-{badge}", EXIT, moment + 8 * 3_600_000))
+    dwell.write("in.ndjson", "\n".join(into) + "\n")
+    dwell.write("out.ndjson", "\n".join(out) + "\n")
+    return 2 * days * badges
+
+
+@pytest.mark.parametrize("names", [("in", "out"), ("out", "in")])
+def test_one_file_a_gate(dwell, names):
+    count = gates(dwell)
+    report = dwell.run("replay", *(f"{name}.ndjson" for name in names), "--json").json
+    assert report["run"]["outcomes"]["too_late"] == 0
+    found = [(row.device, row.timestamp) for row in dwell.rows()]
+    assert len(found) == count == report["database"]["outcomes"]["accepted"]
+
+
+def test_one_file_a_gate_in_arrival_order(dwell):
+    count = gates(dwell)
+    flags = ("in.ndjson", "out.ndjson", "--json", "--order", "arrival")
+    as_given = dwell.run("replay", *flags, "--db", "given.db").json
+    assert as_given["database"]["rows"] < count
+    merged = dwell.run("replay", *flags, "--merge").json
+    assert merged["database"]["rows"] == count and merged["database"]["late"] == 0
+
+
+def test_files_as_given_in_event_time(dwell):
+    gates(dwell)
+    report = dwell.run("replay", "out.ndjson", "in.ndjson", "--as-given", "--json").json
+    assert report["run"]["outcomes"]["too_late"] > 0
+
+
+def test_what_cannot_be_merged_is_refused(dwell):
+    gates(dwell)
+    refused = dwell.run("replay", "in.ndjson", "-", status=2)
+    assert "standard input cannot be merged" in refused.err
+    refused = dwell.run("replay", "in.ndjson", "out.ndjson", "--merge", "--as-given", status=2)
+    assert "--merge and --as-given" in refused.err
+
+
+def test_a_file_that_is_not_sorted_is_told(dwell):
+    gates(dwell)
+    lines = (dwell.folder / "in.ndjson").read_text().splitlines(True)
+    dwell.write("in.ndjson", "".join(lines[::-1]))
+    said = dwell.run("replay", "in.ndjson", "out.ndjson").err
+    assert "in.ndjson: is not sorted by time: 99 events are older than one before them" in said

@@ -5,6 +5,7 @@
 
 #include "app/settings/units.h"
 #include "app/terminal/output.h"
+#include "base/printable.h"
 
 namespace dwell {
 namespace {
