@@ -14,7 +14,7 @@ constexpr Timestamp kNow = from_ms(1'751'932'800'000);
 
 // In pieces of 1 to `longest` bytes. Each stands alone in memory, so that reading past it is seen.
 Result<EventsBody> read_in_pieces(std::string_view bytes, std::size_t longest) {
-  EventsReader reader;
+  auto reader = reader_of_events(form);
   for (std::size_t size = 1; !bytes.empty(); size = size % longest + 1) {
     const std::string piece(bytes.substr(0, size));
     reader.add({piece.data(), piece.size()});

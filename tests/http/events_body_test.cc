@@ -81,7 +81,7 @@ TEST(EventsBody, ABadEventIsNamedWithItsMember) {
       {"1", ""},
       {"null", ""},
       {"[]", ""},
-      {"{}", "deviceID"},
+      {"{}", "eventType"},
       {R"({"deviceID":7,)" + type + time + "}", "deviceID"},
       {R"({"deviceID":"",)" + type + time + "}", "deviceID"},
       {R"({"deviceID":null,"device_id":"a",)" + type + time + "}", "deviceID"},
@@ -132,7 +132,7 @@ TEST(EventsBody, WhatIsNoJsonIsToldWithItsPlace) {
         std::pair(head + "[", head.size() + 1),
         std::pair(head + good + good + "?", head.size() + 2 * good.size())}) {
     for (const std::size_t size : {std::size_t{1}, std::size_t{7}, std::size_t{10'000}}) {
-      EventsReader reader;
+      auto reader = reader_of_events();
       for (std::size_t at = 0; at < body.size(); at += size) {
         reader.add(std::string_view(body).substr(at, size));
       }
@@ -167,7 +167,7 @@ TEST(EventsBody, IsTheSameInAnyPieces) {
   for (const std::string& body : bodies) {
     const auto whole = parse_events_body(body);
     for (std::size_t size = 1; size < body.size(); ++size) {
-      EventsReader reader;
+      auto reader = reader_of_events();
       for (std::size_t at = 0; at < body.size(); at += size) {
         const std::string piece = body.substr(at, size);
         reader.add(piece);
@@ -219,18 +219,18 @@ TEST(EventsBody, OfManyBadEventsTheFirstAreTold) {
 TEST(EventsBody, HoldsLittleOfWhatIsNoEvent) {
   const std::string many(100'000, 'x');
   for (const std::string& start : {std::string("x"), std::string("["), std::string("{\"a\":\"")}) {
-    EventsReader reader;
+    auto reader = reader_of_events();
     reader.add(start);
     for (int i = 0; i < 100; ++i) reader.add(many);
     EXPECT_LT(reader.memory(), 10'000u) << start;
   }
   for (const std::string name : {"deviceID", "eventType", "timestamp", "other", "events"}) {
-    EventsReader reader;
+    auto reader = reader_of_events();
     reader.add(R"({"events":[{")" + name + "\":\"");
     for (int i = 0; i < 100; ++i) reader.add(many);
     EXPECT_LT(reader.memory(), 200'000u) << name;
   }
-  EventsReader reader;
+  auto reader = reader_of_events();
   reader.add("{\"events\":[0");
   for (std::size_t i = 1; i < kMostPostedEvents; ++i) reader.add(",0");
   EXPECT_LT(reader.memory(), 10'000u);
