@@ -282,15 +282,14 @@ void BodySplitter::keep(std::string_view bytes) {
   if (size_ <= longest_) {
     kept_ += bytes;
   } else {
-    kept_ = {};
+    std::string().swap(kept_);
   }
 }
 
 // `last` is the end of the element, counted in size_ already.
 void BodySplitter::give(std::string_view last, BodyElement& element) {
-  const bool is_too_long = size_ > longest_;
-  if (is_too_long) {
-    kept_ = {};
+  if (size_ > longest_) {
+    std::string().swap(kept_);
     last = {};
   } else if (size_ > last.size()) {
     kept_ += last;
@@ -313,7 +312,7 @@ void BodySplitter::refuse(std::string why) {
   if (!refusal_.empty()) return;
   refusal_ = std::move(why);
   rest_ = {};
-  kept_ = {};
+  std::string().swap(kept_);
 }
 
 void BodySplitter::refuse_at(std::size_t offset, std::string_view why) {

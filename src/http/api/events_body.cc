@@ -31,7 +31,9 @@ Result<EventsBody> EventsReader::finish() {
 void EventsReader::read() {
   BodyElement element;
   while (splitter_.next(element)) take(element);
-  if (!splitter_.refusal().empty()) body_ = {};
+  if (splitter_.refusal().empty()) return;
+  const EventsBody let_go = std::move(body_);
+  body_ = {};
 }
 
 void EventsReader::take(const BodyElement& element) {
@@ -47,12 +49,12 @@ void EventsReader::take(const BodyElement& element) {
   }
   auto fault = events_.add(element.bytes, now_, body_.submission);
   if (!fault) return body_.good.push_back(body_.count - 1);
+  const std::size_t start = element.bytes.find_first_not_of(" \t\r\n");
+  const bool is_object = fault->is_json || element.bytes[start] == '{';
   if (!fault->is_json && form_ == BodyForm::json) splitter_.check(element);
   if (splitter_.has_other_events()) {
     splitter_.refuse("the body has `events` that are no array; send {\"events\":[...]}");
   }
-  const std::size_t start = element.bytes.find_first_not_of(" \t\r\n");
-  const bool is_object = fault->is_json || element.bytes.substr(start).front() == '{';
   note_bad(fault->member, is_object ? std::move(fault->detail) : "an event must be an object");
 }
 
