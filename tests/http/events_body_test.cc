@@ -394,7 +394,7 @@ TEST_F(MappedEvents, AFaultIsToldWithWhatWasFoundAndExpected) {
       {R"({"event":"connected","mac":"a","at":1751957694})", "deviceID",
        "is missing: looked for {/mac}@{/place}"},
       {R"({"event":"connected","mac":[],"place":"b","at":1751957694})", "deviceID",
-       "[] is neither a text nor a whole number without sign"},
+       "[ is neither a text nor a whole number without sign"},
       {R"({"event":"connected","mac":"a","place":"b","at":"noon"})", "timestamp", "\"noon\" "},
       {R"({"event":"connected","mac":"a","place":"b","at":5})", "timestamp", "5 "},
   };

@@ -47,15 +47,18 @@ void EventsReader::take(const BodyElement& element) {
     return note_bad(
         {}, fmt::format("the event has {} bytes, more than input.max_record", element.size));
   }
+  const bool is_object = element.bytes[element.bytes.find_first_not_of(" \t\r\n")] == '{';
+  if (!is_object) {
+    if (form_ == BodyForm::json) splitter_.check(element);
+    return note_bad({}, "an event must be an object");
+  }
   auto fault = events_.add(element.bytes, now_, body_.submission);
   if (!fault) return body_.good.push_back(body_.count - 1);
-  const std::size_t start = element.bytes.find_first_not_of(" \t\r\n");
-  const bool is_object = fault->is_json || element.bytes[start] == '{';
   if (!fault->is_json && form_ == BodyForm::json) splitter_.check(element);
   if (splitter_.has_other_events()) {
     splitter_.refuse("the body has `events` that are no array; send {\"events\":[...]}");
   }
-  note_bad(fault->member, is_object ? std::move(fault->detail) : "an event must be an object");
+  note_bad(fault->member, std::move(fault->detail));
 }
 
 void EventsReader::note_bad(std::string_view member, std::string detail) {
