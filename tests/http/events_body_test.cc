@@ -178,6 +178,7 @@ TEST(EventsBody, IsTheSameInAnyPieces) {
       R"({"a":[],"events":[{"deviceID":"","eventType":"b"}]})",
       R"([{"a":"]}\\\"","b":[[{}]]},"]",["["],1e5,tru])",
       R"({"device_id":"a","events":{"b":[1]}})",
+      R"(["}{",{"a":"}"},{"a":["}"]},{"a":1]},{"b":"{\"}"},{}}])",
       R"({"events":[1.5e3,-2,true]}})",
       R"({"events":[],"events":null})",
       body_of("\"\xff\""),

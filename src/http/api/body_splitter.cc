@@ -1,6 +1,7 @@
 #include "http/api/body_splitter.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/json/basic_parser_impl.hpp>
 #include <fmt/format.h>
 #include <utility>
@@ -11,9 +12,15 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kDeepest = 64;
-constexpr std::string_view kSpace = " \t\r\n";
 constexpr std::string_view kExpected =
     "the body must be an event, an array of events, or an object with them in `events`";
+
+// What matters outside of texts.
+constexpr std::array<bool, 256> kMarks = [] {
+  std::array<bool, 256> marks{};
+  for (const char c : {'"', '{', '}', '[', ']'}) marks[static_cast<unsigned char>(c)] = true;
+  return marks;
+}();
 
 json::parse_options options() {
   json::parse_options options;
@@ -115,6 +122,30 @@ class Watcher {
   std::string_view refusal_;
 };
 
+// Where the object ends that `text` begins with, if it is as plain as most: no brackets in it and
+// no escapes, so that its first closing brace outside of a text is its last byte; 0: look closer.
+std::size_t end_of_plain_object(std::string_view text) {
+  const std::size_t brace = text.find('}');
+  if (text.front() != '{' || brace == text.npos) return 0;
+  // Bytes, so that the compiler takes many at a time.
+  unsigned char is_in_text = 0, is_special = 0;
+  for (const char c : text.substr(1, brace - 1)) {
+    is_in_text = static_cast<unsigned char>(is_in_text ^ (c == '"'));
+    is_special =
+        static_cast<unsigned char>(is_special | (c == '\\') | (c == '{') | (c == '[') | (c == ']'));
+  }
+  return is_in_text == 0 && is_special == 0 ? brace + 1 : 0;
+}
+
+bool is_space(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+bool can_begin_value(char c) {
+  return c == '{' || c == '[' || c == '"' || c == '-' || (c >= '0' && c <= '9') || c == 't' ||
+         c == 'f' || c == 'n';
+}
+
 }  // namespace
 
 class BodySplitter::Frame : public json::basic_parser<Watcher> {
@@ -147,7 +178,7 @@ bool BodySplitter::next_line(BodyElement& element) {
     give(line, element);
     if (end != line.npos) ++offset_;
     if (element.size > longest_) return true;
-    if (element.bytes.find_first_not_of(kSpace) != element.bytes.npos) return true;
+    if (!std::all_of(element.bytes.begin(), element.bytes.end(), is_space)) return true;
     kept_.clear();
     is_given_ = false;
   }
@@ -210,9 +241,10 @@ void BodySplitter::feed_frame(std::string_view bytes) {
 }
 
 void BodySplitter::find_element() {
-  const std::size_t at = std::min(rest_.find_first_not_of(kSpace), rest_.size());
-  rest_.remove_prefix(at);
-  offset_ += at;
+  while (!rest_.empty() && is_space(rest_.front())) {
+    rest_.remove_prefix(1);
+    ++offset_;
+  }
   if (rest_.empty()) return;
   const char c = rest_.front();
   if (c == ']' && (may_list_end_ || !is_value_next_)) {
@@ -224,7 +256,7 @@ void BodySplitter::find_element() {
     may_list_end_ = false;
     rest_.remove_prefix(1);
     ++offset_;
-  } else if (is_value_next_ && std::string_view("{[\"-0123456789tfn").find(c) != rest_.npos) {
+  } else if (is_value_next_ && can_begin_value(c)) {
     is_in_element_ = true;
     first_ = c;
   } else {
@@ -252,28 +284,44 @@ bool BodySplitter::read_element(BodyElement& element) {
 // element no JSON, as much else may.
 std::size_t BodySplitter::end_of_element() {
   if (first_ != '{' && first_ != '[' && first_ != '"') return rest_.find_first_of(",]} \t\r\n");
-  for (std::size_t i = 0; i < rest_.size(); ++i) {
-    const char c = rest_[i];
-    if (is_in_text_) {
-      if (is_escaped_) {
-        is_escaped_ = false;
-      } else if (c == '\\') {
-        is_escaped_ = true;
-      } else if (c == '"') {
-        is_in_text_ = false;
-        if (depth_ == 0) return i + 1;
+  if (const auto plain = size_ == 0 ? end_of_plain_object(rest_) : 0) return plain;
+  const char* next = rest_.data();
+  const char* const end = next + rest_.size();
+  std::size_t depth = depth_;
+  bool is_in_text = is_in_text_;
+  if (is_escaped_) ++next;
+  is_escaped_ = false;
+  while (next != end) {
+    if (is_in_text) {
+      while (next != end && *next != '"' && *next != '\\') ++next;
+      if (next == end) break;
+      if (*next++ == '\\') {
+        is_escaped_ = next == end;
+        if (!is_escaped_) ++next;
+        continue;
       }
-    } else if (c == '"') {
-      is_in_text_ = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth_ > kDeepest) {
-        refuse_at(offset_ + i, fmt::format("nested deeper than {} levels", kDeepest));
-        return i;
+      is_in_text = false;
+    } else {
+      while (next != end && !kMarks[static_cast<unsigned char>(*next)]) ++next;
+      if (next == end) break;
+      const char c = *next++;
+      is_in_text = c == '"';
+      if (c == '{' || c == '[') ++depth;
+      if (c == '}' || c == ']') --depth;
+      if (depth > kDeepest) {
+        refuse_at(offset_ + static_cast<std::size_t>(next - 1 - rest_.data()),
+                  fmt::format("nested deeper than {} levels", kDeepest));
+        return 0;
       }
-    } else if ((c == '}' || c == ']') && --depth_ == 0) {
-      return i + 1;
+    }
+    if (depth == 0 && !is_in_text) {
+      depth_ = 0;
+      is_in_text_ = false;
+      return static_cast<std::size_t>(next - rest_.data());
     }
   }
+  depth_ = depth;
+  is_in_text_ = is_in_text;
   return rest_.npos;
 }
 
