@@ -311,6 +311,18 @@ TEST(EventsBody, ABadLineIsABadEvent) {
   EXPECT_EQ(read->bad[1].detail, "an event must be an object");
 }
 
+TEST(EventsBody, WhiteSpaceAroundAnEventIsNotOfIt) {
+  const std::string space(1 << 20, ' ');
+  auto reader = reader_of_events();
+  reader.add(space);
+  EXPECT_LT(reader.memory(), 1'000u);
+  for (const std::string& piece : {space + kGood + space, space}) reader.add(piece);
+  EXPECT_LT(reader.memory(), 1'000u);
+  const auto read = reader.finish();
+  ASSERT_TRUE(read);
+  EXPECT_THAT(read->good, ElementsAre(0));
+}
+
 TEST(EventsBody, AnEventLongerThanARecordIsABadOne) {
   const std::string long_event = R"({"x":")" + std::string(1 << 20, 'x') + R"("})";
   for (const std::string& body : {long_event, "[" + long_event + "]", body_of(long_event)}) {

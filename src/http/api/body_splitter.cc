@@ -217,15 +217,20 @@ void BodySplitter::read_frame() {
   rest_.remove_prefix(part.size());
   if (!refusal_.empty()) return;
   if (!frame_->handler().is_at_list() || part.back() != '[') {
-    if (!has_list_) {
-      size_ += part.size();
-      keep(part);
-    }
+    if (!has_list_) keep_frame(part);
     return;
   }
   kept_.clear();
   size_ = 0;
   has_list_ = is_in_list_ = is_value_next_ = may_list_end_ = true;
+}
+
+// Without the white space around it.
+void BodySplitter::keep_frame(std::string_view bytes) {
+  while (size_ == 0 && !bytes.empty() && is_space(bytes.front())) bytes.remove_prefix(1);
+  while (frame_->done() && !bytes.empty() && is_space(bytes.back())) bytes.remove_suffix(1);
+  size_ += bytes.size();
+  keep(bytes);
 }
 
 void BodySplitter::feed_frame(std::string_view bytes) {

@@ -56,6 +56,7 @@ class BodySplitter {
   bool take_frame(BodyElement& element);
   void read_frame();
   void feed_frame(std::string_view bytes);
+  void keep_frame(std::string_view bytes);
   void find_element();
   bool read_element(BodyElement& element);
   std::size_t end_of_element();
