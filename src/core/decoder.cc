@@ -138,6 +138,21 @@ Decoder::Decoder(const Rule& rule)
       mapped_(is_rule_1_ ? first_mapping() : rule.mapping, rule.time, !is_rule_1_),
       documented_(first_mapping(), {TimeUnit::ms, rule.time.earliest}, false) {}
 
+// Read as under rule 1, which takes nothing but what it documents.
+Decoder::Decoder(const Form& form)
+    : is_rule_1_(true), clock_source_(ClockSource::event), mapped_(form), documented_(form) {}
+
+Decoder::Form Decoder::posted_form() {
+  Mapping mapping;
+  mapping.device_id = {"/deviceID"};
+  mapping.event_type = {"/eventType"};
+  mapping.timestamp = {"/timestamp"};
+  Form form(mapping, {}, false);
+  form.any_other = EventType::enter;
+  form.takes_numbers = false;
+  return form;
+}
+
 // A key that is no wanted one as it stands may be one of them written with escapes. False: it is no
 // valid string.
 bool Decoder::find_name(ondemand::field& field, unsigned level, const MemberTree::Name*& found) {
@@ -322,6 +337,7 @@ Outcome Decoder::type_of(std::string_view token, Decoded& decoded) {
     decoded.event.type = EventType::exit;
   } else if (form_->any_other) {
     decoded.event.type = *form_->any_other;
+    decoded.ignored_type = type;
   } else {
     decoded.ignored_type = type;
     return Outcome::ignored;
@@ -393,7 +409,8 @@ Outcome Decoder::timestamp_of(std::string_view token, Timestamp& timestamp) {
     return refuse(Outcome::invalid_timestamp, kMember, token, "is neither a text nor a number");
   }
   if (is_rule_1_) {
-    if (is_number && first_timestamp(token, timestamp)) return Outcome::accepted;
+    if (is_number && form_->takes_numbers && first_timestamp(token, timestamp))
+      return Outcome::accepted;
     const auto parsed = is_text ? parse_rfc3339(text) : std::nullopt;
     if (!parsed) {
       return refuse(Outcome::invalid_timestamp, kMember, token,
@@ -427,8 +444,10 @@ Outcome Decoder::read(const Record& record, Decoded& decoded) {
   FoundMembers members;
   if (!read_plain_members(bytes, members)) {
     members.found = 0;
+    found_ = 0;
     if (!read_any_members(bytes, members)) return Outcome::malformed;
   }
+  found_ = members.found;
   const unsigned base = form_->tree.base(members.found);
   // The token of the first way that can be gone; empty when there is none.
   const auto token_of = [&](const std::vector<MemberTree::Way>& ways) {
@@ -448,6 +467,16 @@ Outcome Decoder::read(const Record& record, Decoded& decoded) {
   decoded.event.timestamp = record.now;
   if (clock_source_ == ClockSource::received) return Outcome::accepted;
   return timestamp_of(token_of(form_->tree.timestamp()), decoded.event.timestamp);
+}
+
+bool Decoder::has_all_members() const {
+  const auto found = found_ >> form_->tree.base(found_);
+  const auto is_there = [found](const std::vector<MemberTree::Way>& ways) {
+    return std::any_of(ways.begin(), ways.end(),
+                       [found](const auto& way) { return (found & way.needs) == way.needs; });
+  };
+  return is_there(form_->tree.device_id()) && is_there(form_->tree.event_type()) &&
+         is_there(form_->tree.timestamp());
 }
 
 std::string Decoder::explain(const Record& record) {

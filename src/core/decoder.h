@@ -19,7 +19,7 @@ struct Decoded {
   // `accepted`: `event` is usable and the rule decides; else what became of the record.
   Outcome outcome;
   Event event;
-  std::string_view ignored_type;  // with Outcome::ignored: the event type, unescaped
+  std::string_view ignored_type;  // of a type that has no name in the mapping: it, unescaped
 };
 
 // Reads one event: a JSON object (RFC 8259) with the id of a device, an event type and a time,
@@ -38,11 +38,23 @@ class Decoder {
 
   explicit Decoder(const Rule& rule);
 
+  // Of events as POST documents them, whatever a rule says: deviceID, eventType and timestamp, an
+  // id that is a text, a time in RFC 3339 to the letter. Types other than enter and exit are
+  // decoded as well, with `ignored_type`.
+  static Decoder of_posts() { return Decoder(posted_form()); }
+
   Decoded decode(const Record& record);
 
   // Why decode() refuses a record: the member, what was found and what was expected, in one line;
   // empty for a record that it does not refuse.
   std::string explain(const Record& record);
+
+  // Of the record that explain() has put into words: device_id, event_type or timestamp; empty when
+  // it is no JSON object.
+  std::string_view member_at_fault() const { return fault_.member; }
+
+  // Whether the last record had all three members, whatever their values.
+  bool has_all_members() const;
 
   // Forgets the strings kept for earlier records.
   void reset() { kept_.clear(); }
@@ -57,6 +69,7 @@ class Decoder {
     MemberTree tree;
     std::optional<EventType> any_other;  // what every type without a name of its own is
     bool is_type_text;                   // else true, false and numbers may be types too
+    bool takes_numbers = true;           // as times
   };
 
   // What explain() puts into words.
@@ -65,6 +78,9 @@ class Decoder {
     std::string_view found;  // its raw token; empty: it is missing
     std::string reason;
   };
+
+  explicit Decoder(const Form& form);
+  static Form posted_form();
 
   Outcome read(const Record& record, Decoded& decoded);
   bool read_plain_members(std::string_view bytes, FoundMembers& members);
@@ -91,6 +107,7 @@ class Decoder {
   const Form* form_ = &mapped_;  // of the record at hand
   bool explains_ = false;        // explain() asks
   Fault fault_;
+  std::uint64_t found_ = 0;  // of the members of the last record
   simdjson::ondemand::parser parser_;
   std::vector<char> scratch_;
   std::string_view bytes_;           // the record that is in scratch_

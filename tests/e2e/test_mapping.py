@@ -126,3 +126,27 @@ def test_what_is_posted_needs_no_mapping(tmp_path):
         reply = service.post([event])
         assert reply.status == 201, reply
         assert [one["eventType"] for one in service.get("/timeline/A").json["events"]] == [EXIT]
+
+
+@pytest.mark.parametrize("name", FEEDS)
+def test_a_feed_that_is_posted(tmp_path, name):
+    """One object a request, as web hooks are; the rows are those of a file."""
+    from dwell_service import Service
+    flags, records, wanted = FEEDS[name]
+    with Service(tmp_path, *flags).start() as service:
+        outcomes = [service.post(json.dumps(record)).json["outcomes"] for record in records]
+        service.stop()
+    assert [(row.device, row.type, row.timestamp) for row in service.dwell.rows()] == wanted
+    assert outcomes == [["accepted"]] * len(wanted) + [["ignored"]] * (len(records) - len(wanted))
+
+
+def test_what_the_mapping_refuses_is_told(tmp_path):
+    from dwell_service import Service
+    flags, records, _ = FEEDS["aws-iot"]
+    with Service(tmp_path, *flags).start() as service:
+        reply = service.post(json.dumps([records[0], {**records[1], "clientId": True}]))
+        assert reply.status == 400 and reply.json["errors"] == [
+            {"index": 1, "member": "deviceID",
+             "detail": "true is neither a text nor a whole number without sign"}]
+        reply = service.post(json.dumps({"timestamp": AT, "eventType": "connected"}))
+        assert "is missing: looked for /clientId" in reply.json["detail"]

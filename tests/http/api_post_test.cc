@@ -1,6 +1,7 @@
 // POST /timeline of the API, without sockets.
 #include <boost/json/serialize.hpp>
 
+#include "http/wire/gzip.h"
 #include "tests/http/api_under_test.h"
 
 namespace dwell {
@@ -61,7 +62,7 @@ TEST_F(ApiTest, AnEventLongerThanARecordIsNamed) {
   const auto errors = json::parse(refused.body).at("errors").as_array();
   ASSERT_EQ(errors.size(), 1u);
   EXPECT_EQ(errors[0].at("index"), 1);
-  EXPECT_EQ(errors[0].at("member"), "eventType");
+  EXPECT_EQ(errors[0].at("member"), "");
   EXPECT_LT(refused.body.size(), 1'000u);
   EXPECT_THAT(intake_.submitted, IsEmpty());
 
@@ -78,9 +79,62 @@ TEST_F(ApiTest, OtherPostsAreProblems) {
   EXPECT_THAT(post(R"({"events":[1]})").body, HasSubstr("event 0: an event must be an object; "));
   EXPECT_EQ(problem_in(post("")), "400 invalid-body");
   EXPECT_EQ(problem_in(post(events(kEvent), "", "text/plain")), "415 unsupported-media-type");
-  for (const char* type : {"", "application/json", "Application/JSON; charset=utf-8"}) {
-    EXPECT_EQ(post(events(kEvent), "", type).status, Status::created) << type;
+  EXPECT_EQ(problem_in(post(events(kEvent), "", "application/+json")),
+            "415 unsupported-media-type");
+  for (const char* type : {"", "application/json", "Application/JSON; charset=utf-8",
+                           "application/cloudevents+json", "application/x-ndjson"}) {
+    EXPECT_EQ(post(kEvent, "", type).status, Status::created) << type;
   }
+}
+
+TEST_F(ApiTest, LinesAreEventsWhereTheTypeSaysSo) {
+  const std::string lines = fmt::format("{}\n\n{}\n", kEvent, kEvent);
+  EXPECT_EQ(problem_in(post(lines)), "400 invalid-body");
+  for (const char* type : {"application/x-ndjson", "Application/NDJSON; charset=utf-8"}) {
+    EXPECT_EQ(post(lines, "", type).body, "{\"outcomes\":[\"accepted\",\"accepted\"]}\n") << type;
+  }
+}
+
+TEST_F(ApiTest, ACompressedBodyIsUnpacked) {
+  std::string packed;
+  Gzip().add(events(kEvent), true, packed);
+  for (const char* coding : {"gzip", "GZIP", "x-gzip"}) {
+    EXPECT_EQ(post(packed, "", "application/json", coding).status, Status::created) << coding;
+  }
+  EXPECT_EQ(problem_in(post(events(kEvent), "", "application/json", "gzip")), "400 invalid-body");
+  EXPECT_EQ(problem_in(post(packed + "x", "", "application/json", "gzip")), "400 invalid-body");
+  for (const char* coding : {"br", "gzip, gzip", "deflate"}) {
+    const auto refused = post(packed, "", "application/json", coding);
+    EXPECT_EQ(problem_in(refused), "415 unsupported-media-type") << coding;
+    EXPECT_EQ(header(refused, "Accept-Encoding"), "gzip") << coding;
+  }
+  EXPECT_EQ(intake_.submitted.size(), 3u);
+}
+
+TEST_F(ApiTest, APostOfWhichAllIsRejectedIs422) {
+  intake_.outcomes = {Outcome::future_timestamp, Outcome::too_late};
+  const std::string list = fmt::format("7,{},{}", kEvent, kEvent);
+  const auto reply = post(events(list), "?partial=true");
+  EXPECT_EQ(problem_in(reply), "422 rejected");
+  EXPECT_EQ(header(reply, "Dwell-Rejected"), "2");
+  const auto body = json::parse(reply.body).as_object();
+  EXPECT_EQ(json::serialize(body.at("outcomes")), R"([null,"future_timestamp","too_late"])");
+  EXPECT_EQ(body.at("errors").as_array().size(), 1u);
+  EXPECT_THAT(std::string(body.at("detail").as_string()),
+              HasSubstr("event 1: future_timestamp: its time is further ahead"));
+  EXPECT_EQ(intake_.submitted.size(), 1u);
+}
+
+TEST_F(ApiTest, SomeRejectedEventsAreCounted) {
+  for (const Outcome other : {Outcome::accepted, Outcome::duplicate, Outcome::ignored}) {
+    intake_.outcomes = {Outcome::past_timestamp, other};
+    const auto reply = post(events(fmt::format("{},{}", kEvent, kEvent)));
+    EXPECT_EQ(reply.status, Status::created);
+    EXPECT_EQ(header(reply, "Dwell-Rejected"), "1");
+  }
+  intake_.outcomes.clear();
+  EXPECT_EQ(header(post(events(kEvent)), "Dwell-Rejected"), "");
+  EXPECT_EQ(post(events("7"), "?partial=true").status, Status::created);
 }
 
 TEST_F(ApiTest, WhatAnIntakeNeverTakesIsTheClientsToMend) {

@@ -30,11 +30,13 @@ class FakeIntake final : public Intake {
 
   std::vector<std::string> submitted;
   std::optional<Error> error;
+  std::vector<Outcome> outcomes;   // of the next submissions; empty: all are accepted
   std::vector<InputPlace> places;  // answered instead of outcomes, when there are any
 
  private:
   Submitted answer(std::size_t count) const {
     if (!places.empty()) return {{}, places};
+    if (!outcomes.empty()) return {outcomes, {}};
     return {std::vector(count, Outcome::accepted), {}};
   }
 
@@ -98,11 +100,13 @@ class ApiTest : public testing::Test {
     return ask(std::move(request));
   }
   Reply post(const std::string& body, const std::string& query = "",
-             const std::string& content_type = "application/json") {
+             const std::string& content_type = "application/json",
+             const std::string& content_encoding = "") {
     Request request;
     request.method = Method::post;
     request.target = "/timeline" + query;
     request.content_type = content_type;
+    request.content_encoding = content_encoding;
     request.receive_body = [&body](BodySink& sink) -> boost::asio::awaitable<bool> {
       sink.add(body);
       co_return true;

@@ -75,5 +75,62 @@ TEST(Gzip, MakesTextMuchSmaller) {
   EXPECT_LT(compressed.size(), 5'000u);
 }
 
+// What a sink gets, and how much memory it says to hold.
+class Text final : public BodySink {
+ public:
+  void add(std::string_view piece) override { text += piece; }
+  std::size_t memory() const override { return text.capacity(); }
+
+  std::string text;
+};
+
+std::string compressed(const std::string& text) {
+  std::string out;
+  Gzip().add(text, true, out);
+  return out;
+}
+
+TEST(Gunzip, GivesBackWhatWasCompressedInAnyPieces) {
+  for (const std::string& text : {std::string(), std::string(50'000, 'x'), noise(50'000)}) {
+    const std::string packed = compressed(text);
+    for (const std::size_t size : {std::size_t{1}, std::size_t{7}, packed.size()}) {
+      Text sink;
+      Gunzip gunzip(sink, text.size());
+      for (std::size_t at = 0; at < packed.size(); at += size) {
+        EXPECT_FALSE(gunzip.is_whole());
+        gunzip.add(packed.substr(at, size));
+      }
+      EXPECT_TRUE(gunzip.is_whole());
+      EXPECT_FALSE(gunzip.is_too_large());
+      EXPECT_EQ(sink.text, text);
+      EXPECT_GT(gunzip.memory(), sink.memory());
+    }
+  }
+}
+
+TEST(Gunzip, TakesOneWholeStreamAlone) {
+  const std::string packed = compressed("some text");
+  std::string damaged = packed;
+  damaged[damaged.size() - 8] ^= 1;  // of the checksum
+  for (const std::string& bytes : {std::string(), std::string("text"), damaged, packed + "x",
+                                   packed + packed, packed.substr(0, packed.size() - 1)}) {
+    for (const std::size_t size : {std::size_t{1}, std::size_t{1'000}}) {
+      Text sink;
+      Gunzip gunzip(sink, 1'000);
+      for (std::size_t at = 0; at < bytes.size(); at += size) gunzip.add(bytes.substr(at, size));
+      EXPECT_FALSE(gunzip.is_whole()) << bytes.size();
+    }
+  }
+}
+
+TEST(Gunzip, StopsWhereThereIsTooMuch) {
+  Text sink;
+  Gunzip gunzip(sink, 99'999);
+  gunzip.add(compressed(std::string(100'000, 'x')));
+  EXPECT_TRUE(gunzip.is_too_large());
+  EXPECT_FALSE(gunzip.is_whole());
+  EXPECT_LE(sink.text.size(), 99'999u);
+}
+
 }  // namespace
 }  // namespace dwell

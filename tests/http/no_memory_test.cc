@@ -11,8 +11,8 @@
 #include <thread>
 #include <utility>
 
-#include "http/api/events_body.h"
 #include "http/wire/server.h"
+#include "tests/http/whole_body.h"
 
 namespace {
 
@@ -41,7 +41,7 @@ using asio::ip::tcp;
 using ::testing::StartsWith;
 
 asio::awaitable<Routed> read_events(Request request) {
-  EventsReader events;
+  auto events = reader_of_events();
   const bool is_whole = co_await request.receive_body(events);
   Reply reply;
   if (is_whole && events.finish()) reply.body = "OK";

@@ -1,5 +1,6 @@
 """Each line of design 4.5 has a test of its name."""
 
+import gzip
 import json
 import urllib.parse
 
@@ -70,7 +71,7 @@ def test_an_undecodable_event_refuses_the_whole_request_with_400_and_nothing_sto
     assert len(records) > 5 and all(before[name] == after[name] for name in records)
 
 
-BODIES = [b"", b"{", b"[]", b"null", b"{}", b'{"events":1}', b'{"events":null}', b"\xff\xfe\0",
+BODIES = [b"", b"{", b"[] []", b"null", b"7", b"{} {}", b'{"events":1}', b'{"events":null}', b"\xff\xfe\0",
           b'{"events":[]} x', b'{"events":[],"events":5}', b"[" * 100_000,
           b'{"events":[{"deviceID":"\xff","eventType":"device_enter",'
           b'"timestamp":"2025-07-08T12:00:00Z"}]}']
@@ -81,6 +82,81 @@ def test_a_body_that_is_no_list_of_events_is_refused_with_400(shared, body):
     reply = shared.post(body)
     assert reply.status == 400 and reply.json["type"] == "urn:dwell:invalid-body"
     assert reply.json["detail"]
+
+
+def test_an_object_that_is_no_event_is_refused_with_400(shared):
+    reply = shared.post(b"{}")
+    assert reply.status == 400 and reply.json["type"] == "urn:dwell:invalid-event"
+    assert reply.json["errors"] == [{"index": 0, "member": "eventType", "detail":
+                                     "is missing: looked for /event_type, /eventType"}]
+
+
+@pytest.mark.parametrize("join, kind", [
+    (lambda one: one, "application/json"),
+    (lambda one: f"[{one}]", "application/json"),
+    (lambda one: f"[{one}]", "application/cloudevents-batch+json"),
+    (lambda one: f'{{"events":[{one}]}}', "application/json"),
+    (lambda one: f"\n{one}\r\n\n", "application/x-ndjson"),
+], ids=["object", "array", "batch", "events", "lines"])
+@pytest.mark.parametrize("is_packed", [False, True], ids=["plain", "gzip"])
+def test_a_body_has_many_forms(service, join, kind, is_packed):
+    body = join(json.dumps(post_event("form", "enter", BASE))).encode()
+    headers = {"Content-Type": kind}
+    if is_packed:
+        body, headers["Content-Encoding"] = gzip.compress(body), "gzip"
+    reply = service.post(body, headers=headers)
+    assert reply.status == 201 and reply.json == {"outcomes": ["accepted"]}, reply
+    assert service.timeline("form") == [("enter", rfc3339(BASE))]
+
+
+def test_a_line_that_is_no_json_spoils_no_other(shared):
+    lines = "\n".join([json.dumps(post_event("lines", "enter", BASE)), '{"torn":', "7",
+                       json.dumps(post_event("lines", "exit", BASE + 1))])
+    headers = {"Content-Type": "application/x-ndjson"}
+    assert shared.post(lines, headers=headers).status == 400
+    reply = shared.post(lines, "?partial=true", headers=headers)
+    assert reply.status == 201 and reply.json["outcomes"] == ["accepted", None, None, "accepted"]
+
+
+def test_a_compressed_body_is_bounded_as_it_is_unpacked(shared):
+    kind = {"Content-Type": "application/json"}
+    bomb = gzip.compress(b" " * (17 << 20))
+    assert len(bomb) < 20_000
+    reply = shared.post(bomb, headers={**kind, "Content-Encoding": "gzip"})
+    assert reply.status == 413 and reply.json["type"] == "urn:dwell:body-too-large"
+    with shared.wire() as wire:  # at once, and not when all of it has come
+        wire.send(b"POST /timeline HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                  b"Content-Encoding: gzip\r\nContent-Length: 1000000\r\n\r\n" + bomb)
+        assert wire.reply("POST").status == 413
+    good = gzip.compress(b'{"events":[]}')
+    for damaged in (b"", b'{"events":[]}', good[:-1], good + b"x", good[:-6] + b"xxxxxx"):
+        reply = shared.post(damaged, headers={**kind, "Content-Encoding": "gzip"})
+        assert reply.status == 400 and reply.json["type"] == "urn:dwell:invalid-body", reply
+    reply = shared.post(good, headers={**kind, "Content-Encoding": "br"})
+    assert reply.status == 415 and reply.headers["Accept-Encoding"] == "gzip"
+
+
+FUTURE = 4_102_444_800_000
+
+
+def test_a_post_of_which_all_is_rejected_is_answered_422_after_the_commit(service):
+    reply = service.post([post_event("late", "enter", FUTURE), post_event("late", "exit", 1_000)])
+    assert reply.status == 422 and reply.json["type"] == "urn:dwell:rejected"
+    assert reply.headers["Content-Type"] == "application/problem+json"
+    assert reply.json["outcomes"] == ["future_timestamp", "past_timestamp"]
+    assert reply.json["detail"].startswith("event 0: future_timestamp: ")
+    assert reply.headers["Dwell-Rejected"] == "2"
+    service.kill()
+    assert [reason for reason, _, _ in service.dwell.rejects()] == reply.json["outcomes"]
+
+
+def test_some_rejected_events_are_counted_in_a_header(shared):
+    reply = shared.post([post_event("some", "enter", FUTURE), post_event("some", "enter", BASE)])
+    assert reply.status == 201 and reply.headers["Dwell-Rejected"] == "1"
+    assert reply.json["outcomes"] == ["future_timestamp", "accepted"]
+    reply = shared.post([post_event("some", "enter", FUTURE), post_event("some", "wave", BASE)])
+    assert reply.status == 201 and reply.headers["Dwell-Rejected"] == "1"
+    assert shared.post([post_event("some", "exit", BASE)]).headers["Dwell-Rejected"] is None
 
 
 def test_partial_stores_the_good_events_and_names_the_others(shared):

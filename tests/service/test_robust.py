@@ -142,7 +142,7 @@ def test_body_bombs(service):
         peak = max(peak, service.memory())
     assert_others_are_served(service)
     assert peak < 700 * MIB, peak // MIB
-    assert service.post(bombs[0], headers={"Content-Encoding": "gzip"}).status in (400, 415)
+    assert service.post(bombs[0], headers={"Content-Encoding": "gzip"}).status == 400
 
 
 def test_head_bombs(service, crowd):

@@ -90,8 +90,8 @@ class EmbeddedService {
         streams_(*readers_.stream, *readers_.slow, workers_, on_error(), order_of_streams()),
         api_({questions_, streams_, queue_, process.clock(),
               [&process] { return process.board().health(); },
-              [&process] { return process.metrics().text(); }, nullptr,
-              config_.limits.record_bytes}) {
+              [&process] { return process.metrics().text(); }, nullptr, config_.limits.record_bytes,
+              config_.http_limits.body_bytes, config_.rule}) {
     process.board().set("", "restoring the committed state");
     process.board().add_check([this] { return readiness_.reasons(); });
   }

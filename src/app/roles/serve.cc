@@ -32,7 +32,7 @@ class ServeRole {
         api_({reader_, reader_, *intake_, process.clock(),
               [&process] { return process.board().health(); },
               [&process] { return process.metrics().text(); }, &visibility_,
-              config_.limits.record_bytes}) {
+              config_.limits.record_bytes, config_.http_limits.body_bytes, config_.rule}) {
     board_.set(kTask, "looking for the database");
   }
 

@@ -95,6 +95,7 @@ std::vector<Route> Api::routes() {
 
 Api::Api(const ApiParts& parts)
     : parts_(parts),
+      posted_events_(parts.rule, parts.record_bytes),
       router_(routes(), "there is nothing here; GET /openapi.json lists what there is") {}
 
 // The value of `after`: what a client has posted and wants to see.
@@ -120,7 +121,8 @@ asio::awaitable<std::optional<Reply>> Api::wait_for(const std::vector<InputPlace
 }
 
 asio::awaitable<Reply> Api::post_timeline(const Request& request, const Target& target) {
-  return post_events(parts_.intake, parts_.record_bytes, request, target);
+  const PostParts parts{parts_.intake, posted_events_, parts_.clock, parts_.body_bytes};
+  co_return co_await post_events(parts, request, target);
 }
 
 asio::awaitable<Reply> Api::get_list(const ListRoute& route, const Request& request,

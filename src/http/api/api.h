@@ -6,7 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/rule.h"
 #include "http/api/list_questions.h"
+#include "http/api/posted_events.h"
 #include "http/wire/process_routes.h"
 #include "http/wire/router.h"
 #include "ports/clock.h"
@@ -25,7 +27,9 @@ struct ApiParts {
   std::function<Health()> health;
   std::function<std::string()> metrics;  // Prometheus text format
   Visibility* visibility = nullptr;      // none: what was taken in can be read at once
-  std::size_t record_bytes = 1 << 20;    // an event that is longer as a record is refused
+  std::size_t record_bytes = 1 << 20;    // an event that is longer, sent or as a record, is refused
+  std::size_t body_bytes = 16 << 20;     // the same of a compressed body, once it is unpacked
+  Rule rule = {};                        // how posted events are read that are not as documented
 };
 
 // The HTTP API, contract in docs/api.md and web/openapi.json: requests in, replies out, no sockets.
@@ -52,6 +56,7 @@ class Api {
   boost::asio::awaitable<Reply> get_openapi(const Request& request, const Target& target);
 
   ApiParts parts_;
+  PostedEvents posted_events_;
   Router router_;
 };
 

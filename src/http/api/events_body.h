@@ -1,24 +1,25 @@
 #pragma once
 
-#include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "http/api/body_splitter.h"
+#include "http/api/posted_events.h"
 #include "http/wire/body_sink.h"
 #include "ports/intake.h"
 
 namespace dwell {
 
 inline constexpr std::size_t kMostPostedEvents = 100'000;
-inline constexpr std::size_t kMostBadEvents = 100;          // that are told one by one
-inline constexpr std::size_t kLongestEventType = 64 << 10;  // bytes
+inline constexpr std::size_t kMostBadEvents = 100;  // that are told one by one
 
 // One event of a request that cannot be stored, and why.
 struct BadEvent {
-  std::size_t index;  // in the request, from 0
-  std::string_view member;
-  std::string_view detail;
+  std::size_t index;        // in the request, from 0
+  std::string_view member;  // empty: the event as a whole
+  std::string detail;
 };
 
 struct EventsBody {
@@ -28,17 +29,14 @@ struct EventsBody {
   std::size_t count = 0;          // of events in the request, good and bad
 };
 
-// Reads `{"events":[{"deviceID","eventType","timestamp"}]}` as it comes in, in pieces cut anywhere;
-// timestamps in RFC 3339, device_id and event_type are read too. Of duplicate members the last one
-// counts, others are passed over.
+// Reads the events of a body as it comes in, in pieces cut anywhere.
 //
 // Neither the text nor a tree of it is kept: an event becomes a record as soon as it ends, and what
 // can no longer become a list of events is refused, and all of it let go, as soon as that is seen.
 class EventsReader final : public BodySink {
  public:
-  // An event that is longer as a record than so many bytes is a bad one.
-  explicit EventsReader(std::size_t longest_record = 1 << 20);
-  ~EventsReader() override;
+  // `now` is when the events come in. Borrows `events`.
+  EventsReader(PostedEvents& events, BodyForm form, Timestamp now);
 
   void add(std::string_view piece) override;
   std::size_t memory() const override;
@@ -47,8 +45,15 @@ class EventsReader final : public BodySink {
   Result<EventsBody> finish();
 
  private:
-  class Parser;
-  std::unique_ptr<Parser> parser_;
+  void read();
+  void take(const BodyElement& element);
+  void note_bad(std::string_view member, std::string detail);
+
+  PostedEvents& events_;
+  const BodyForm form_;
+  const Timestamp now_;
+  BodySplitter splitter_;
+  EventsBody body_;
 };
 
 }  // namespace dwell

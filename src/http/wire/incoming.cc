@@ -106,9 +106,10 @@ boost::system::error_code Incoming::parse_body() {
   connection_.unread.consume(parsed);
   framing_.add_parsed(parsed);
   if (error == http::error::need_more) error = {};
+  const auto& body = parser_.get().body();
+  if (!error && body.sink && body.sink->is_too_large()) error = http::error::body_limit;
   if (error || parser_.is_done()) return error;
 
-  const auto& body = parser_.get().body();
   // What is unread is the beginning of a chunk's head, or of trailers.
   if (framing_.size(body.size) + connection_.unread.size() > limits_.framing_bytes) {
     refusal_ = problem(Status::bad_request, "bad-request",
