@@ -87,7 +87,7 @@ DateTime read(std::string_view text, Spelling spelling) {
   const year_month_day date{year{y}, month{static_cast<unsigned>(mo)},
                             day{static_cast<unsigned>(d)}};
   if (!date.ok()) return {};
-  if (cursor.at_end()) return {Form::date};
+  if (cursor.at_end()) return {Form::date, {}, local_days{date}};
   char separator;
   if (!cursor.one_of(spelling == Spelling::common ? "Tt " : "Tt", separator) ||
       !cursor.number(2, h) || !cursor.literal(':') || !cursor.number(2, mi) || h > 23 || mi > 59) {
@@ -95,13 +95,13 @@ DateTime read(std::string_view text, Spelling spelling) {
   }
   if (!cursor.literal(':')) {
     const bool is_whole = cursor.at_end() || offset_minutes(cursor, spelling, offset);
-    return {is_whole && cursor.at_end() ? Form::without_seconds : Form::unknown};
+    return {is_whole && cursor.at_end() ? Form::without_seconds : Form::unknown, {}, {}};
   }
   if (!cursor.number(2, s) || s > 59 || !cursor.fraction_ms(ms)) return {};
-  if (cursor.at_end()) return {Form::local};
+  const LocalTime shown = local_days{date} + hours{h} + minutes{mi} + seconds{s} + Milliseconds{ms};
+  if (cursor.at_end()) return {Form::local, {}, shown};
   if (!offset_minutes(cursor, spelling, offset) || !cursor.at_end()) return {};
-  return {Form::instant, Timestamp{sys_days{date} + hours{h} + minutes{mi - offset} + seconds{s} +
-                                   Milliseconds{ms}}};
+  return {Form::instant, Timestamp{shown.time_since_epoch() - minutes{offset}}, {}};
 }
 
 // A number of exactly kDigits decimal digits. A format library takes ten times as long, and a

@@ -13,6 +13,9 @@ using Milliseconds = std::chrono::milliseconds;
 // A point in time: whole milliseconds since the Unix epoch, UTC, no leap seconds.
 using Timestamp = std::chrono::sys_time<Milliseconds>;
 
+// What a clock on a wall shows, in a place that is not told.
+using LocalTime = std::chrono::local_time<Milliseconds>;
+
 // The range of an event's time: 1970-01-01T00:00:00.000Z to 9999-12-31T23:59:59.999Z.
 inline constexpr Timestamp kEarliest{Milliseconds{0}};
 inline constexpr Timestamp kLatest{Milliseconds{253'402'300'799'999}};
@@ -45,7 +48,8 @@ struct DateTime {
     instant,
   };
   Form form = Form::unknown;
-  Timestamp time{};  // of an instant, which may lie outside [kEarliest, kLatest]
+  Timestamp time{};   // of an instant, which may lie outside [kEarliest, kLatest]
+  LocalTime local{};  // of a date, its midnight, and of a local time
 };
 
 // Reads RFC 3339 and what is written in its place: a space for the `T`, an offset of `+0200` or

@@ -186,7 +186,8 @@ TimeReading read_time_text(std::string_view text, const TimeFormat& format) {
     case DateTime::Form::without_seconds:
       return {{}, TimeFault::no_seconds};
     case DateTime::Form::local:
-      return {{}, TimeFault::no_zone};
+      if (!format.zone) return {{}, TimeFault::no_zone};
+      return judge(to_ms(format.zone.instant(read.local)), format);
     case DateTime::Form::instant:
       break;
   }
@@ -202,7 +203,7 @@ std::string describe(TimeFault fault, const TimeFormat& format) {
     case TimeFault::no_seconds:
       return "has no seconds";
     case TimeFault::no_zone:
-      return "names no time zone, such as Z or +02:00";
+      return "names no time zone, such as Z or +02:00; input.time_zone gives it one";
     case TimeFault::out_of_range:
       return "is not from 1970 to 9999";
     case TimeFault::no_unit_fits:

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/time_zone.h"
 #include "base/timestamp.h"
 
 namespace dwell {
@@ -18,6 +19,7 @@ std::string_view name(TimeUnit unit);  // auto, s, ms, us, ns
 struct TimeFormat {
   TimeUnit unit = TimeUnit::ms;
   Timestamp earliest = kEarliest;  // that one: off
+  TimeZone zone = {};              // of texts that name none; none: they are no times
 
   friend bool operator==(const TimeFormat&, const TimeFormat&) = default;
 };
@@ -52,7 +54,8 @@ struct TimeReading {
 // is cut toward the past. `token` is a valid one.
 TimeReading read_time_number(std::string_view token, const TimeFormat& format);
 
-// Reads RFC 3339, the spellings near to it (see read_date_time()) and texts of one JSON number.
+// Reads RFC 3339, the spellings near to it (see read_date_time()) and texts of one JSON number. A
+// date and a time of day without a zone are read in that of the format (see TimeZone::instant()).
 TimeReading read_time_text(std::string_view text, const TimeFormat& format);
 
 // RFC 8259 section 6.

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "app/settings/config_loader.h"
+#include "app/settings/time_zones.h"
 #include "tests/fakes/temp_folder.h"
 
 namespace dwell {
@@ -56,7 +57,7 @@ TEST(Settings, EachTakesWhatItShowsAndChangesNothingElse) {
 std::string other_value(const Setting& one) {
   for (const char* text :
        {"arrival", "suppress", "received", "none", "no", "a.example", "7", "12345", "2MiB", "1h",
-        "5s", "127.0.0.1:1", "2020-01-02", "us", "lower", "/a,/b", "name"}) {
+        "5s", "127.0.0.1:1", "2020-01-02", "us", "lower", "/a,/b", "name", "UTC"}) {
     Config config;
     if (one.set(text, config) && one.show(config) != one.show(Config())) return text;
   }
@@ -100,6 +101,39 @@ TEST(Settings, ThreeChoicesAreSaidInWords) {
   EXPECT_EQ(setting("order.mode").expected, "arrival or event_time");
 }
 
+TEST(Settings, ATimeZoneIsShownWithTheVersionThatItIsOf) {
+  const auto known = tzdata();
+  ASSERT_TRUE(known);
+  const auto berlin = fmt::format("Europe/Berlin (tzdata {})", (*known)->version);
+  EXPECT_EQ(shown("input.time_zone", "Europe/Berlin"), berlin);
+  EXPECT_EQ(shown("input.time_zone", berlin), berlin);
+  EXPECT_EQ(shown("input.time_zone", "Europe/Berlin (tzdata 1999a)"), berlin);
+  EXPECT_EQ(shown("input.time_zone", "off"), "off");
+  for (const char* text : {"", "none", "localtime", "Berlin", "europe/berlin", "+01:00"}) {
+    EXPECT_EQ(shown("input.time_zone", text), "refused") << text;
+  }
+}
+
+TEST(Settings, AMistypedTimeZoneHasANeighbour) {
+  const auto said = [](const char* text) { return setting("input.time_zone").refusal(text); };
+  for (const char* text : {"Europe/Berlim", "europe/berlin", "Berlin", "berlin"}) {
+    EXPECT_THAT(said(text), HasSubstr("the nearest is Europe/Berlin")) << text;
+  }
+  EXPECT_THAT(said("new_york"), HasSubstr("the nearest is America/New_York"));
+  EXPECT_THAT(said("zzzzzzzz"), Not(HasSubstr("nearest")));
+}
+
+TEST(Settings, AnotherVersionOfTzdataIsSaid) {
+  const auto berlin = *TimeZone::load("Europe/Berlin");
+  EXPECT_EQ(warning_of_tzdata(show_time_zone(berlin), berlin, "database x"), "");
+  EXPECT_EQ(warning_of_tzdata("Europe/Paris (tzdata 1999a)", berlin, "database x"), "");
+  EXPECT_EQ(warning_of_tzdata("off", berlin, "database x"), "");
+  EXPECT_EQ(warning_of_tzdata("Europe/Berlin (tzdata 1999a)", {}, "database x"), "");
+  EXPECT_THAT(
+      warning_of_tzdata("Europe/Berlin (tzdata 1999a)", berlin, "database x"),
+      AllOf(HasSubstr("database x"), HasSubstr("1999a"), HasSubstr(show_time_zone(berlin))));
+}
+
 TEST(Settings, AFamilyIsFoundByItsMembers) {
   const Setting& family = setting("kafka.extra.sasl.password");
   EXPECT_EQ(family.key, "kafka.extra.NAME");
@@ -112,6 +146,8 @@ TEST(Settings, AFamilyIsFoundByItsMembers) {
 TEST(Settings, AMistypedKeyHasANeighbour) {
   EXPECT_EQ(nearest_key(settings(), "clock.max_aheed"), "clock.max_ahead");
   EXPECT_EQ(nearest_key(settings(), "zzzz"), "");
+  EXPECT_EQ(nearest_variable(settings(), "DWELL_ORDR_MODE"), "DWELL_ORDER_MODE");
+  EXPECT_EQ(nearest_variable(settings(), "DWELL_ZZZZ"), "");
 }
 
 TEST(Settings, ContradictionsAreNamed) {

@@ -254,6 +254,7 @@ def test_the_image_has_the_libraries_of_the_binary():
     packages = {line.split(":")[0] for line in owners.splitlines()}
     assert len(owners.splitlines()) == len(set(paths))
     assert packages - always <= installed, packages - always - installed
+    assert "tzdata" in installed  # what the library of time zones reads
 
 
 def test_make_says_when_there_is_no_docker(tmp_path):

@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import shutil
 
 import pytest
 
@@ -133,6 +134,78 @@ def test_what_librdkafka_refuses_is_said_so(dwell, name, value):
     said = dwell.run("config", f"--kafka-extra={name}={value}", status=2).err
     assert f"kafka.extra.{name} = " in said
     assert "librdkafka has no such setting, or refuses this value" in said
+
+
+def test_a_mistyped_setting_is_told_its_neighbour(dwell):
+    """In the file, in the environment and as a flag."""
+    for text, near in (('order.mod = "arrival"', "order.mode"), ('ordr.mode = "arrival"', "order"),
+                       ('[ordr]\nmode = "arrival"', "order"), ("frist_exit = 1", "first_exit")):
+        dwell.write("d.toml", text)
+        assert f"did you mean {near}?" in dwell.run("check", "d.toml", status=2).err
+    assert dwell.run("who", status=2, DWELL_ORDR_MODE="arrival").err == (
+        "dwell: environment DWELL_ORDR_MODE: no such setting; did you mean DWELL_ORDER_MODE?\n")
+    assert "dwell config --help" in dwell.run("who", status=2, DWELL_ZZZZ="1").err
+    for flag, near in (("--ordr", "--order"), ("--first-exti", "--first-exit"),
+                       ("--input-time-zon", "--input-time-zone")):
+        said = dwell.run("replay", "in.ndjson", flag, "x", status=2).err
+        assert f"did you mean {near}?" in said and " x" not in said
+
+
+def tzdata(folder, version):
+    """A tzdata of that version, for TZDIR."""
+    system = pathlib.Path("/usr/share/zoneinfo")
+    (folder / "Europe").mkdir(parents=True)
+    shutil.copy(system / "Europe" / "Berlin", folder / "Europe")
+    text = (system / "tzdata.zi").read_text("utf-8")
+    (folder / "tzdata.zi").write_text(re.sub("^# version .*", f"# version {version}", text), "utf-8")
+    return str(folder)
+
+
+LOCAL = ('{"device_id":"a","event_type":"device_enter","timestamp":"2025-07-08 12:00:00"}\n'
+         '{"device_id":"a","event_type":"device_exit","timestamp":"2025-10-26T02:30:00"}\n')
+
+
+def test_a_database_keeps_its_time_zone_and_says_once_that_tzdata_changed(dwell):
+    before, after = (tzdata(dwell.folder / v, v) for v in ("1999a", "1999b"))
+    dwell.write("in.ndjson", LOCAL)
+    first = dwell.run("replay", "in.ndjson", "--input-time-zone", "Europe/Berlin", TZDIR=before)
+    assert "tzdata" not in first.err
+    assert [row.timestamp for row in dwell.rows()] == [1751968800000, 1761438600000]
+    shown = 'input.time_zone = "Europe/Berlin (tzdata 1999a)"  # database dwell.db'
+    assert shown in dwell.run("config", TZDIR=before).out
+    dwell.write("more.ndjson", LOCAL.replace("2025-07-08", "2025-07-09").replace('"a"', '"b"'))
+    said = dwell.run("replay", "more.ndjson", TZDIR=after).err
+    assert said.count("Europe/Berlin (tzdata 1999a), from now on as Europe/Berlin (tzdata 1999b)") == 1
+    assert 1752055200000 in [row.timestamp for row in dwell.rows()]
+    assert "tzdata" not in dwell.run("replay", "more.ndjson", TZDIR=after).err
+    # Another zone is no other version.
+    assert "tzdata" not in dwell.run("replay", "more.ndjson", "--input-time-zone", "UTC").err
+    assert "tzdata" not in dwell.run("replay", "more.ndjson", "--input-time-zone", "off").err
+
+
+def test_a_machine_without_tzdata_says_which_package_it_lacks(dwell):
+    nowhere = str(dwell.folder / "nowhere")
+    dwell.write("in.ndjson", LOCAL)
+    command = ("replay", "in.ndjson", "--input-time-zone")
+    said = dwell.run(*command, "Europe/Berlin", status=2, TZDIR=nowhere).err
+    assert "install the package tzdata" in said and "input.time_zone" in said
+    assert list(dwell.folder.glob("*.db*")) == []
+    dwell.run(*command, "UTC", TZDIR=nowhere)
+    dwell.run(*command, "Europe/Berlin")
+    said = dwell.run("replay", "in.ndjson", status=1, TZDIR=nowhere).err
+    assert "dwell.db" in said and "install the package tzdata" in said
+
+
+@pytest.mark.parametrize("name, near", [
+    ("Europe/Berlim", "Europe/Berlin"), ("Berlin", "Europe/Berlin"), ("CEST", "CET"),
+    ("../zoneinfo/Europe/Berlin", ""), ("localtime", ""), ("posixrules", ""), ("Factory", ""),
+    ("/usr/share/zoneinfo/Europe/Berlin", ""), ("+02:00", "")])
+def test_a_time_zone_that_is_none(dwell, name, near):
+    dwell.write("d.toml", f'input.time_zone = "{name}"')
+    said = dwell.run("check", "d.toml", status=2).err
+    assert said.startswith(f'dwell: d.toml:1: input.time_zone = "{name}": tzdata has no time zone')
+    assert "expected off, or a name of tzdata such as Europe/Berlin" in said
+    assert (f"the nearest is {near};" in said) if near else ("nearest" not in said)
 
 
 def test_unknown_environment_variables_are_errors(dwell):

@@ -9,6 +9,7 @@ import pty
 import random
 import re
 import subprocess
+import zoneinfo
 
 import pytest
 
@@ -249,10 +250,74 @@ def test_json_is_one_document_and_unicode_stays(dwell):
 
 
 @pytest.mark.parametrize("arguments", [
-    ("timeline", "cam", "--start", "yesterday"), ("timeline", "cam", "--end", "2025-07-08"),
+    ("timeline", "cam", "--start", "yesterdy"), ("timeline", "cam", "--end", "2025-07"),
     ("timeline", "cam", "--end", "2025-02-30T00:00:00Z"), ("who", "--at", "1751932800000"),
+    ("who", "--at", "now-2"), ("who", "--at", "now-30m"), ("who", "--at", "now+2h"),
+    ("who", "--at", "now-36500d"), ("who", "--at", "2025-07-08T12:00"),
     ("who", "--at", ""), ("who", "--at", "1969-12-31T23:59:59Z")])
 def test_a_time_that_is_none_is_named(dwell, arguments):
     day(dwell)
     answer = dwell.run(*arguments, status=2)
-    assert arguments[-2] in answer.err and "RFC 3339" in answer.err
+    assert f"{arguments[-2]} {arguments[-1]}" in answer.err
+    for taken in ("RFC 3339", "2025-07-08", "today", "yesterday", "now-2h", "min, h and d"):
+        assert taken in answer.err
+
+
+@pytest.mark.parametrize("text, zone, meant", [
+    ("2025-07-08T12:00:00Z", "Europe/Berlin", "2025-07-08T12:00:00Z"),
+    ("2025-07-08 12:00:00+0530", "Europe/Berlin", "2025-07-08T06:30:00Z"),
+    ("2025-07-08T12:00:00", "Europe/Berlin", "2025-07-08T10:00:00Z"),
+    ("2025-07-08T12:00:00.25", "UTC", "2025-07-08T12:00:00.250Z"),
+    ("2025-10-26T02:30:00", "Europe/Berlin", "2025-10-26T00:30:00Z"),
+    ("2025-03-30T02:30:00", "Europe/Berlin", "2025-03-30T01:30:00Z"),
+    ("2025-07-08", "UTC", "2025-07-08T00:00:00Z"),
+    ("2025-07-08", "Europe/Berlin", "2025-07-07T22:00:00Z"),
+    ("2018-11-04", "America/Sao_Paulo", "2018-11-04T03:00:00Z"),
+])
+def test_times_of_flags_are_in_the_zone(dwell, text, zone, meant):
+    """Whichever of the two flags stands first."""
+    moment = datetime.datetime.fromisoformat(meant.replace("Z", "+00:00"))
+    start = round(moment.timestamp() * 1000)
+    stored(dwell, ("edge", "enter", start - 1), ("edge", "exit", start))
+    for flags in (("--at", text, "--tz", zone), ("--tz", zone, "--at", text)):
+        assert dwell.run("who", *flags, "--json").json["at"] == meant
+    if zone == "UTC":
+        assert dwell.run("who", "--at", text, "--json").json["at"] == meant
+    window = ("--start", text, "--end", text, "--tz", zone)
+    rows = dwell.run("timeline", "edge", *window, "--json").json["events"]
+    assert [row["timestamp"] for row in rows] == [meant]
+
+
+@pytest.mark.parametrize("text, ago", [("now", 0), ("now-0s", 0), ("now-90s", 90_000),
+                                       ("now-30min", 1_800_000), ("now-2h", 2 * HOUR),
+                                       ("now-7d", 168 * HOUR)])
+def test_times_before_now(dwell, text, ago):
+    day(dwell)
+    told = dwell.run("who", "--at", text, "--tz", "Asia/Tokyo", "--json").json["at"]
+    told = datetime.datetime.fromisoformat(told.replace("Z", "+00:00"))
+    wanted = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(milliseconds=ago)
+    assert abs((told - wanted).total_seconds()) < 60
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York", "Pacific/Kiritimati"])
+@pytest.mark.parametrize("text, days", [("today", 0), ("yesterday", 1)])
+def test_days_begin_in_the_zone(dwell, zone, text, days):
+    day(dwell)
+
+    def wanted():
+        here = datetime.datetime.now(zoneinfo.ZoneInfo(zone)).date() - datetime.timedelta(days=days)
+        begin = datetime.datetime.combine(here, datetime.time(), zoneinfo.ZoneInfo(zone))
+        return at(round(begin.timestamp() * 1000))
+
+    before = wanted()
+    told = dwell.run("who", "--at", text, "--tz", zone, "--json").json["at"]
+    assert told in (before, wanted())
+
+
+def test_a_zone_of_a_flag_that_is_none(dwell):
+    day(dwell)
+    said = dwell.run("who", "--tz", "Europe/Berlim", status=2).err
+    assert "--tz Europe/Berlim" in said and "the nearest is Europe/Berlin" in said
+    dwell.run("who", "--tz", "UTC", TZDIR="/nowhere")
+    assert "install the package tzdata" in dwell.run("who", "--tz", "Europe/Berlin", status=1,
+                                                     TZDIR="/nowhere").err

@@ -29,7 +29,7 @@ def enter(device="a", **members):
     (enter(device_id=None), "device_id null is neither a text nor a whole number without sign"),
     (enter(timestamp="2025-07-08"), 'timestamp "2025-07-08" names a day and no time of day'),
     (enter(timestamp="2025-07-08T12:00:00"),
-     'timestamp "2025-07-08T12:00:00" names no time zone, such as Z or +02:00'),
+     'timestamp "2025-07-08T12:00:00" names no time zone, such as Z or +02:00; input.time_zone gives it one'),
     (enter(timestamp=946684800000), "timestamp 946684800000 lies between 2010-01-01 and 2100 "
                                     "neither as s nor as ms, us or ns"),
     (enter(timestamp=3), "timestamp 3 is before clock.earliest, 2010-01-01T00:00:00Z"),

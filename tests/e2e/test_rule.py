@@ -1,5 +1,7 @@
 """What is stored equals the second model: random histories and every kind of odd record."""
 
+import datetime
+import json
 import os
 import random
 import time
@@ -206,3 +208,54 @@ def test_a_line_far_longer_than_the_buffer_costs_no_waiting(dwell):
                   stdin=line, status=1)
     assert time.monotonic() - began < 30  # 600 pieces in the file alone, 100 ms each
     assert dwell.totals()["too_large"] == 2
+
+
+# Where local times exist twice or never, of every kind: by an hour, by half an hour, at midnight,
+# a whole day, by an odd offset, and far away.
+CHANGES = [
+    ("Europe/Berlin", "2025-03-30T02:00:00"), ("Europe/Berlin", "2025-10-26T02:00:00"),
+    ("America/New_York", "2025-11-02T01:00:00"), ("Australia/Lord_Howe", "2025-04-06T01:30:00"),
+    ("Australia/Lord_Howe", "2025-10-05T02:00:00"), ("America/Sao_Paulo", "2018-11-04T00:00:00"),
+    ("Africa/Cairo", "2024-04-26T00:00:00"), ("Pacific/Apia", "2011-12-30T00:00:00"),
+    ("Africa/Monrovia", "1972-01-07T00:00:00"), ("America/Caracas", "2016-05-01T02:30:00"),
+    ("Asia/Pyongyang", "2018-05-04T23:30:00"), ("Antarctica/Troll", "2025-03-30T01:00:00"),
+    ("America/Nuuk", "2024-03-30T23:00:00"), ("Europe/Lisbon", "1992-09-27T01:00:00"),
+    ("Africa/Casablanca", "2025-02-23T02:00:00"), ("Europe/Dublin", "2025-10-26T01:00:00"),
+    ("Europe/Berlin", "2196-10-30T02:00:00"), ("Europe/London", "1970-01-01T00:00:00"),
+    ("Europe/Berlin", "9999-12-31T22:00:00"), ("America/New_York", "1970-01-01T00:00:00")]
+
+
+@pytest.mark.parametrize("zone, change", CHANGES, ids=lambda value: value.replace("/", "-"))
+def test_local_times(dwell, zone, change):
+    """Texts without a zone, hours around a change of the clocks; the model asks Python's zoneinfo."""
+    rng = random.Random(f"{SEED}-{zone}-{change}")
+    around = datetime.datetime.fromisoformat(change)
+    lines = []
+    for number in range(400):
+        moment = around + datetime.timedelta(seconds=rng.randrange(-7_200, 7_200))
+        text = f"{moment:%Y-%m-%d}{rng.choice('T ')}{moment:%H:%M:%S}".zfill(19)
+        text += rng.choice(["", f".{rng.randrange(10)}", f".{rng.randrange(10**6):06}"])
+        text += rng.choice(["", "", "", "Z", "+02:00", "-0330", "+05"])
+        lines.append(json.dumps({"device_id": f"{number}", "event_type": "device_enter",
+                                 "timestamp": text}).encode() + b"\n")
+    model, _ = replay_and_compare(dwell, b"".join(lines), "--input-time-zone", zone,
+                                  "--clock-max-ahead", "off", max_ahead=None, time_zone=zone)
+    assert model.outcomes["accepted"] > 100
+
+
+def test_a_year_of_local_times_by_the_half_hour(dwell):
+    start = datetime.datetime(2025, 1, 1)
+    lines = [json.dumps({"device_id": f"{number}", "event_type": "device_enter",
+                         "timestamp": (start + number * datetime.timedelta(minutes=30)).isoformat()})
+             for number in range(48 * 365)]
+    model, _ = replay_and_compare(dwell, "\n".join(lines).encode(), "--input-time-zone",
+                                  "Europe/Berlin", "--clock-max-ahead", "off",
+                                  max_ahead=None, time_zone="Europe/Berlin")
+    assert model.outcomes == {"accepted": 48 * 365}
+    # Two half hours never are, and each is the same instant as one that is.
+    assert len({row.timestamp for row in model.rows}) == 48 * 365 - 2
+
+
+def test_without_a_time_zone_local_times_are_rejected(dwell):
+    replay_and_compare(dwell, b'{"device_id":"a","event_type":"device_enter",'
+                              b'"timestamp":"2025-07-08 12:00:00"}\n' + event("b", "enter", BASE))

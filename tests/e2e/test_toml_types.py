@@ -16,7 +16,7 @@ TYPES = {
 }
 TEXTS = ("db.path", "http.listen", "http.hosts", "brokers", "topics.", "instance.", "clean.group", "clean.listen",
          "database.url", "store.group", "store.listen", "input.device_id", "input.event_type",
-         "input.timestamp", "input.enter", "input.exit")
+         "input.time_zone", "input.timestamp", "input.enter", "input.exit")
 LISTS = ("brokers", "input.enter")
 POINTERS = ("input.device_id", "input.event_type", "input.timestamp")
 

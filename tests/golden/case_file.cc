@@ -140,6 +140,10 @@ void set(Rule& rule, Words& words) {
     rule.time.earliest = time.value_or(kEarliest);
   } else if (setting == "input.time_unit") {
     rule.time.unit = static_cast<TimeUnit>(words.choice({"auto", "s", "ms", "us", "ns"}));
+  } else if (setting == "input.time_zone") {
+    const auto zone = TimeZone::load(words.word("the zone"));
+    if (!zone) throw Problem{zone.error().message};
+    rule.time.zone = *zone;
   } else {
     throw Problem{fmt::format("no such setting: {}", setting)};
   }

@@ -11,14 +11,15 @@ import datetime
 import decimal
 import json
 import re
+import zoneinfo
 
 TYPES = ("device_enter", "device_exit")
 LATEST = 253_402_300_799_999
 RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?"
-                     r"(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII)
+                     r"(?:([Zz])|([+-])(\d\d):(\d\d))", re.ASCII)
 # Rule 2 reads more spellings.
 COMMON = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?"
-                    r"(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)", re.ASCII)
+                    r"(?:([Zz])|([+-])(\d\d)(?::?(\d\d))?)?", re.ASCII)
 NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
 EPOCH = datetime.datetime(1970, 1, 1)
 IN_2100 = 4_102_444_800_000
@@ -46,6 +47,7 @@ class Rule:
     version: int = 2
     earliest: int = 0  # 0: off
     time_unit: str = "ms"
+    time_zone: str | None = None
 
 
 def whole_ms(number, power):
@@ -89,7 +91,7 @@ def event_time(value, rule):
     if isinstance(value, str) and NUMBER.fullmatch(value):
         value = decimal.Decimal(value)
     if isinstance(value, str):
-        return judged_time(text_time(value, COMMON), rule)
+        return judged_time(text_time(value, COMMON, rule.time_zone), rule)
     if type(value) is int:
         value = decimal.Decimal(value)
     if not isinstance(value, decimal.Decimal):
@@ -106,17 +108,24 @@ def parse_time(value):
     return value
 
 
-def text_time(value, spelling):
+def text_time(value, spelling, time_zone=None):
     if match := spelling.fullmatch(value):
-        *date, fraction, sign, hours, minutes = match.groups()
+        *date, fraction, utc, sign, hours, minutes = match.groups()
         try:
-            moment = datetime.datetime(*map(int, date)) - EPOCH
+            local = datetime.datetime(*map(int, date))
         except ValueError:
             raise Rejected("invalid_timestamp") from None
         if int(hours or 0) > 23 or int(minutes or 0) > 59:
             raise Rejected("invalid_timestamp")
-        offset = (int(hours or 0) * 60 + int(minutes or 0)) * (-1 if sign == "-" else 1)
-        return (moment // datetime.timedelta(milliseconds=1) - offset * 60_000
+        offset = datetime.timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
+        if sign == "-":
+            offset = -offset
+        if not utc and not sign:
+            if not time_zone:
+                raise Rejected("invalid_timestamp")
+            # What exists twice or never has the offset of before (PEP 495, fold=0).
+            offset = local.replace(tzinfo=zoneinfo.ZoneInfo(time_zone)).utcoffset()
+        return ((local - EPOCH - offset) // datetime.timedelta(milliseconds=1)
                 + int(((fraction or "") + "000")[:3]))
     raise Rejected("invalid_timestamp")
 

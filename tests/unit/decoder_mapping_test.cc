@@ -214,7 +214,7 @@ TEST(DecoderMapping, SaysWhyARecordIsRefused) {
       {R"({"device_id":"a","event_type":"device_exit","timestamp":"2025-07-08"})",
        R"(timestamp "2025-07-08" names a day and no time of day)"},
       {R"({"device_id":"a","event_type":"device_exit","timestamp":"2025-07-08T12:00:00"})",
-       R"(timestamp "2025-07-08T12:00:00" names no time zone, such as Z or +02:00)"},
+       R"(timestamp "2025-07-08T12:00:00" names no time zone, such as Z or +02:00; input.time_zone gives it one)"},
       {R"({"device_id":"a","event_type":"device_exit","timestamp":946684800000})",
        "timestamp 946684800000 lies between 2010-01-01 and 2100 neither as s nor as ms, us or ns"},
       {R"({"device_id":"a","event_type":"device_exit","timestamp":3})",

@@ -134,5 +134,25 @@ TEST(EventTimestamp, SaysWhatATextLacks) {
   EXPECT_EQ(text("2999-12-31T23:59:59Z"), "2999-12-31T23:59:59Z");
 }
 
+TEST(EventTimestamp, ATimeWithoutAZoneHasThatOfTheFormat) {
+  TimeFormat format = kUsualTimes;
+  format.zone = *TimeZone::load("Europe/Berlin");
+  EXPECT_EQ(text("2025-07-08T12:00:00", format), "2025-07-08T10:00:00Z");
+  EXPECT_EQ(text("2025-10-26 02:30:00.2599", format), "2025-10-26T00:30:00.259Z");
+  EXPECT_EQ(text("2025-03-30T02:30:00", format), "2025-03-30T01:30:00Z");
+  EXPECT_EQ(text("2010-01-01T00:59:59.999", format), "too_early");
+  EXPECT_EQ(text("2010-01-01T01:00:00", format), "2010-01-01T00:00:00Z");
+  EXPECT_EQ(text("1890-01-01T00:00:00", format), "too_early");
+  EXPECT_EQ(text("0000-01-01T00:00:00", format), "too_early");
+  // A zone of its own stays, and the rest is what it was.
+  EXPECT_EQ(text("2025-07-08T12:00:00Z", format), "2025-07-08T12:00:00Z");
+  EXPECT_EQ(text("2025-07-08T12:00:00-05", format), "2025-07-08T17:00:00Z");
+  EXPECT_EQ(text("2025-07-08", format), "no_time_of_day");
+  EXPECT_EQ(text("2025-07-08T12:00", format), "no_seconds");
+  EXPECT_EQ(number("1751957694", format), "2025-07-08T06:54:54Z");
+  format.zone = *TimeZone::load("America/New_York");
+  EXPECT_EQ(text("9999-12-31T23:59:59", format), "out_of_range");
+}
+
 }  // namespace
 }  // namespace dwell

@@ -145,6 +145,18 @@ void Command::add_time(const std::string& flag, const std::string& help,
       .hides_type();
 }
 
+void Command::add_time(const std::string& flag, const std::string& help,
+                       std::optional<std::string>& text) {
+  add(flag, text, help).hides_type();
+}
+
+void Command::add_zone(std::string& zone) {
+  add("--tz", zone,
+      "The time zone of days and of times that name none, such as Europe/Berlin; answers are in "
+      "UTC")
+      .shows_default();
+}
+
 CommandSet::CommandSet()
     : program_(std::make_unique<CLI::App>(
           "Turns unreliable device events into a presence history to trust.")) {

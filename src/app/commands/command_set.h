@@ -71,6 +71,9 @@ class Command {
   // A flag that takes a time (RFC 3339).
   void add_time(const std::string& flag, const std::string& help,
                 std::function<void(Timestamp)> set);
+  // A flag that takes a time for TimeReader, and the zone of all of them.
+  void add_time(const std::string& flag, const std::string& help, std::optional<std::string>& text);
+  void add_zone(std::string& zone);
 
   CLI::App& app() { return *app_; }
 

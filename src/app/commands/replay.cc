@@ -278,11 +278,10 @@ Result<void> check_arguments(const ReplayArguments& arguments) {
 Result<void> replay(const Config& loaded, const ReplayArguments& arguments) {
   if (auto checked = check_arguments(arguments); !checked) return checked;
   Config config;
-  auto committer = open_committer(loaded, config);
+  std::vector<std::string> warnings;
+  auto committer = open_committer(loaded, config, warnings);
   if (!committer) return pass(committer);
-  if (auto warning = warning_of_names(config.db_path); !warning.empty()) {
-    tell(fmt::format("dwell: {}\n", warning));
-  }
+  for (const std::string& warning : warnings) tell(fmt::format("dwell: {}\n", warning));
   const bool has_stream =
       std::find(arguments.files.begin(), arguments.files.end(), "-") != arguments.files.end();
   if (has_stream && is_merge(arguments, config.rule)) {
@@ -336,8 +335,8 @@ void add_replay(CommandSet& commands) {
   Command command = commands.add(
       commands.program(), "replay", "Read event files into the database, going on where it stopped",
       {"db.", "order.", "first_exit", "duplicate.", "clock.", "input.device_id", "input.event_type",
-       "input.timestamp", "input.enter", "input.exit", "input.max_record", "input.time_unit",
-       "batch.", "rejects."},
+       "input.timestamp", "input.enter", "input.exit", "input.max_record", "input.time_", "batch.",
+       "rejects."},
       [arguments](const Config& loaded) { return replay(loaded, *arguments); });
   command
       .add("FILE", arguments->files,

@@ -1,6 +1,7 @@
 #include "questions/timeline.h"
 
 #include "app/commands/commands.h"
+#include "app/commands/time_reader.h"
 #include "app/process/system_clock.h"
 #include "app/settings/units.h"
 #include "app/terminal/output.h"
@@ -14,18 +15,24 @@ namespace {
 
 struct TimelineArguments {
   std::string device;
-  Timestamp start = kEarliest;
-  Timestamp end = kLatest;
+  std::optional<std::string> start, end;  // as typed
+  std::string zone = "UTC";
   Format format = Format::table;
+};
+
+// What is asked for.
+struct Window {
+  std::string device;
+  Timestamp start, end;
 };
 
 constexpr std::size_t kPage = 10'000;
 
 // Calls f(rows) for every page of rows, in bounded memory.
 template <typename F>
-Result<void> each_page(RowReader& reader, const TimelineArguments& arguments, F f) {
+Result<void> each_page(RowReader& reader, const Window& window, F f) {
   boost::asio::io_context context(1);
-  Timeline timeline(arguments.device, arguments.start, arguments.end);
+  Timeline timeline(window.device, window.start, window.end);
   do {
     if (auto read = awaited(context, timeline.read(reader, kPage)); !read) return read;
     if (Result<void> done = f(timeline.rows()); !done) return done;
@@ -33,12 +40,12 @@ Result<void> each_page(RowReader& reader, const TimelineArguments& arguments, F 
   return {};
 }
 
-Result<void> print_list(RowReader& reader, const TimelineArguments& arguments) {
-  const bool is_json = arguments.format == Format::json;
-  TimelineWriter writer(is_json ? Representation::json : Representation::csv, arguments.device);
+Result<void> print_list(RowReader& reader, const Window& window, Format format) {
+  const bool is_json = format == Format::json;
+  TimelineWriter writer(is_json ? Representation::json : Representation::csv, window.device);
   std::string text;
   writer.begin(text);
-  auto all = each_page(reader, arguments, [&](const std::vector<Row>& rows) {
+  auto all = each_page(reader, window, [&](const std::vector<Row>& rows) {
     for (const Row& row : rows) writer.add(row, text);
     return print(std::exchange(text, {}));
   });
@@ -80,18 +87,18 @@ std::string strip_lines(const std::vector<Stay>& stays, const Span& span,
                                          : ", inside at the end");
 }
 
-Result<void> print_table(RowReader& reader, const TimelineArguments& arguments) {
+Result<void> print_table(RowReader& reader, const Window& window) {
   const Terminal terminal = Terminal::of(stdout);
   const auto head = fmt::format("{:<26}{:<12}  {:>8}\n", "time", "event", "seq");
   if (auto begun = print(terminal.has_color ? "\x1b[1m" + head + "\x1b[0m" : head); !begun) {
     return begun;
   }
   boost::asio::io_context context(1);
-  auto fold = awaited(context, carried_until(reader, arguments.device, arguments.start));
+  auto fold = awaited(context, carried_until(reader, window.device, window.start));
   if (!fold) return pass(fold);
   std::optional<Timestamp> first;
   Timestamp last{};
-  auto all = each_page(reader, arguments, [&](const std::vector<Row>& rows) {
+  auto all = each_page(reader, window, [&](const std::vector<Row>& rows) {
     std::string text;
     for (const Row& row : rows) {
       fold->add(row);
@@ -104,22 +111,29 @@ Result<void> print_table(RowReader& reader, const TimelineArguments& arguments) 
   if (!all) return all;
   const bool is_inside = fold->standing() == Standing::inside;
   if (!first && !is_inside) {
-    return print(fmt::format("no events of {} here\n", printable(arguments.device)));
+    return print(fmt::format("no events of {} here\n", printable(window.device)));
   }
   Span span;
   const auto now = SystemClock().wall();
-  span.begin = arguments.start == kEarliest ? *first : arguments.start;
+  span.begin = window.start == kEarliest ? *first : window.start;
   const auto open_end = is_inside ? std::max({now, last, span.begin}) : last;
-  span.end = arguments.end == kLatest ? open_end : std::min(arguments.end, open_end);
-  span.is_until_now = arguments.end >= now;
+  span.end = window.end == kLatest ? open_end : std::min(window.end, open_end);
+  span.is_until_now = window.end >= now;
   return print(strip_lines(fold->stays(), span, terminal));
 }
 
 Result<void> timeline(const Config& config, const TimelineArguments& arguments) {
+  const auto times = TimeReader::in(arguments.zone, SystemClock().wall());
+  if (!times) return pass(times);
+  const auto start = times->read("--start", arguments.start, kEarliest);
+  if (!start) return pass(start);
+  const auto end = times->read("--end", arguments.end, kLatest);
+  if (!end) return pass(end);
   auto reader = SqliteRowReader::open(config.db_path);
   if (!reader) return pass(reader);
-  return arguments.format == Format::table ? print_table(**reader, arguments)
-                                           : print_list(**reader, arguments);
+  const Window window{arguments.device, *start, *end};
+  return arguments.format == Format::table ? print_table(**reader, window)
+                                           : print_list(**reader, window, arguments.format);
 }
 
 }  // namespace
@@ -130,10 +144,11 @@ void add_timeline(CommandSet& commands) {
       commands.program(), "timeline", "Show the enter and exit events of a device", {"db.path"},
       [arguments](const Config& config) { return timeline(config, *arguments); });
   command.add("DEVICE", arguments->device, "The device id").required();
-  command.add_time("--start", "From this time on, inclusive (RFC 3339)",
-                   [arguments](Timestamp t) { arguments->start = t; });
-  command.add_time("--end", "Up to this time, inclusive (RFC 3339)",
-                   [arguments](Timestamp t) { arguments->end = t; });
+  command.add_time("--start",
+                   "From this time on, inclusive: RFC 3339, 2025-07-08, yesterday, today, now-2h",
+                   arguments->start);
+  command.add_time("--end", "Up to this time, inclusive: as --start", arguments->end);
+  command.add_zone(arguments->zone);
   command.add_json(arguments->format);
   command.add_csv(arguments->format);
 }

@@ -1,4 +1,5 @@
 #include "app/commands/commands.h"
+#include "app/commands/time_reader.h"
 #include "app/process/system_clock.h"
 #include "app/settings/units.h"
 #include "app/terminal/output.h"
@@ -13,7 +14,8 @@ namespace dwell {
 namespace {
 
 struct WhoArguments {
-  std::optional<Timestamp> at;  // empty: now
+  std::optional<std::string> at;  // as typed; empty: now
+  std::string zone = "UTC";
   Format format = Format::table;
 };
 
@@ -91,11 +93,15 @@ Result<void> print_table(RowReader& reader, Timestamp at) {
 }
 
 Result<void> who(const Config& config, const WhoArguments& arguments) {
+  const auto now = SystemClock().wall();
+  const auto times = TimeReader::in(arguments.zone, now);
+  if (!times) return pass(times);
+  const auto at = times->read("--at", arguments.at, now);
+  if (!at) return pass(at);
   auto reader = SqliteRowReader::open(config.db_path);
   if (!reader) return pass(reader);
-  const auto at = arguments.at.value_or(SystemClock().wall());
-  return arguments.format == Format::table ? print_table(**reader, at)
-                                           : print_list(**reader, at, arguments.format);
+  return arguments.format == Format::table ? print_table(**reader, *at)
+                                           : print_list(**reader, *at, arguments.format);
 }
 
 }  // namespace
@@ -105,8 +111,10 @@ void add_who(CommandSet& commands) {
   Command command = commands.add(
       commands.program(), "who", "Show which devices are inside, and since when", {"db.path"},
       [arguments](const Config& config) { return who(config, *arguments); });
-  command.add_time("--at", "At this time (RFC 3339) instead of now",
-                   [arguments](Timestamp t) { arguments->at = t; });
+  command.add_time("--at",
+                   "At this time instead of now: RFC 3339, 2025-07-08, yesterday, today, now-2h",
+                   arguments->at);
+  command.add_zone(arguments->zone);
   command.add_json(arguments->format);
   command.add_csv(arguments->format);
 }

@@ -2,6 +2,7 @@
 
 #include "app/settings/config_loader.h"
 #include "app/settings/kafka_options.h"
+#include "app/settings/time_zones.h"
 
 namespace dwell {
 namespace {
@@ -9,9 +10,9 @@ namespace {
 constexpr const char* kOrder = "order.mode";
 
 Result<Config> with_rule_1(Config config) {
-  for (const char* key :
-       {"clock.earliest", "input.time_unit", "input.device_id", "input.device_id_case",
-        "input.event_type", "input.timestamp", "input.enter", "input.exit"}) {
+  for (const char* key : {"clock.earliest", "input.time_unit", "input.time_zone", "input.device_id",
+                          "input.device_id_case", "input.event_type", "input.timestamp",
+                          "input.enter", "input.exit"}) {
     if (config.is_default(key)) continue;
     return fail(
         ErrorKind::invalid,
@@ -56,10 +57,17 @@ Result<Config> with_facts(Config config, const std::optional<TopicFacts>& facts)
                      fmt::format("topic {}", topic));
 }
 
-Result<Config> with_facts_of_topics(const Config& config) {
+Result<Config> with_facts_of_topics(const Config& config, std::string& warning) {
   const auto facts = read_facts(kafka_options(config), config.topics.state);
   if (!facts) return pass(facts);
-  return with_facts(config, *facts);
+  auto effective = with_facts(config, *facts);
+  if (!effective || !*facts) return effective;
+  const auto zone = (*facts)->settings.find("input.time_zone");
+  if (zone != (*facts)->settings.end()) {
+    warning = warning_of_tzdata(zone->second, effective->rule.time.zone,
+                                fmt::format("topic {}", config.topics.state));
+  }
+  return effective;
 }
 
 TopicFacts new_facts(const Config& config) {

@@ -16,8 +16,9 @@ Result<void> check_order(const Config& config, std::string_view order);
 // newer release made them).
 Result<Config> with_facts(Config config, const std::optional<TopicFacts>& facts);
 
-// The same of the topics as they are. Errors: those of read_facts() too.
-Result<Config> with_facts_of_topics(const Config& config);
+// The same of the topics as they are; `warning` says what is worth knowing of them, else it is
+// empty. Errors: those of read_facts() too.
+Result<Config> with_facts_of_topics(const Config& config, std::string& warning);
 
 // The facts that topics get which are made with these settings.
 TopicFacts new_facts(const Config& config);

@@ -1,6 +1,7 @@
 #include <limits>
 #include <memory>
 #include <spdlog/spdlog.h>
+#include <utility>
 
 #include "app/process/observers.h"
 #include "app/process/rejoining.h"
@@ -54,7 +55,8 @@ class CleanMember {
         config_(process.config()),
         member_(fmt::format("{}-{}", instance, number)),
         task_(fmt::format("member {}", number)),
-        hop_task_(task_ + ", hop") {
+        hop_task_(task_ + ", hop"),
+        warns_(number == 0) {
     process.board().set(task_, kJoining);
   }
 
@@ -76,8 +78,10 @@ class CleanMember {
   Result<void> run_once(const std::stop_token& ends, const std::stop_token& stop) {
     const auto plan = make_plan(config_);
     if (!plan) return pass(plan);
-    const auto effective = with_facts_of_topics(config_);
+    std::string warning;
+    const auto effective = with_facts_of_topics(config_, warning);
     if (!effective) return pass(effective);
+    if (std::exchange(warns_, false) && !warning.empty()) spdlog::warn("{}", warning);
     const KafkaOptions kafka = kafka_options(config_);
     // A static member that comes back gets its partitions of before, whatever topic it asks for
     // now: one that reads another topic is another member.
@@ -117,7 +121,8 @@ class CleanMember {
       process_.clock().sleep(kForEver, ends);
       return {};
     }
-    const auto effective = with_facts_of_topics(config_);
+    std::string warning;  // the member says it
+    const auto effective = with_facts_of_topics(config_, warning);
     if (!effective) return pass(effective);
     const KafkaOptions kafka = kafka_options(config_);
     KafkaSourceOptions of_source = source_options(config_, member_);
@@ -145,6 +150,7 @@ class CleanMember {
   std::string member_;
   std::string task_;
   std::string hop_task_;
+  bool warns_;  // of the topics, once in the process
 };
 
 }  // namespace

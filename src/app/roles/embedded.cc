@@ -206,11 +206,11 @@ Result<void> run_embedded(const Config& loaded, const std::string& from) {
   StartPatience patience(signals);
   const auto tries_again = [&patience](const Error& error) { return patience.tries_again(error); };
   Config config;
-  auto committer = open_committer(loaded, config, kBusy, tries_again);
+  std::vector<std::string> warnings;
+  auto committer = open_committer(loaded, config, warnings, kBusy, tries_again);
   if (patience.was_stopped()) return {};
   if (!committer) return pass(committer);
-  const auto warning = warning_of_names(config.db_path);
-  if (!warning.empty()) spdlog::warn("{}", warning);
+  for (const std::string& warning : warnings) spdlog::warn("{}", warning);
   auto readers = open_readers(config);
   while (!readers && readers.error().kind == ErrorKind::retry_later) {
     if (!tries_again(readers.error())) return {};

@@ -5,13 +5,27 @@
 #include <random>
 #include <unistd.h>
 
+#include "app/settings/time_zones.h"
 #include "base/file_id.h"
 
 namespace dwell {
+namespace {
+
+// What to warn of when the file has further names (hard links), which keep its log from being
+// found; else empty.
+std::string warning_of_names(const std::string& db_path) {
+  std::error_code error;
+  const auto names = std::filesystem::hard_link_count(db_path, error);
+  if (error || names < 2) return "";
+  return fmt::format("{}: has {} names; use this one alone, its log is not found under another",
+                     db_path, names);
+}
+
+}  // namespace
 
 Result<std::unique_ptr<SqliteCommitter>> open_committer(
-    const Config& loaded, Config& config, Milliseconds busy_timeout,
-    std::function<bool(const Error&)> tries_again) {
+    const Config& loaded, Config& config, std::vector<std::string>& warnings,
+    Milliseconds busy_timeout, std::function<bool(const Error&)> tries_again) {
   config = loaded;
   SqliteCommitterOptions options;
   options.database.cache_bytes = static_cast<std::int64_t>(config.db_cache_bytes);
@@ -26,20 +40,15 @@ Result<std::unique_ptr<SqliteCommitter>> open_committer(
   if (!committer) return committer;
   auto stored = (*committer)->settings();
   if (!stored) return pass(stored);
-  auto effective =
-      with_stored(settings(), loaded, *stored, fmt::format("database {}", config.db_path));
+  const auto place = fmt::format("database {}", config.db_path);
+  auto effective = with_stored(settings(), loaded, *stored, place);
   if (!effective) return pass(effective);
   config = std::move(*effective);
+  warnings = {warning_of_names(config.db_path),
+              warning_of_tzdata((*stored)["input.time_zone"], config.rule.time.zone, place)};
+  std::erase(warnings, "");
   if (auto kept = (*committer)->keep_settings(deciding_values(config)); !kept) return pass(kept);
   return committer;
-}
-
-std::string warning_of_names(const std::string& db_path) {
-  std::error_code error;
-  const auto names = std::filesystem::hard_link_count(db_path, error);
-  if (error || names < 2) return "";
-  return fmt::format("{}: has {} names; use this one alone, its log is not found under another",
-                     db_path, names);
 }
 
 Result<void> check_input(const std::string& path, const std::vector<std::string>& database_files) {

@@ -12,16 +12,13 @@
 namespace dwell {
 
 // Opens the database for writing. A setting that decides outcomes and that nobody gave has the
-// value stored in it; `config` is told, and the database keeps what is in effect. A commit waits
-// `busy_timeout` for a lock that another program has; `tries_again` as in SqliteCommitterOptions.
+// value stored in it; `config` is told, and the database keeps what is in effect. `warnings` are
+// lines for the log. A commit waits `busy_timeout` for a lock that another program has;
+// `tries_again` as in SqliteCommitterOptions.
 Result<std::unique_ptr<SqliteCommitter>> open_committer(
-    const Config& loaded, Config& config,
+    const Config& loaded, Config& config, std::vector<std::string>& warnings,
     Milliseconds busy_timeout = DatabaseOptions().busy_timeout,
     std::function<bool(const Error&)> tries_again = {});
-
-// What to warn of when the file has further names (hard links), which keep its log from being
-// found; else empty.
-std::string warning_of_names(const std::string& db_path);
 
 // Refuses an input (`-`: standard input) that is one of the files of the database: to read those in
 // would be without end, and closing them would drop SQLite's locks.

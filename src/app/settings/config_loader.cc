@@ -11,10 +11,19 @@
 namespace dwell {
 namespace {
 
-std::string did_you_mean(std::span<const Setting> all, std::string_view text) {
-  const auto nearest = nearest_key(all, text);
+std::string did_you_mean(const std::string& nearest) {
   return nearest.empty() ? "see `dwell config --help` for all settings"
                          : fmt::format("did you mean {}?", nearest);
+}
+
+// The table of settings most like `text`, such as order; empty when none is near.
+std::string nearest_table(std::span<const Setting> all, std::string_view text) {
+  std::vector<std::string> tables;
+  for (const Setting& setting : all) {
+    const auto dot = setting.key.rfind('.');
+    if (dot != std::string::npos) tables.push_back(setting.key.substr(0, dot));
+  }
+  return nearest(tables, text, text.size() / 2);
 }
 
 // What a value is, where it is not what the setting takes.
@@ -85,10 +94,11 @@ class FileReader {
         read(*inner, key + ".");
       } else if (!setting && !inner && is_table_of_settings(all_, key)) {
         problems_.push_back(fmt::format("{}: {}: is a table of settings, not a value; {}", place,
-                                        key, did_you_mean(all_, key + ".")));
+                                        key, did_you_mean(nearest_key(all_, key + "."))));
       } else if (!setting) {
+        const auto near = inner ? nearest_table(all_, key) : nearest_key(all_, key);
         problems_.push_back(
-            fmt::format("{}: {}: no such setting; {}", place, key, did_you_mean(all_, key)));
+            fmt::format("{}: {}: no such setting; {}", place, key, did_you_mean(near)));
       } else if (auto text = value_text(node, *setting)) {
         assignments.push_back({key, std::move(*text), place});
       } else {
@@ -129,6 +139,10 @@ std::string shown_value(const Setting& setting, std::string_view value) {
 // wrong setting.
 std::string shown_refused(const Setting& setting, std::string_view value) {
   return value.find('@') == value.npos ? shown_value(setting, value) : "***";
+}
+
+std::string refusal_of(const Setting& setting, std::string_view value) {
+  return setting.refusal ? setting.refusal(value) : std::string();
 }
 
 // What the setting takes: a family is told which member it is.
@@ -177,8 +191,8 @@ std::vector<Assignment> read_environment(std::span<const Setting> all,
     const auto found = std::find_if(all.begin(), all.end(),
                                     [&](const Setting& s) { return !s.key_of(name).empty(); });
     if (found == all.end()) {
-      problems.push_back(
-          fmt::format("environment {}: no such setting; see `dwell config --help`", name));
+      problems.push_back(fmt::format("environment {}: no such setting; {}", name,
+                                     did_you_mean(nearest_variable(all, name))));
     } else {
       assignments.push_back(
           {found->key_of(name), variable.substr(equals + 1), "environment " + name});
@@ -194,18 +208,19 @@ Config apply(std::span<const Setting> all, std::span<const Assignment> assignmen
     const Setting* setting = find_setting(all, assignment.key);
     if (!setting) {
       problems.push_back(fmt::format("{}: {}: no such setting; {}", assignment.place,
-                                     assignment.key, did_you_mean(all, assignment.key)));
+                                     assignment.key,
+                                     did_you_mean(nearest_key(all, assignment.key))));
     } else if (setting->is_family && !setting->has_legal_name(assignment.key)) {
       problems.push_back(fmt::format("{}: {}: expected {}", assignment.place,
                                      shown_key(*setting, assignment.key), setting->expected));
     } else if (setting->set(value_of(*setting, assignment), config)) {
       config.places[assignment.key] = assignment.place;
     } else {
-      const std::string_view refused =
-          setting->is_family ? "librdkafka has no such setting, or refuses this value; " : "";
-      problems.push_back(fmt::format("{}: {} = {}: {}expected {}", assignment.place, assignment.key,
+      const auto refusal = refusal_of(*setting, assignment.value);
+      problems.push_back(fmt::format("{}: {} = {}: {}{}expected {}", assignment.place,
+                                     assignment.key,
                                      toml_string(shown_refused(*setting, assignment.value)),
-                                     refused, setting->expected));
+                                     refusal, refusal.empty() ? "" : "; ", setting->expected));
     }
   }
   for (std::string& found : contradictions(config)) problems.push_back(std::move(found));
@@ -228,7 +243,13 @@ Result<Config> with_stored(std::span<const Setting> all, Config config,
                   place.starts_with("topic") ? "clean.group and other topics" : "--db");
     }
     if (!setting->set(value, config)) {
-      return fail(ErrorKind::fatal, "{}: its stored {} is damaged; give that setting", place, key);
+      const auto refusal = refusal_of(*setting, value);
+      if (refusal.empty()) {
+        return fail(ErrorKind::fatal, "{}: its stored {} is damaged; give that setting", place,
+                    key);
+      }
+      return fail(ErrorKind::fatal, "{}: its stored {} = {}: {}; or give that setting", place, key,
+                  value, refusal);
     }
     config.places[key] = place;
   }

@@ -6,6 +6,7 @@
 
 #include "app/settings/legal_values.h"
 #include "app/settings/settings.h"
+#include "app/settings/time_zones.h"
 #include "app/settings/units.h"
 
 namespace dwell {
@@ -217,6 +218,33 @@ Setting earliest(std::string key, Place<M...> place, std::string help) {
               [place](const Config& config) {
                 const Timestamp time = place(config);
                 return time == kEarliest ? std::string("off") : format_day_or_time(time);
+              }};
+}
+
+// A time zone, or none.
+template <typename... M>
+Setting time_zone(std::string key, Place<M...> place, std::string help) {
+  return {.key = key,
+          .flag = flag_of(key),
+          .help = std::move(help),
+          .expected = "off, or a name of tzdata such as Europe/Berlin",
+          .is_text = true,
+          .set =
+              [place](std::string_view text, Config& config) {
+                const auto zone =
+                    text == "off" ? Result<TimeZone>(TimeZone()) : read_time_zone(text);
+                if (zone) place(config) = *zone;
+                return zone.has_value();
+              },
+          .show =
+              [place](const Config& config) {
+                const TimeZone zone = place(config);
+                return zone ? show_time_zone(zone) : std::string("off");
+              },
+          .refusal =
+              [](std::string_view text) {
+                const auto zone = read_time_zone(text);
+                return zone ? std::string() : zone.error().message;
               }};
 }
 

@@ -40,6 +40,10 @@ Setting kafka_extra() {
                   lines += fmt::format("{}={}\n", name, value);
                 }
                 return lines.empty() ? "none" : lines;
+              },
+          .refusal =
+              [](std::string_view) {
+                return std::string("librdkafka has no such setting, or refuses this value");
               }};
 }
 
@@ -55,7 +59,8 @@ Setting secret(Setting setting) {
 }
 
 // Of the settings that decide outcomes, those that are facts of topics.
-constexpr std::array<std::string_view, 5> kFacts{"order.mode", "clock.earliest", "input.time_unit",
+constexpr std::array<std::string_view, 6> kFacts{"order.mode",      "clock.earliest",
+                                                 "input.time_unit", "input.time_zone",
                                                  "input.device_id", "input.device_id_case"};
 
 // Some of those that decide outcomes.
@@ -127,6 +132,8 @@ std::vector<Setting> rule_settings() {
               {name(TimeUnit::ns), TimeUnit::ns}},
           "What a number says as a timestamp: s, ms, us or ns since 1970; auto takes the only one "
           "of them that puts it between clock.earliest and 2100"),
+      time_zone("input.time_zone", at(&Config::rule, &Rule::time, &TimeFormat::zone),
+                "The time zone of texts as times that name none; off: they are rejected"),
       fixed(
           list("input.device_id", at(&Config::rule, &Rule::mapping, &Mapping::device_id),
                "JSON pointers with commas, such as /clientId; or texts with pointers in braces, "
@@ -374,6 +381,13 @@ std::string nearest_key(std::span<const Setting> all, std::string_view text) {
   std::vector<std::string> keys;
   for (const Setting& setting : all) keys.push_back(setting.key);
   return nearest(keys, text, text.size() / 2);
+}
+
+std::string nearest_variable(std::span<const Setting> all, std::string_view text) {
+  constexpr std::size_t kPrefix = 6;  // DWELL_
+  std::vector<std::string> names;
+  for (const Setting& setting : all) names.push_back(setting.environment());
+  return nearest(names, text, (text.size() - std::min(kPrefix, text.size())) / 2);
 }
 
 namespace {

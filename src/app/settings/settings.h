@@ -30,6 +30,8 @@ struct Setting {
   // False: the text is not one of the expected values, and the config is as it was.
   std::function<bool(std::string_view text, Config& config)> set;
   std::function<std::string(const Config& config)> show;  // a text that set() takes
+  // Why set() did not take a text, where more can be said than what is expected.
+  std::function<std::string(std::string_view text)> refusal = {};
 
   std::string environment() const;  // DWELL_CLOCK_MAX_AHEAD
   // What the name of a variable is the key of; empty: not of this setting.
@@ -51,6 +53,8 @@ std::string nearest(std::span<const std::string> all, std::string_view text, std
 
 // The key most like `text`, for "did you mean"; empty when none is near.
 std::string nearest_key(std::span<const Setting> all, std::string_view text);
+// The same of the variables' names.
+std::string nearest_variable(std::span<const Setting> all, std::string_view text);
 
 // What settings say together that cannot be, a line each.
 std::vector<std::string> contradictions(const Config& config);

@@ -63,9 +63,17 @@ std::vector<std::string> take_texts(ByteReader& reader, std::size_t most) {
   return texts;
 }
 
+// In the byte of the time unit: a time zone stands behind it.
+constexpr unsigned char kHasZone = 16;
+
 // What rule 2 has on top.
 void put_rule_2(std::string& out, const Rule& rule) {
-  out.push_back(static_cast<char>(rule.time.unit));
+  const TimeZone zone = rule.time.zone;
+  out.push_back(static_cast<char>(static_cast<int>(rule.time.unit) + (zone ? kHasZone : 0)));
+  if (zone) {
+    put_text(out, zone.name());
+    put_text(out, zone.version());
+  }
   put_varint(out, static_cast<std::uint64_t>(to_ms(rule.time.earliest)));
   put_texts(out, rule.mapping.device_id);
   put_texts(out, rule.mapping.event_type);
@@ -75,10 +83,18 @@ void put_rule_2(std::string& out, const Rule& rule) {
   out.push_back(rule.mapping.lower_case_ids ? 1 : 0);
 }
 
-void take_rule_2(ByteReader& reader, Rule& rule) {
-  const auto unit = reader.byte();
+// `zone`: the name of the time zone, empty for none.
+void take_rule_2(ByteReader& reader, Marker& marker, std::string& zone) {
+  Rule& rule = marker.rule;
+  const auto first = reader.byte();
+  const auto unit = static_cast<unsigned char>(first & ~kHasZone);
   reader.require(unit <= static_cast<unsigned char>(TimeUnit::ns));
   rule.time.unit = static_cast<TimeUnit>(unit);
+  if ((first & kHasZone) != 0) {
+    zone = reader.text(kLongestName);
+    marker.tzdata = reader.text(kLongestName);
+    reader.require(!zone.empty());
+  }
   rule.time.earliest =
       from_ms(static_cast<std::int64_t>(reader.number(static_cast<std::uint64_t>(to_ms(kLatest)))));
   Mapping& mapping = rule.mapping;
@@ -153,11 +169,12 @@ Result<Marker> decode_marker(std::string_view record) {
                 version, kMarkerVersion);
   }
   Marker marker;
+  std::string zone;
   const auto rule_version = static_cast<std::uint32_t>(reader.number(UINT32_MAX));
   marker.rule = take_rule_1(reader);
   marker.rule.version = rule_version;
   if (version != 1) {
-    take_rule_2(reader, marker.rule);
+    take_rule_2(reader, marker, zone);
     marker.record_bytes = reader.number(SIZE_MAX);
   }
   marker.cluster = reader.text(kLongestName);
@@ -166,6 +183,14 @@ Result<Marker> decode_marker(std::string_view record) {
   marker.totals = take_totals(reader);
   marker.devices = reader.number();
   if (!reader.is_complete()) return fail(ErrorKind::fatal, "the marker is damaged");
+  if (!zone.empty()) {
+    const auto loaded = TimeZone::load(zone);
+    if (!loaded) {
+      return fail(ErrorKind::fatal, "the marker has input.time_zone = {}: {}", zone,
+                  loaded.error().message);
+    }
+    marker.rule.time.zone = *loaded;
+  }
   return marker;
 }
 

@@ -273,8 +273,9 @@ Result<void> StateTopic::take_over(Restoring& one) {
   one.partition->positions = {{one.input, *one.committed, ""}};
   const Rule& rule = one.partition->fold.rule();
   const bool is_same_rule = one.marker->rule == rule;
-  one.lack.has_marker = is_same_rule && (rule.version == 1 || one.marker->record_bytes ==
-                                                                  source_.options().record_bytes);
+  const bool tells_same = one.marker->record_bytes == source_.options().record_bytes &&
+                          one.marker->tzdata == rule.time.zone.version();
+  one.lack.has_marker = is_same_rule && (rule.version == 1 || tells_same);
   if (is_same_rule) {
     one.partition->fold = std::move(*one.fold);
     return {};
