@@ -35,6 +35,12 @@ void EventWindow::remove_front() {
   }
 }
 
+void EventWindow::prepend(std::span<const Entry> older) {
+  entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(begin_));
+  begin_ = 0;
+  entries_.insert(entries_.begin(), older.begin(), older.end());
+}
+
 bool operator==(const EventWindow& a, const EventWindow& b) {
   return a.size() == b.size() &&
          std::equal(a.entries_.begin() + static_cast<std::ptrdiff_t>(a.begin_), a.entries_.end(),
@@ -71,6 +77,8 @@ Decision EventTimeState::decide(const Event& event, Timestamp now, const Rule& r
     tie = 1;
   }
   window.insert(position, event.timestamp, tie, event.type);
+  change_in_unit.changed =
+      std::max(change_in_unit.changed + 1, static_cast<std::uint32_t>(window.size() - position));
   newest_under = rule.version;
 
   Decision decision{Outcome::accepted};
@@ -147,9 +155,17 @@ void EventTimeState::evict(const Rule& rule) {
     while (window.front().timestamp() == oldest) {
       base = window.front().type();
       window.remove_front();
+      ++change_in_unit.evicted;
     }
     largest_evicted = oldest;
   }
+}
+
+bool operator==(const EventTimeState& a, const EventTimeState& b) {
+  return a.seq == b.seq && a.last_seen == b.last_seen && a.suppressed == b.suppressed &&
+         a.accepted == b.accepted && a.promoted == b.promoted && a.retracted == b.retracted &&
+         a.base == b.base && a.largest_evicted == b.largest_evicted && a.newest == b.newest &&
+         a.newest_under == b.newest_under && a.window == b.window;
 }
 
 }  // namespace dwell

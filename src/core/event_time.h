@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "core/arrival.h"
@@ -32,17 +33,29 @@ class EventWindow {
   const Entry& front() const { return entries_[begin_]; }
   const Entry& back() const { return entries_.back(); }
 
+  // Whether the entry at `i` is the second one of its millisecond.
+  bool is_second(std::size_t i) const {
+    return i > 0 && i < size() && (*this)[i].timestamp() == (*this)[i - 1].timestamp();
+  }
+
   // The number of entries at or before `timestamp`: where an event of that time goes.
   std::size_t position_after(Timestamp timestamp) const;
 
   void insert(std::size_t position, Timestamp timestamp, std::uint8_t tie, EventType type);
   void remove_front();
+  void prepend(std::span<const Entry> older);
 
   friend bool operator==(const EventWindow& a, const EventWindow& b);
 
  private:
   std::vector<Entry> entries_;
   std::size_t begin_ = 0;  // entries before it are evicted; the space is reclaimed in one go
+};
+
+// What happened to a window since some moment.
+struct WindowChange {
+  std::uint32_t changed = 0;  // at most so many of its newest events were not where they are now
+  std::uint32_t evicted = 0;  // of its oldest events; where not all changed: that were there before
 };
 
 // The rule for `order = event_time`: the timeline is what arrival order would give had every event
@@ -72,14 +85,23 @@ struct EventTimeState {
   Timestamp newest = kNever;
   std::uint32_t newest_under = 0;  // the version of the rule that `newest` is of; 0: none yet
   EventWindow window;
+  // Of the window, in the unit of that number; not a part of the record.
+  WindowChange change_in_unit;
+  std::uint32_t unit = 0;
 
   Decision decide(const Event& event, Timestamp now, const Rule& rule);
+
+  // Starts counting change_in_unit anew unless that was done for `number`.
+  void begin_unit(std::uint32_t number) {
+    if (unit != number) change_in_unit = {};
+    unit = number;
+  }
 
   // From where to where the times of the device went ahead by more than a horizon, when that is why
   // what left the window did; empty when the window followed in smaller steps.
   std::optional<ClockJump> jump(const Rule& rule) const;
 
-  friend bool operator==(const EventTimeState&, const EventTimeState&) = default;
+  friend bool operator==(const EventTimeState& a, const EventTimeState& b);
 
  private:
   bool is_too_late(Timestamp timestamp, const Rule& rule) const;

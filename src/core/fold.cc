@@ -61,6 +61,7 @@ class Fold::Impl {
     CHECK(records.size() <= UINT32_MAX);
     decoder_.reset();
     touched_.clear();
+    ++unit_number_;
     unit_.records = records;
     unit_.positions = positions;
     unit_.outcomes.clear();
@@ -112,6 +113,20 @@ class Fold::Impl {
 
   void encode(DeviceIndex index, std::string& out) const {
     std::visit([&](const auto& table) { dwell::encode_state(table.state(index), out); }, table_);
+  }
+
+  template <typename F>
+  auto with_window(DeviceIndex index, F f) const {
+    const auto* table = std::get_if<DeviceTable<EventTimeState>>(&table_);
+    return f(table ? &table->state(index) : nullptr);
+  }
+
+  Result<std::size_t> load_older(DeviceIndex index, std::string_view events) {
+    auto* table = std::get_if<DeviceTable<EventTimeState>>(&table_);
+    if (!table) return fail(ErrorKind::fatal, "arrival order has no windows");
+    auto loaded = dwell::load_older(events, table->state(index));
+    if (loaded) return loaded;
+    return fail(ErrorKind::fatal, "device {}: {}", names().id(index), loaded.error().message);
   }
 
   std::size_t state_bytes() const {
@@ -171,6 +186,7 @@ class Fold::Impl {
       if (!in_range(event.timestamp)) return Outcome::invalid_timestamp;
     }
     const bool is_behind = event.timestamp < state.last_seen;
+    if constexpr (std::is_same_v<State, EventTimeState>) state.begin_unit(unit_number_);
     const Decision decision = state.decide(event, now, rule_);
     if constexpr (std::is_same_v<State, EventTimeState>) {
       if (decision.outcome == Outcome::too_late) note_too_late(state, device, record, event);
@@ -218,6 +234,7 @@ class Fold::Impl {
   Decoder decoder_;
   Table table_;
   DeviceSet touched_;
+  std::uint32_t unit_number_ = 0;
   Unit unit_;
 };
 
@@ -262,6 +279,38 @@ std::string_view Fold::device_id(DeviceIndex index) const {
 }
 void Fold::encode_state(DeviceIndex index, std::string& out) const {
   impl_->encode(index, out);
+}
+Result<std::size_t> Fold::load_older(DeviceIndex index, std::string_view events) {
+  return impl_->load_older(index, events);
+}
+std::size_t Fold::window_size(DeviceIndex index) const {
+  return impl_->with_window(index, [](const EventTimeState* state) {
+    return state ? state->window.size() : std::size_t{0};
+  });
+}
+bool Fold::is_second(DeviceIndex index, std::size_t i) const {
+  return impl_->with_window(
+      index, [&](const EventTimeState* state) { return state && state->window.is_second(i); });
+}
+WindowChange Fold::window_change(DeviceIndex index) const {
+  return impl_->with_window(index, [](const EventTimeState* state) {
+    return state ? state->change_in_unit : WindowChange{};
+  });
+}
+void Fold::encode_state(DeviceIndex index, std::size_t newest, std::string& out) const {
+  impl_->with_window(index, [&](const EventTimeState* state) {
+    if (state) {
+      dwell::encode_state(*state, newest, out);
+    } else {
+      impl_->encode(index, out);
+    }
+  });
+}
+std::size_t Fold::encode_events(DeviceIndex index, std::size_t first, std::size_t count,
+                                std::string& out) const {
+  return impl_->with_window(index, [&](const EventTimeState* state) {
+    return state ? dwell::encode_events(state->window, first, count, out) : std::size_t{0};
+  });
 }
 std::size_t Fold::state_bytes() const {
   return impl_->state_bytes();

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "core/event.h"
+#include "core/event_time.h"
 #include "core/record.h"
 #include "core/rule.h"
 #include "core/totals.h"
@@ -72,6 +73,8 @@ class Fold {
   Result<DeviceIndex> load_device(std::string_view id, std::string_view record);
   // The same, or puts the record in the place of the state of a device that is there.
   Result<DeviceIndex> put_device(std::string_view id, std::string_view record);
+  // Puts older events in front of the window of a device: load_older() of state_record.h.
+  Result<std::size_t> load_older(DeviceIndex index, std::string_view events);
   // Ask the memory for what put_device() and device_id() will read a little later.
   void prefetch_device(std::string_view id) const;
   void prefetch_device_id(DeviceIndex index) const;
@@ -84,6 +87,13 @@ class Fold {
   std::size_t device_count() const;
   std::string_view device_id(DeviceIndex index) const;           // valid as long as the fold
   void encode_state(DeviceIndex index, std::string& out) const;  // appends the state record
+  // The parts of a window of event time, as in state_record.h; in arrival order it has no events.
+  std::size_t window_size(DeviceIndex index) const;
+  bool is_second(DeviceIndex index, std::size_t i) const;  // of its millisecond
+  WindowChange window_change(DeviceIndex index) const;  // by the last unit; of a device it touched
+  void encode_state(DeviceIndex index, std::size_t newest, std::string& out) const;
+  std::size_t encode_events(DeviceIndex index, std::size_t first, std::size_t count,
+                            std::string& out) const;
 
   // Bytes held for device states, ids and their index, allocated but unused ones included. The
   // windows of `order = event_time` come on top.

@@ -65,6 +65,35 @@ std::uint64_t packed(const Event& event) {
          static_cast<std::uint64_t>(event.type);
 }
 
+void put_events(const EventWindow& window, std::size_t first, std::size_t count, std::string& out) {
+  put_varint(out, count);
+  std::uint64_t older = 0;
+  for (std::size_t i = first; i < first + count; ++i) {
+    put_varint(out, window[i].packed - older);
+    older = window[i].packed;
+  }
+}
+
+// Appends a list of events to `entries`, behind those that are there.
+void take_events(ByteReader& reader, std::vector<EventWindow::Entry>& entries) {
+  // A window may be larger than window_max allows: a millisecond is never split.
+  const auto count = reader.number(kLargestWindow + 1);
+  EventWindow::Entry entry{0};
+  for (std::size_t i = 0; i < count && reader.is_sound(); ++i) {
+    const auto step = reader.number(kLargestPackedEntry);
+    reader.require(i == 0 || step > 0);
+    entry.packed += step;
+    reader.require(entry.packed <= kLargestPackedEntry);
+    const auto previous = entries.empty() ? EventWindow::Entry{0} : entries.back();
+    reader.require(entries.empty() || entry.packed > previous.packed);
+    // A millisecond holds one event of tie 0, or two of both types, of ties 0 and 1.
+    const bool is_second = !entries.empty() && entry.timestamp() == previous.timestamp();
+    reader.require(entry.tie() == (is_second ? 1 : 0));
+    reader.require(!is_second || (previous.tie() == 0 && previous.type() != entry.type()));
+    if (reader.is_sound()) entries.push_back(entry);
+  }
+}
+
 }  // namespace
 
 template <std::size_t kCapacity>
@@ -102,6 +131,10 @@ Result<void> decode_state(std::string_view record, ArrivalState<kCapacity>& stat
 }
 
 void encode_state(const EventTimeState& state, std::string& out) {
+  encode_state(state, state.window.size(), out);
+}
+
+void encode_state(const EventTimeState& state, std::size_t newest, std::string& out) {
   put_head(state, Order::event_time, state.newest_under == 2 ? 2 : 1, out);
   put_varint(out, state.accepted);
   put_varint(out, state.promoted);
@@ -109,12 +142,39 @@ void encode_state(const EventTimeState& state, std::string& out) {
   out.push_back(static_cast<char>(state.base ? 1 + static_cast<int>(*state.base) : 0));
   put_time_or_never(out, state.largest_evicted);
   put_time_or_never(out, state.newest);
-  put_varint(out, state.window.size());
-  std::uint64_t older = 0;
-  for (std::size_t i = 0; i < state.window.size(); ++i) {
-    put_varint(out, state.window[i].packed - older);
-    older = state.window[i].packed;
-  }
+  put_events(state.window, state.window.size() - newest, newest, out);
+}
+
+std::size_t encode_events(const EventWindow& window, std::size_t first, std::size_t count,
+                          std::string& out) {
+  if (window.is_second(first + count)) ++count;
+  put_events(window, first, count, out);
+  return count;
+}
+
+Result<std::size_t> load_older(std::string_view events, EventTimeState& state) {
+  std::vector<EventWindow::Entry> older;
+  ByteReader reader(events);
+  while (reader.is_sound() && !reader.is_complete()) take_events(reader, older);
+  if (auto whole = finish(reader); !whole) return pass(whole);
+  const auto is_evicted = [&](const EventWindow::Entry& entry) {
+    return entry.timestamp() <= state.largest_evicted;
+  };
+  older.erase(older.begin(), std::find_if_not(older.begin(), older.end(), is_evicted));
+  const bool is_in_order =
+      older.empty() ||
+      (!state.window.empty() && older.back().timestamp() < state.window.front().timestamp());
+  if (!is_in_order) return fail(ErrorKind::fatal, "the events of its window are damaged");
+  state.window.prepend(older);
+  return older.size();
+}
+
+Result<std::size_t> count_of_events(std::string_view events) {
+  std::vector<EventWindow::Entry> entries;
+  ByteReader reader(events);
+  take_events(reader, entries);
+  if (auto whole = finish(reader); !whole) return pass(whole);
+  return entries.size();
 }
 
 Result<void> decode_state(std::string_view record, EventTimeState& state) {
@@ -128,24 +188,10 @@ Result<void> decode_state(std::string_view record, EventTimeState& state) {
   if (base != 0) state.base = static_cast<EventType>(base - 1);
   state.largest_evicted = reader.time_or_never();
   state.newest = reader.time_or_never();
-  // A window may be larger than window_max allows: a millisecond is never split.
-  const auto count = reader.number(kLargestWindow + 1);
-  EventWindow::Entry entry{0};
-  for (std::size_t i = 0; i < count && reader.is_sound(); ++i) {
-    const auto step = reader.number(kLargestPackedEntry);
-    reader.require(i == 0 || step > 0);
-    const auto previous = entry;
-    entry.packed += step;
-    reader.require(entry.packed <= kLargestPackedEntry);
-    // A millisecond holds one event of tie 0, or two of both types, of ties 0 and 1.
-    const bool is_second = i > 0 && entry.timestamp() == previous.timestamp();
-    reader.require(entry.tie() == (is_second ? 1 : 0));
-    reader.require(!is_second || (previous.tie() == 0 && previous.type() != entry.type()));
-    reader.require(entry.timestamp() > state.largest_evicted);
-    if (reader.is_sound()) {
-      state.window.insert(state.window.size(), entry.timestamp(), entry.tie(), entry.type());
-    }
-  }
+  std::vector<EventWindow::Entry> entries;
+  take_events(reader, entries);
+  reader.require(entries.empty() || entries.front().timestamp() > state.largest_evicted);
+  if (reader.is_sound()) state.window.prepend(entries);
   // Only an event gives `newest` a meaning, and the newest one stays in the window.
   if (!state.window.empty()) state.newest_under = static_cast<unsigned char>(record[0]);
   reader.require(!state.window.empty() || record[0] == 1);

@@ -20,6 +20,20 @@ inline constexpr unsigned char kStateRecordVersion = 2;
 template <std::size_t kCapacity>
 void encode_state(const ArrivalState<kCapacity>& state, std::string& out);
 void encode_state(const EventTimeState& state, std::string& out);
+// The same, as if the window held only its `newest` events. The others are kept elsewhere, as
+// encode_events() gives them.
+void encode_state(const EventTimeState& state, std::size_t newest, std::string& out);
+
+// Appends `count` events of the window from the one at `first` on, or one more where that would
+// part two of one millisecond. Returns how many.
+std::size_t encode_events(const EventWindow& window, std::size_t first, std::size_t count,
+                          std::string& out);
+// Puts the events of several such records, one behind the other, in front of the window; those that
+// were evicted since are left out. Returns how many were put there. Fails with `fatal` when they
+// are damaged.
+Result<std::size_t> load_older(std::string_view events, EventTimeState& state);
+// How many events there are in one such record.
+Result<std::size_t> count_of_events(std::string_view events);
 
 // Reads a whole record into a fresh state. Fails with `fatal` when it is damaged, of another
 // version or of another order; the message names what was wrong, the caller adds whose it is.

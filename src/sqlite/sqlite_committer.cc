@@ -102,6 +102,7 @@ Result<void> SqliteCommitter::connect() {
   if (ready) ready = remember_name(*database_, claim_.path());
   if (ready) ready = database_->keep_log();
   if (ready) ready = statements_->prepare(*database_);
+  if (ready) ready = windows_.prepare(*database_);
   if (ready) {
     claim_.hold_log();
   } else {
@@ -112,6 +113,7 @@ Result<void> SqliteCommitter::connect() {
 
 void SqliteCommitter::disconnect() {
   statements_.reset();
+  windows_ = {};
   database_.reset();
   claim_.release_log();  // the last connection removes it
 }
@@ -141,6 +143,10 @@ Result<void> SqliteCommitter::restore(std::span<Partition> partitions) {
     if (auto connected = connect(); !connected) return pass(connected);
   }
   if (auto loaded = load_devices(fold); !loaded) return pass(loaded);
+  if (auto loaded = windows_.load(*database_, fold); !loaded) {
+    return fail(loaded.error().kind, "{}: {}; restore it from a backup", path_,
+                loaded.error().message);
+  }
   Totals totals;
   counts_ = {};
   if (auto loaded = load_totals(*database_, totals, counts_); !loaded) return pass(loaded);
@@ -191,7 +197,11 @@ Result<void> SqliteCommitter::commit(std::span<const Partition> partitions) {
   auto committed = write(*unit, fold, counts);
   if (committed) {
     counts_ = counts;
-  } else if (committed.error().kind == ErrorKind::unknown_outcome) {
+    windows_.committed();
+  } else {
+    windows_.rolled_back();
+  }
+  if (!committed && committed.error().kind == ErrorKind::unknown_outcome) {
     disconnect();
   }
   return committed;
@@ -216,7 +226,9 @@ Result<void> SqliteCommitter::write_states(const Unit& unit, const Fold& after) 
   std::sort(state_order_.begin(), state_order_.end());
   for (const DeviceIndex device : state_order_) {
     state_.clear();
-    after.encode_state(device, state_);
+    const auto newest = windows_.write(device, after);
+    if (!newest) return pass(newest);
+    after.encode_state(device, *newest, state_);
     const bool is_new = device >= unit.first_new;
     Statement& statement = is_new ? statements_->insert_device : statements_->update_state;
     statement.bind(1, std::int64_t{device} + 1);

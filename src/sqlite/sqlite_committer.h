@@ -11,6 +11,7 @@
 #include "sqlite/database_claim.h"
 #include "sqlite/stored_facts.h"
 #include "sqlite/stored_totals.h"
+#include "sqlite/window_pieces.h"
 
 namespace dwell {
 
@@ -87,6 +88,7 @@ class SqliteCommitter final : public Committer {
   std::unique_ptr<Statements> statements_;
   StoreCounts counts_;
 
+  WindowPieces windows_;
   std::vector<CleanedRecord> rows_;  // scratch
   std::vector<std::uint32_t> known_late_;
   std::vector<DeviceIndex> state_order_;  // scratch
