@@ -12,13 +12,15 @@ namespace dwell {
 // adding one takes no allocation once it is large enough.
 class DeviceSet {
  public:
-  void add(DeviceIndex index) {
+  // False when it is in the set already.
+  bool add(DeviceIndex index) {
     if (index / 64 >= bits_.size()) bits_.resize(std::max<std::size_t>(64, index / 64 * 2));
     std::uint64_t& word = bits_[index / 64];
     const std::uint64_t bit = std::uint64_t{1} << (index % 64);
-    if (word & bit) return;
+    if (word & bit) return false;
     word |= bit;
     list_.push_back(index);
+    return true;
   }
   void clear() {
     for (const DeviceIndex index : list_) bits_[index / 64] = 0;

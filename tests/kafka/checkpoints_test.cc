@@ -10,16 +10,18 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-constexpr CheckpointLimits kLimits{1'000, 100, std::chrono::minutes(10), std::chrono::seconds(5)};
+constexpr CheckpointLimits kLimits{1'000, 100, 5'000, std::chrono::minutes(10),
+                                   std::chrono::seconds(5)};
 constexpr std::chrono::minutes kNow{60};
 
 class DueCheckpoints : public testing::Test {
  protected:
   // A partition that changed a moment ago and was saved a moment before.
-  void lacks(PartitionId id, std::uint64_t records, DeviceIndex devices) {
+  void lacks(PartitionId id, std::uint64_t records, DeviceIndex devices, std::uint64_t bytes = 0) {
     partitions_.push_back({id, Fold(Rule{}, 0)});
     Unsaved& one = unsaved_[id];
     one.records = records;
+    one.bytes = bytes;
     one.is_anything = true;
     one.has_marker = true;
     one.since = one.changed = kNow - std::chrono::seconds(1);
@@ -50,6 +52,23 @@ TEST_F(DueCheckpoints, DevicesOfAllPartitionsCountAndTheOneThatLacksMostGoesFirs
   lacks(1, 1, 40);
   lacks(2, 1, 30);
   EXPECT_THAT(due(), ElementsAre(1));
+}
+
+TEST_F(DueCheckpoints, BytesOfAllPartitionsCountAndTheOneThatLacksMostGoesFirst) {
+  lacks(0, 1, 1, 1'500);
+  lacks(1, 1, 1, 2'000);
+  lacks(2, 1, 1, 1'499);
+  EXPECT_THAT(due(), IsEmpty());
+  lacks(3, 1, 1, 1);
+  EXPECT_THAT(due(), ElementsAre(1));
+}
+
+TEST_F(DueCheckpoints, WhatIsDueByTimeGoesTogetherUpToTheBytesOfTheLimit) {
+  lacks(0, 1, 1, 2'000);
+  lacks(1, 1, 1, 2'500);
+  lacks(2, 1, 1, 1'000);
+  for (auto& [id, one] : unsaved_) one.since = kNow - kLimits.interval;
+  EXPECT_THAT(due(), UnorderedElementsAre(1, 0));
 }
 
 TEST_F(DueCheckpoints, OnePartitionAloneMayHaveMoreDevicesThanTheLimit) {

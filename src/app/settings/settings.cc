@@ -265,6 +265,9 @@ std::vector<Setting> clean_settings() {
       count("checkpoint.devices",
             at(&Config::committer, &KafkaCommitterOptions::checkpoints, &CheckpointLimits::devices),
             1, 10'000'000, "How many changed devices make a checkpoint due"),
+      bytes("checkpoint.bytes",
+            at(&Config::committer, &KafkaCommitterOptions::checkpoints, &CheckpointLimits::bytes),
+            64 << 10, 4ull << 30, "How many bytes of their states, about, make a checkpoint due"),
       duration(
           "checkpoint.interval",
           at(&Config::committer, &KafkaCommitterOptions::checkpoints, &CheckpointLimits::interval),

@@ -13,6 +13,7 @@ namespace dwell {
 // What the last checkpoint of a partition lacks.
 struct Unsaved {
   DeviceSet devices;
+  std::uint64_t bytes = 0;  // of their states, about
   std::uint64_t records = 0;
   bool is_anything = false;             // a position that moved counts
   bool has_marker = false;              // one under the rule of now
@@ -22,7 +23,8 @@ struct Unsaved {
 
 // The partitions whose checkpoints go with the next commit. What is lacking together is bounded and
 // the partition that lacks most goes first, so that checkpoints come one after the other and each
-// fits the time of a transaction: no more devices than the limit, unless one partition alone has.
+// fits the time of a transaction: no more devices or bytes than the limit, unless one partition
+// alone has.
 std::vector<PartitionId> due_checkpoints(std::span<const Partition> partitions,
                                          const std::map<PartitionId, Unsaved>& unsaved,
                                          const CheckpointLimits& limits,

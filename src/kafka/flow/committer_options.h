@@ -10,12 +10,13 @@
 
 namespace dwell {
 
-// When checkpoints are due: once all partitions of a member together lack so many records or
-// changed devices; in each partition after so long a time, and after so long a time without
-// records.
+// When checkpoints are due: once all partitions of a member together lack so many records,
+// changed devices or bytes of their states; in each partition after so long a time, and after so
+// long a time without records.
 struct CheckpointLimits {
   std::uint64_t records = 1'000'000;
   std::size_t devices = 500'000;
+  std::uint64_t bytes = 64 << 20;  // of their states, about
   Milliseconds interval = std::chrono::minutes(10);
   Milliseconds idle = std::chrono::seconds(5);
 };

@@ -62,6 +62,12 @@ Offset next_offset(const Partition& partition) {
   return partition.positions.empty() ? 0 : partition.positions[0].next;
 }
 
+// About how many bytes the state of a device takes in the topic.
+std::uint64_t state_size(const Fold& fold, DeviceIndex device) {
+  constexpr std::uint64_t kRest = 32, kEvent = 3;
+  return kRest + fold.device_id(device).size() + kEvent * fold.window_size(device);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<KafkaCommitter>> KafkaCommitter::open(const KafkaOptions& kafka,
@@ -101,6 +107,9 @@ Result<void> KafkaCommitter::restore(std::span<Partition> partitions) {
     unsaved.records = records;
     unsaved.has_marker = has_marker;
     unsaved.devices = std::move(devices);
+    for (const DeviceIndex device : unsaved.devices.list()) {
+      unsaved.bytes += state_size(partitions[i].fold, device);
+    }
     unsaved.since = unsaved.changed = now;
   }
   return {};
@@ -113,7 +122,9 @@ Result<void> KafkaCommitter::commit(std::span<const Partition> partitions) {
     has_units = true;
     Unsaved& unsaved = unsaved_.at(partition.id);
     unsaved.is_anything = true;
-    for (const DeviceIndex device : partition.unit->touched) unsaved.devices.add(device);
+    for (const DeviceIndex device : partition.unit->touched) {
+      if (unsaved.devices.add(device)) unsaved.bytes += state_size(partition.fold, device);
+    }
   }
   const auto due = due_checkpoints(partitions, unsaved_, options_.checkpoints, clock_.monotonic());
   if (!has_units && due.empty()) return {};
@@ -159,6 +170,7 @@ Result<void> KafkaCommitter::commit(std::span<const Partition> partitions,
     }
     if (is_due(partition)) {
       unsaved.devices.clear();
+      unsaved.bytes = 0;
       unsaved.records = 0;
       unsaved.is_anything = false;
       unsaved.has_marker = true;
