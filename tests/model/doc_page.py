@@ -26,6 +26,11 @@ def page(name):
     return (ROOT / name).read_text()
 
 
+def section(text, heading):
+    """From this heading to the next one of any depth; `heading` is with its #."""
+    return re.split(r"^#+ ", text.split(f"\n{heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+
+
 def examples(text):
     return [Example(**block.groupdict()) for block in BLOCK.finditer(text)]
 

@@ -1,0 +1,171 @@
+"""docs/embedded.md, "Repairs": done as written, in both orders, they end as if nothing had gone wrong."""
+
+import shlex
+
+import pytest
+
+from doc_page import examples, page, section
+from dwell_cli import event
+from dwell_service import post_event, rfc3339, wait_until
+
+PAGE = page("docs/embedded.md")
+BASE = 1_751_932_800_000
+DAY = 86_400_000
+ORDERS = ["arrival", "event_time"]
+
+
+def repair(heading):
+    """The commands of the section, as the page has them."""
+    found = [example.command for example in examples(section(PAGE, f"### {heading}"))]
+    assert found, heading
+    return found
+
+
+def follow(dwell, command, *more):
+    """Runs one of the page's."""
+    name, *arguments = shlex.split(command)
+    assert name == "dwell"
+    return dwell.run(*arguments, *more)
+
+
+def lines(numbers):
+    return b"".join(event("cam", ("enter", "exit")[n % 2], BASE + n * DAY) for n in numbers)
+
+
+def listed(numbers):
+    return [(("enter", "exit")[n % 2], rfc3339(BASE + n * DAY)) for n in numbers]
+
+
+def gaps(service):
+    return service.metrics()["dwell_input_gaps_total"]
+
+
+def replace_database(service, anew, *flags):
+    """Stops Dwell and starts it as the second command of the section says."""
+    name, run, *arguments = shlex.split(repair("Corrections from before the horizon")[1])
+    assert (name, run) == ("dwell", "run") and anew in arguments
+    service.stop()
+    service.flags = [*arguments, *flags]
+    return service.start()
+
+
+def goes_on(service, log, stored, more):
+    """No line is read twice or left out."""
+    assert service.timeline("cam") == listed(stored)
+    before = service.metrics()['dwell_records_total{outcome="accepted"}']
+    with open(log, "ab") as file:
+        file.write(lines(more))
+    wait_until(lambda: service.timeline("cam") == listed([*stored, *more]))
+    after = service.metrics()['dwell_records_total{outcome="accepted"}']
+    assert after - before == len(more) and gaps(service) == 0
+
+
+def with_a_gap(serving, tmp_path, order, horizon):
+    """What the log was when Dwell went down: 0 to 5; 6 to 8, rotated away unread; 9 to 11."""
+    log = tmp_path / "events.log"
+    log.write_bytes(lines(range(3)))
+    service = serving("--from", "events.log", "--order", order, "--order-horizon", horizon)
+    wait_until(lambda: len(service.timeline("cam")) == 3)
+    service.stop()
+    with open(log, "ab") as file:
+        file.write(lines(range(3, 6)))
+    log.rename(tmp_path / "events.log.2")
+    (tmp_path / "events.log.1").write_bytes(lines(range(6, 9)))
+    log.write_bytes(lines(range(9, 12)))
+    service.start()
+    wait_until(lambda: service.timeline("cam") == listed([*range(6), 10, 11]))
+    assert gaps(service) == 1 and "events.log.1" in service.log
+    return service, log
+
+
+def test_a_gap_is_filled_in_event_time(serving, tmp_path):
+    service, log = with_a_gap(serving, tmp_path, "event_time", "30d")
+    service.stop()
+    (command,) = repair("A gap")
+    follow(service.dwell, command)
+    service.start()
+    goes_on(service, log, range(12), range(12, 14))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_gap_out_of_reach_is_filled_in_a_new_database(serving, tmp_path, order):
+    service, log = with_a_gap(serving, tmp_path, order, "1d")
+    (tmp_path / "corrections.ndjson").write_bytes((tmp_path / "events.log.2").read_bytes())
+    follow(service.dwell, repair("Corrections from before the horizon")[0], "--order", order)
+    replace_database(service, "anew.db")
+    goes_on(service, log, range(12), range(12, 14))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_correction_from_before_the_horizon(serving, tmp_path, order):
+    """5 and 8 were never sent; 8 is found in time, 5 is not."""
+    log = tmp_path / "events.log"
+    (tmp_path / "events.log.1").write_bytes(lines([0, 1, 2, 3, 4]))
+    log.write_bytes(lines([6, 7, 8, 9, 10, 11]))
+    service = serving("--from", "events.log.1", "--order", order)
+    wait_until(lambda: len(service.timeline("cam")) == 5)
+    service.stop()
+    service.flags = ["--from", "events.log"]
+    service.start()
+    wait_until(lambda: service.timeline("cam") == listed([0, 1, 2, 3, 4, 7, 8, 9, 10, 11]))
+
+    (tmp_path / "corrections.ndjson").write_bytes(lines([5]))
+    service.stop()
+    said = service.dwell.run("replay", "corrections.ndjson", status=None).out
+    if order == "event_time":
+        assert "too_late" in said
+    service.start()
+    assert listed([5])[0] not in service.timeline("cam")
+
+    follow(service.dwell, repair("Corrections from before the horizon")[0], "--order", order)
+    replace_database(service, "anew.db")
+    goes_on(service, log, range(12), range(12, 14))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_correction_of_what_was_posted(serving, tmp_path, order):
+    """The rows stand for the posts; ids that JSON has to escape are the same again."""
+    from subprocess import run
+    device = 'a "b"\\ü'
+    service = serving("--order", order)
+    for n in (0, 1, 2, 3, 4, 7, 8):
+        service.store((device, ("enter", "exit")[n % 2], BASE + n * DAY))
+    service.stop()
+    rebuild, _, rows = repair("Corrections from before the horizon")
+    run(["sh", "-euc", rows], cwd=tmp_path, check=True, timeout=60)
+    (tmp_path / "corrections.ndjson").write_bytes(
+        event(device, "exit", BASE + 5 * DAY) + event(device, "enter", BASE + 6 * DAY))
+    command = rebuild.replace("events.log.1 events.log", "rows.ndjson")
+    assert command != rebuild
+    follow(service.dwell, command, "--order", order)
+    service.flags = ["--db", "anew.db"]
+    service.start()
+    assert service.timeline(device) == listed(range(9))
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("hears", [True, False], ids=["answered", "connection broken"])
+def test_a_post_is_sent_again(serving, order, hears):
+    """Stored or not, it is there once; in event time also behind newer events."""
+    service = serving("--order", order, "--order-horizon", "30d")
+    posts = [[post_event("cam", ("enter", "exit")[n % 2], BASE + n * DAY) for n in numbers]
+             for numbers in (range(3), range(3, 5), range(5, 8))]
+    assert service.post(posts[0]).status == 201
+    if hears:
+        assert service.post(posts[1]).status == 201
+    else:
+        leave_without_the_answer(service, posts[1])
+    if order == "event_time":
+        assert service.post(posts[2]).status == 201
+    assert service.post(posts[1]).status == 201
+    if order == "arrival":
+        assert service.post(posts[2]).status == 201
+    assert service.timeline("cam") == listed(range(8))
+
+
+def leave_without_the_answer(service, events):
+    import json
+    body = json.dumps({"events": events})
+    with service.wire() as wire:
+        wire.send(f"POST /timeline HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                  f"Content-Length: {len(body)}\r\n\r\n{body}")
