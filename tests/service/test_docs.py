@@ -1,10 +1,13 @@
 """The pages hold: their commands, in their order, give the answers that stand below them."""
 
+import csv
+import datetime
 import json
 import re
 import subprocess
+import zoneinfo
 
-from doc_page import examples, page, run_in_one_shell
+from doc_page import ROOT, examples, page, run_in_one_shell
 from dwell_cli import clean_environment
 from kafka_broker import free_ports
 
@@ -57,6 +60,32 @@ def test_the_tutorial_runs_as_written(tmp_path):
     tutorial = examples(page("docs/tutorial.md"))
     assert sum(example.answer is not None for example in tutorial) >= 8
     assert_answered_as_written(tutorial, tmp_path)
+
+
+def test_the_tutorial_is_right():
+    """Its answer, from its files alone: whose last event by Tuesday, 10:00 in Berlin, is an enter."""
+    berlin, samples = zoneinfo.ZoneInfo("Europe/Berlin"), ROOT / "examples" / "tutorial"
+    asked = datetime.datetime(2025, 7, 8, 10, tzinfo=berlin)
+    events = [(asked.replace(hour=9, minute=10), "b-1009", "in")]  # the mended one
+    for row in csv.DictReader((samples / "badges.csv").open(), delimiter=";"):
+        if row["time"].startswith("2025-"):
+            time = datetime.datetime.fromisoformat(row["time"]).replace(tzinfo=berlin)
+            events.append((time, row["badge"], row["direction"]))
+    for row in json.loads((samples / "gate.json").read_text()):
+        if row["action"] in ("ENTRY", "EXIT"):
+            kind = {"ENTRY": "in", "EXIT": "out"}[row["action"]]
+            events.append((datetime.datetime.fromisoformat(row["at"]),
+                           row["card"]["number"].lower(), kind))
+    for row in map(json.loads, (samples / "door.log").read_text().splitlines()):
+        events.append((datetime.datetime.fromtimestamp(row["time"], berlin), row["badge"],
+                       row["direction"]))
+    last = {badge: kind for time, badge, kind in sorted(events) if time <= asked}
+    inside = {badge for badge, kind in last.items() if kind == "in"}
+    ask = 'dwell who --at "2025-07-08 10:00:00" --tz Europe/Berlin'
+    before, after = (example.answer for example in examples(page("docs/tutorial.md"))
+                     if ask in example.command)
+    shown = set(re.findall(r"^b-\d+", before + after, re.MULTILINE))
+    assert shown == inside and f"{len(inside)} devices inside" in after
 
 
 def test_the_first_feed_of_the_readme_is_answered_as_written(tmp_path):
