@@ -1,6 +1,8 @@
 """docs/embedded.md, "Repairs": done as written, in both orders, they end as if nothing had gone wrong."""
 
+import json
 import shlex
+import subprocess
 
 import pytest
 
@@ -129,14 +131,13 @@ def test_a_correction_from_before_the_horizon(serving, tmp_path, order, name):
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_correction_of_what_was_posted(serving, tmp_path, order):
     """The rows stand for the posts; ids that JSON has to escape are the same again."""
-    from subprocess import run
     device = 'a "b"\\ü'
     service = serving("--order", order)
     for n in (0, 1, 2, 3, 4, 7, 8):
         service.store((device, ("enter", "exit")[n % 2], BASE + n * DAY))
     service.stop()
     rebuild, _, rows = repair("Corrections from before the horizon")
-    run(["sh", "-euc", rows], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run(["sh", "-euc", rows], cwd=tmp_path, check=True, timeout=60)
     (tmp_path / "corrections.ndjson").write_bytes(
         event(device, "exit", BASE + 5 * DAY) + event(device, "enter", BASE + 6 * DAY))
     command = rebuild.replace("events.log.1 events.log", "rows.ndjson")
@@ -147,29 +148,36 @@ def test_a_correction_of_what_was_posted(serving, tmp_path, order):
     assert service.timeline(device) == listed(range(9))
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("hears", [True, False], ids=["answered", "connection broken"])
-def test_a_post_is_sent_again(serving, order, hears):
-    """Stored or not, it is there once; in event time also behind newer events."""
-    service = serving("--order", order, "--order-horizon", "30d")
-    posts = [[post_event("cam", ("enter", "exit")[n % 2], BASE + n * DAY) for n in numbers]
-             for numbers in (range(3), range(3, 5), range(5, 8))]
-    assert service.post(posts[0]).status == 201
-    if hears:
-        assert service.post(posts[1]).status == 201
-    else:
-        leave_without_the_answer(service, posts[1])
-    if order == "event_time":
-        assert service.post(posts[2]).status == 201
-    assert service.post(posts[1]).status == 201
-    if order == "arrival":
-        assert service.post(posts[2]).status == 201
-    assert service.timeline("cam") == listed(range(8))
+def answered(service, events):
+    assert service.post(events).status == 201
+
+
+def refused(service, events):
+    """As long as its file is gone Dwell takes nothing."""
+    database, aside = service.folder / "dwell.db", service.folder / "aside.db"
+    database.rename(aside)
+    assert service.post(events).status == 503
+    aside.rename(database)
+    service.wait_ready()
 
 
 def leave_without_the_answer(service, events):
-    import json
     body = json.dumps({"events": events})
     with service.wire() as wire:
         wire.send(f"POST /timeline HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                   f"Content-Length: {len(body)}\r\n\r\n{body}")
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("post_once", [answered, refused, leave_without_the_answer])
+def test_a_post_is_sent_again(serving, order, post_once):
+    """Stored or not, it is there once; in event time also behind newer events."""
+    assert "send the same request again" in section(PAGE, "### A POST without a good answer")
+    service = serving("--order", order, "--order-horizon", "30d")
+    first, lost, newer = ([post_event("cam", ("enter", "exit")[n % 2], BASE + n * DAY)
+                           for n in numbers] for numbers in (range(3), range(3, 5), range(5, 8)))
+    answered(service, first)
+    post_once(service, lost)
+    for events in (newer, lost) if order == "event_time" else (lost, newer):
+        answered(service, events)
+    assert service.timeline("cam") == listed(range(8))
