@@ -114,7 +114,7 @@ def again(topics, folder):
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_correction_from_before_the_horizon(dwell, topics, admin, order, tmp_path):
-    """The exit of day 5 comes last: in arrival order it is a repeat, in event time it is too late."""
+    """The exit of day 5 comes last: in arrival order it is a repeat, in event time too late."""
     sent = [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]
     send(topics, *sent, 5)
     as_told = [n for n in sent if n != 6]  # an enter of who was in

@@ -1,4 +1,5 @@
-"""docs/embedded.md, "Repairs": done as written, in both orders, they end as if nothing had gone wrong."""
+"""docs/embedded.md, "Repairs": done as written, in both orders, they end as if nothing had gone
+wrong."""
 
 import json
 import shlex
