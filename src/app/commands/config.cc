@@ -45,7 +45,9 @@ int check(const CommandSet& commands, const CheckArguments& arguments) {
   Problems problems;
   const Config loaded = commands.load(path, problems);
   if (!problems.empty()) return report(problems);
-  const auto effective = with_database(loaded);
+  // One that happens to be here may be of another feed.
+  const bool names_database = !loaded.is_default("db.path");
+  const auto effective = names_database ? with_database(loaded) : Result<Config>(loaded);
   if (!effective) return finish(pass(effective));
   return finish(check_sample(*effective, arguments.sample));
 }
@@ -63,7 +65,8 @@ void add_check(CommandSet& commands) {
                 "input.enter", "input.exit", "input.max_record", "input.time_"});
   command.add("FILE", arguments->settings, "The file of settings, as --config names it");
   command.add("--sample", arguments->sample.file,
-              "Events in a file as `dwell replay` reads it; - is standard input");
+              "Events in a file as `dwell replay` reads it; - is standard input. Only with --db do "
+              "the settings count that a database keeps");
   command.add("--records", arguments->sample.records, "Look at this many of them")
       .number()
       .between(1U, kMostSampled)
