@@ -6,7 +6,7 @@
 #include <cstring>
 #include <fmt/format.h>
 
-#include "base/printable.h"
+#include "base/mac_address.h"
 #include "core/event_timestamp.h"
 #include "core/plain_scanner.h"
 
@@ -347,9 +347,16 @@ Outcome Decoder::type_of(std::string_view token, Decoded& decoded) {
 
 // An id, or a part of one: a text, or a whole number as it is written.
 bool Decoder::id_text_of(std::string_view token, std::string_view& text) {
-  if (is_string(token)) return text_of(token, text);
-  text = token;
-  return !is_rule_1_ && is_natural_number(token);
+  if (is_string(token)) {
+    if (!text_of(token, text)) return false;
+  } else {
+    text = token;
+    if (is_rule_1_ || !is_natural_number(token)) return false;
+  }
+  if (form_->mapping.id_spelling == IdSpelling::mac) {
+    if (auto address = usual_mac_address(text)) text = kept_.emplace_back(std::move(*address));
+  }
+  return true;
 }
 
 void Decoder::lower(std::string_view& id) {
@@ -363,10 +370,8 @@ void Decoder::lower(std::string_view& id) {
 }
 
 Outcome Decoder::device_id_of(const FoundMembers& members, unsigned base, std::string_view& id) {
-  const auto found = members.found >> base;
-  const auto way = std::find_if(form_->tree.device_id().begin(), form_->tree.device_id().end(),
-                                [&](const auto& one) { return (found & one.needs) == one.needs; });
-  if (way == form_->tree.device_id().end()) {
+  const auto* way = way_found(form_->tree.device_id(), members.found >> base);
+  if (!way) {
     return refuse(Outcome::invalid_device_id, "device_id", {}, {});
   }
   std::string_view token;
@@ -395,7 +400,7 @@ Outcome Decoder::device_id_of(const FoundMembers& members, unsigned base, std::s
     return refuse(Outcome::invalid_device_id, "device_id", token,
                   "is not 1 to 256 bytes of plain UTF-8 text");
   }
-  if (form_->mapping.lower_case_ids) lower(id);
+  if (form_->mapping.id_spelling == IdSpelling::lower) lower(id);
   return Outcome::accepted;
 }
 
@@ -437,24 +442,36 @@ Decoded Decoder::decode(const Record& record) {
   return decoded;
 }
 
-Outcome Decoder::read(const Record& record, Decoded& decoded) {
-  if (record.truncated_from != 0) return Outcome::too_large;
+// False: the record is no JSON object.
+bool Decoder::find_members(const Record& record, FoundMembers& members) {
   form_ = record.is_documented_form ? &documented_ : &mapped_;
   const std::string_view bytes = is_rule_1_ ? record.bytes : without_frame(record.bytes);
-  FoundMembers members;
   if (!read_plain_members(bytes, members)) {
     members.found = 0;
     found_ = 0;
-    if (!read_any_members(bytes, members)) return Outcome::malformed;
+    if (!read_any_members(bytes, members)) return false;
   }
   found_ = members.found;
+  return true;
+}
+
+const MemberTree::Way* Decoder::way_found(const std::vector<MemberTree::Way>& ways,
+                                          std::uint64_t found) {
+  for (const auto& way : ways) {
+    if ((found & way.needs) == way.needs) return &way;
+  }
+  return nullptr;
+}
+
+Outcome Decoder::read(const Record& record, Decoded& decoded) {
+  if (record.truncated_from != 0) return Outcome::too_large;
+  FoundMembers members;
+  if (!find_members(record, members)) return Outcome::malformed;
   const unsigned base = form_->tree.base(members.found);
   // The token of the first way that can be gone; empty when there is none.
   const auto token_of = [&](const std::vector<MemberTree::Way>& ways) {
-    for (const auto& way : ways) {
-      if ((members.found >> base & way.needs) != 0) return members.tokens[way.only_slot + base];
-    }
-    return std::string_view();
+    const auto* way = way_found(ways, members.found >> base);
+    return way ? members.tokens[way->only_slot + base] : std::string_view();
   };
   if (const auto outcome = type_of(token_of(form_->tree.event_type()), decoded);
       outcome != Outcome::accepted) {
@@ -471,41 +488,8 @@ Outcome Decoder::read(const Record& record, Decoded& decoded) {
 
 bool Decoder::has_all_members() const {
   const auto found = found_ >> form_->tree.base(found_);
-  const auto is_there = [found](const std::vector<MemberTree::Way>& ways) {
-    return std::any_of(ways.begin(), ways.end(),
-                       [found](const auto& way) { return (found & way.needs) == way.needs; });
-  };
-  return is_there(form_->tree.device_id()) && is_there(form_->tree.event_type()) &&
-         is_there(form_->tree.timestamp());
-}
-
-std::string Decoder::explain(const Record& record) {
-  fault_ = {};
-  explains_ = true;
-  const Decoded decoded = decode(record);
-  explains_ = false;
-  if (!is_rejected(decoded.outcome)) return {};
-  if (decoded.outcome == Outcome::too_large) {
-    return fmt::format("the record has {} bytes, more than input.max_record",
-                       record.truncated_from);
-  }
-  constexpr std::size_t kColumns = 60;
-  if (fault_.member.empty()) {
-    const bool is_array = record.bytes.starts_with('[');
-    const std::string_view what =
-        is_array ? "an array, and one record is one event" : "no JSON object";
-    return record.bytes.empty()
-               ? "the record is empty"
-               : fmt::format("the record is {}: {}", what, printable(record.bytes, kColumns));
-  }
-  if (fault_.found.empty()) {
-    const Mapping& mapping = form_->mapping;
-    const auto& places = fault_.member == "device_id"    ? mapping.device_id
-                         : fault_.member == "event_type" ? mapping.event_type
-                                                         : mapping.timestamp;
-    return fmt::format("{} is missing: looked for {}", fault_.member, fmt::join(places, ", "));
-  }
-  return fmt::format("{} {} {}", fault_.member, printable(fault_.found, kColumns), fault_.reason);
+  return way_found(form_->tree.device_id(), found) && way_found(form_->tree.event_type(), found) &&
+         way_found(form_->tree.timestamp(), found);
 }
 
 }  // namespace dwell

@@ -22,6 +22,15 @@ struct Decoded {
   std::string_view ignored_type;  // of a type that has no name in the mapping: it, unescaped
 };
 
+// One of the members that make an event, as it stands in a record.
+struct MemberReading {
+  std::string_view name;    // device_id, event_type or timestamp
+  std::string place = {};   // where it is, as the mapping writes places; empty: it is missing
+  std::string found = {};   // the raw tokens that are there, joined by ", "
+  std::string value = {};   // as it is read: the id, the type's wire name, the time in RFC 3339
+  std::string reason = {};  // why there is no value, in the words of explain()
+};
+
 // Reads one event: a JSON object (RFC 8259) with the id of a device, an event type and a time,
 // where the rule's mapping says. Other members are ignored, order is free, the last of duplicate
 // members wins. The whole record must be valid JSON, nested at most kDeepestNesting. Any bytes are
@@ -48,6 +57,10 @@ class Decoder {
   // Why decode() refuses a record: the member, what was found and what was expected, in one line;
   // empty for a record that it does not refuse.
   std::string explain(const Record& record);
+
+  // What decode() reads of each member, whatever the others are, for people: device_id, event_type
+  // and, unless times are those of receipt, timestamp. Empty where explain() blames no member.
+  std::vector<MemberReading> inspect(const Record& record);
 
   // Of the record that explain() has put into words: device_id, event_type or timestamp; empty when
   // it is no JSON object.
@@ -83,6 +96,10 @@ class Decoder {
   static Form posted_form();
 
   Outcome read(const Record& record, Decoded& decoded);
+  bool find_members(const Record& record, FoundMembers& members);
+  // The first way that can be gone with the slots in `found`; null when there is none.
+  static const MemberTree::Way* way_found(const std::vector<MemberTree::Way>& ways,
+                                          std::uint64_t found);
   bool read_plain_members(std::string_view bytes, FoundMembers& members);
   bool read_any_members(std::string_view bytes, FoundMembers& members);
   bool read_object(simdjson::ondemand::object object, unsigned level, int depth);
@@ -99,6 +116,8 @@ class Decoder {
   Outcome timestamp_of(std::string_view token, Timestamp& timestamp);
   Outcome refuse(Outcome outcome, std::string_view member, std::string_view found,
                  std::string_view reason);
+  const std::vector<std::string>& places_of(std::string_view member) const;
+  std::string words_of_fault() const;
 
   const bool is_rule_1_;
   const ClockSource clock_source_;

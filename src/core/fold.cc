@@ -24,14 +24,6 @@ constexpr std::size_t kBlock = 64;
 constexpr std::size_t kAhead = 8;
 constexpr std::size_t kCacheLine = 64;
 
-// future_timestamp and past_timestamp: the only checks that compare an event with its record alone.
-Outcome check_clock(const Event& event, Timestamp now, const Rule& rule) {
-  if (rule.clock_source == ClockSource::received) return Outcome::accepted;
-  if (rule.max_ahead && event.timestamp - now > *rule.max_ahead) return Outcome::future_timestamp;
-  if (rule.max_behind && now - event.timestamp > *rule.max_behind) return Outcome::past_timestamp;
-  return Outcome::accepted;
-}
-
 using Table = std::variant<DeviceTable<ArrivalState<4>>, DeviceTable<ArrivalState<16>>,
                            DeviceTable<ArrivalState<64>>, DeviceTable<EventTimeState>>;
 
@@ -51,6 +43,13 @@ Table make_table(const Rule& rule, std::uint64_t seed) {
 }
 
 }  // namespace
+
+Outcome check_clock(const Event& event, Timestamp now, const Rule& rule) {
+  if (rule.clock_source == ClockSource::received) return Outcome::accepted;
+  if (rule.max_ahead && event.timestamp - now > *rule.max_ahead) return Outcome::future_timestamp;
+  if (rule.max_behind && now - event.timestamp > *rule.max_behind) return Outcome::past_timestamp;
+  return Outcome::accepted;
+}
 
 class Fold::Impl {
  public:

@@ -17,6 +17,10 @@
 
 namespace dwell {
 
+// future_timestamp, past_timestamp or accepted: the only checks that compare an event with its
+// record alone.
+Outcome check_clock(const Event& event, Timestamp now, const Rule& rule);
+
 // A change of one device's timeline, with the record that caused it.
 struct CleanedRecord {
   DeviceIndex device;

@@ -1,11 +1,19 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace dwell {
+
+// What becomes of an id, so that several spellings of it are one device.
+enum class IdSpelling : std::uint8_t {
+  keep,
+  lower,  // A to Z become a to z
+  mac,    // a MAC address, also as a part of the id, becomes 02:00:5e:10:00:aa
+};
 
 // Where an event stands in a record, and what its types are called.
 //
@@ -20,7 +28,7 @@ struct Mapping {
   std::vector<std::string> timestamp = {"/timestamp"};
   std::vector<std::string> enter = {"device_enter"};  // kAnyOtherType: every type not in `exit`
   std::vector<std::string> exit = {"device_exit"};    // the same; not both
-  bool lower_case_ids = false;                        // A to Z in ids become a to z
+  IdSpelling id_spelling = IdSpelling::keep;
 
   friend bool operator==(const Mapping&, const Mapping&) = default;
 };

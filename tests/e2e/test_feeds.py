@@ -78,6 +78,51 @@ def test_what_is_no_time_is_refused(dwell, time):
     assert found == [] and counts == {"invalid_timestamp": 1}
 
 
+@pytest.mark.parametrize("time, why", [
+    ("2025-10-26T02:30:00", "names no time zone"), ("2025-07-08T12:00", "has no seconds"),
+    ("2025-07-08", "no time of day"), ("08.07.2025 12:00:00", "is no RFC 3339 time"),
+    ("20250708T120000Z", "is no RFC 3339 time"), (946684800000, "")])
+def test_why_a_time_is_refused(dwell, time, why):
+    """What was read, and what is missing in it."""
+    rows(dwell, record("q1", ENTER, time), status=1)
+    line, = dwell.run("rejects", "--json").json_lines
+    assert json.dumps(time) in line["detail"] and why in line["detail"]
+
+
+def test_local_times_in_a_zone_of_the_settings(dwell):
+    found, counts = rows(dwell, record("q1", ENTER, "2025-07-08T12:00:00"),
+                         record("q1", EXIT, "2025-07-08 13:00:00.5"),
+                         record("q1", ENTER, "2025-07-08T12:30:00Z"),
+                         record("q1", EXIT, "2025-10-26T02:30:00"),
+                         record("q1", EXIT, "08.07.2025 12:00:00"),
+                         flags=["--input-time-zone", "Europe/Berlin"])
+    assert [(kind, time) for _, kind, time in found] == [
+        (ENTER, at("10:00:00")), (EXIT, at("11:00:00") + 500), (ENTER, at("12:30:00")),
+        (EXIT, at("00:30:00", 26, 10))]
+    assert counts == {"accepted": 4, "invalid_timestamp": 1}
+
+
+def test_lines_that_end_in_crlf(dwell):
+    found, counts = rows(dwell, record("dock-6", ENTER, 1751957694612) + "\r",
+                         record("dock-6", EXIT, 1751961294612) + "\r", "\r")
+    assert found == [("dock-6", ENTER, 1751957694612), ("dock-6", EXIT, 1751961294612)]
+    assert counts == {"accepted": 2}
+
+
+def test_types_and_ids_that_are_nearly_right(dwell):
+    """Ignored by their types, and told; an id with a space is another one."""
+    dwell.write("in.ndjson", "".join(
+        record(device, kind, 1751957694612 + n) + "\n" for n, (device, kind) in enumerate([
+            ("p1", "DEVICE_ENTER"), ("p1", "Device_Exit"), ("p1", "enter"), ("p1", "device-enter"),
+            ("p1", "device_enter "), ("p1 ", ENTER)])))
+    said = dwell.run("replay", "in.ndjson").out
+    for kind, like in (("DEVICE_ENTER", ENTER), ("Device_Exit", EXIT), ("device-enter", ENTER),
+                       ("device_enter ", ENTER)):
+        assert f'"{kind}" looks like {like}, but is another type: 1 ignored' in said
+    assert '"enter" looks like' not in said
+    assert [row.device for row in dwell.rows()] == ["p1 "]
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_a_clock_that_was_not_set_yet(dwell, first):
     early = record("esp-1", EXIT, "1970-01-01T00:00:03Z")

@@ -43,17 +43,40 @@ FEEDS = {
           "data": {"entity_id": "person.ann", "new_state": {"state": "gym"}}}],
         [("person.ann", ENTER, AT), ("person.ann", EXIT, AT + 1000)]),
     "one-mac-three-spellings": (
-        ["--input-device-id", "/mac", "--input-device-id-case", "lower"],
-        [{"mac": "AA:BB:0C", "event_type": ENTER, "timestamp": AT},
-         {"mac": "aa:bb:0c", "event_type": EXIT, "timestamp": AT + 1},
-         {"mac": "Aa:bB:0c", "event_type": ENTER, "timestamp": AT + 2}],
-        [("aa:bb:0c", ENTER, AT), ("aa:bb:0c", EXIT, AT + 1), ("aa:bb:0c", ENTER, AT + 2)]),
-    "docker-log-of-an-envelope": (
-        ["--input-device-id", "/device_id,/source", "--input-event-type", "/type",
+        ["--input-device-id", "/mac", "--input-device-id-case", "mac"],
+        [{"mac": "02:00:5E:10:00:AA", "event_type": ENTER, "timestamp": AT},
+         {"mac": "02:00:5e:10:00:aa", "event_type": EXIT, "timestamp": AT + 1},
+         {"mac": "02-00-5e-10-00-aa", "event_type": ENTER, "timestamp": AT + 2},
+         {"mac": "0200.5e10.00aa", "event_type": EXIT, "timestamp": AT + 3},
+         {"mac": "Gate-A", "event_type": ENTER, "timestamp": AT}],
+        [("02:00:5e:10:00:aa", (ENTER, EXIT)[n % 2], AT + n) for n in range(4)]
+        + [("Gate-A", ENTER, AT)]),
+    "one-id-in-upper-and-lower-case": (
+        ["--input-device-id-case", "lower"],
+        [{"device_id": "Gate-A", "event_type": ENTER, "timestamp": AT},
+         {"device_id": "gate-a", "event_type": EXIT, "timestamp": AT + 1}],
+        [("gate-a", ENTER, AT), ("gate-a", EXIT, AT + 1)]),
+    "other-types-alone": (
+        ["--input-enter", "connected", "--input-exit", "disconnected"],
+        [{"device_id": "pump-46", "event_type": "connected", "timestamp": AT},
+         {"device_id": "pump-46", "event_type": "disconnected", "timestamp": AT + 1},
+         {"device_id": "pump-46", "event_type": ENTER, "timestamp": AT + 2}],
+        [("pump-46", ENTER, AT), ("pump-46", EXIT, AT + 1)]),
+    "other-spellings-of-members": (
+        ["--input-device-id", "/device_id,/DEVICE_ID", "--input-event-type",
+         "/event_type,/type,/EVENT_TYPE", "--input-timestamp", "/timestamp,/ts,/TIMESTAMP"],
+        [{"DEVICE_ID": "env-5", "EVENT_TYPE": ENTER, "TIMESTAMP": AT},
+         {"device_id": "env-6", "event_type": ENTER, "ts": AT},
+         {"device_id": "env-7", "type": ENTER, "timestamp": AT}],
+        [("env-5", ENTER, AT), ("env-6", ENTER, AT), ("env-7", ENTER, AT)]),
+    "cloudevents": (
+        ["--input-device-id", "/data/device_id,/source", "--input-event-type", "/type",
          "--input-timestamp", "/time"],
-        [{"specversion": "1.0", "source": "/sensors/env-3", "type": ENTER,
+        [{"specversion": "1.0", "id": "1", "source": "/sensors/env-3", "type": ENTER,
+          "time": "2025-07-08T06:54:54.612Z", "data": {"device_id": "env-3"}},
+         {"specversion": "1.0", "id": "2", "source": "/sensors/env-4", "type": ENTER,
           "time": "2025-07-08T06:54:54Z"}],
-        [("/sensors/env-3", ENTER, AT)]),
+        [("/sensors/env-4", ENTER, AT), ("env-3", ENTER, AT + 612)]),
 }
 
 
@@ -85,8 +108,9 @@ def test_the_database_keeps_the_mapping(dwell):
     # Ids of another making would be other devices.
     refused = dwell.run("replay", "more.ndjson", "--input-device-id", "/thing", status=2)
     assert "input.device_id = /thing" in refused.err and "was made with /clientId" in refused.err
-    refused = dwell.run("replay", "more.ndjson", "--input-device-id-case", "lower", status=2)
-    assert "was made with keep" in refused.err
+    for spelling in ("lower", "mac"):
+        refused = dwell.run("replay", "more.ndjson", "--input-device-id-case", spelling, status=2)
+        assert "was made with keep" in refused.err
 
 
 def test_a_file_of_settings(dwell):

@@ -91,7 +91,7 @@ Rule mapped_rule() {
   rule.mapping.event_type = {"/event_type", "/x/event_type"};
   rule.mapping.enter = {"device_enter", "1"};
   rule.mapping.exit = {"*"};
-  rule.mapping.lower_case_ids = true;
+  rule.mapping.id_spelling = IdSpelling::mac;
   return rule;
 }
 

@@ -341,7 +341,7 @@ class MappedEvents : public testing::Test {
     rule_.mapping.timestamp = {"/at"};
     rule_.mapping.enter = {"connected"};
     rule_.mapping.exit = {"disconnected"};
-    rule_.mapping.lower_case_ids = true;
+    rule_.mapping.id_spelling = IdSpelling::lower;
     rule_.time.unit = TimeUnit::s;
   }
   EventsBody read(const std::string& event) {

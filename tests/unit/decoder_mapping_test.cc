@@ -176,9 +176,29 @@ TEST(DecoderMapping, NamesTheTypes) {
 
 TEST(DecoderMapping, LowersIds) {
   Mapping mapping;
-  mapping.lower_case_ids = true;
+  mapping.id_spelling = IdSpelling::lower;
   expect_both(entering(R"({"device_id":"AA:bb:0C \u00c9",)"),
               "aa:bb:0c \xc3\x89 device_enter 1751957694000", rule2(mapping));
+}
+
+TEST(DecoderMapping, SpellsMacAddressesInOneWay) {
+  Mapping mapping;
+  mapping.id_spelling = IdSpelling::mac;
+  const auto expect_id = [](const std::string& id, const std::string& read, const Rule& rule) {
+    expect_both(entering(R"({"device_id":)" + id + R"(,"room":"Hall",)"),
+                read + " device_enter 1751957694000", rule);
+  };
+  for (const char* id : {R"("02:00:5E:10:00:AA")", R"("02-00-5e-10-00-aa")", R"("0200.5e10.00AA")",
+                         R"("02005E1000aa")"}) {
+    expect_id(id, "02:00:5e:10:00:aa", rule2(mapping));
+  }
+  expect_id("123456789012", "12:34:56:78:90:12", rule2(mapping));
+  for (const std::string id : {"02:00:5E:10:00", "02:00:5E-10:00:AA", "02:00:5E:10:00:AG",
+                               "0200.5E10:00AA", "02005E1000A", "02:005E:10:00:AA", "Gate-A"}) {
+    expect_id(quoted(id), id, rule2(mapping));
+  }
+  mapping.device_id = {"{/device_id}@{/room}"};
+  expect_id(R"("02-00-5E-10-00-AA")", "02:00:5e:10:00:aa@Hall", rule2(mapping));
 }
 
 TEST(DecoderMapping, KnowsWhatAPlaceIs) {

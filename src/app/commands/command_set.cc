@@ -203,9 +203,14 @@ Command CommandSet::add(Command parent, const std::string& name, const std::stri
                         const SettingKeys& keys, ConfiguredAction action) {
   Command command = add(parent, name, help, [this, action = std::move(action)] {
     Problems problems;
-    const Config loaded = load(problems);
+    const Config loaded = load(config_path_, problems);
     return problems.empty() ? finish(action(loaded)) : report(problems);
   });
+  add_settings(command, keys);
+  return command;
+}
+
+void CommandSet::add_settings(Command command, const SettingKeys& keys) {
   command.app()
       .add_option("--config", config_path_, "Read settings from this TOML file")
       ->envname("DWELL_CONFIG")
@@ -220,7 +225,6 @@ Command CommandSet::add(Command parent, const std::string& name, const std::stri
     });
     if (is_read) add_setting(command.app(), setting);
   }
-  return command;
 }
 
 Command CommandSet::add(const std::string& name, const std::string& help) {
@@ -252,9 +256,9 @@ void CommandSet::add_setting(CLI::App& command, const Setting& setting) {
       ->group("Settings");
 }
 
-Config CommandSet::load(Problems& problems) const {
+Config CommandSet::load(const std::string& path, Problems& problems) const {
   std::vector<Assignment> all;
-  if (!config_path_.empty()) all = read_config_file(settings(), config_path_, problems);
+  if (!path.empty()) all = read_config_file(settings(), path, problems);
   const auto variables = environment();
   const auto of_environment = read_environment(settings(), variables, problems);
   all.insert(all.end(), of_environment.begin(), of_environment.end());

@@ -101,6 +101,11 @@ class CommandSet {
   using ConfiguredAction = std::function<Result<void>(const Config& config)>;
   Command add(Command parent, const std::string& name, const std::string& help,
               const SettingKeys& keys, ConfiguredAction action);
+  // Gives a command --config and the flags of the settings.
+  void add_settings(Command command, const SettingKeys& keys);
+  // What the file at `path` (empty: none), the environment and the flags say.
+  Config load(const std::string& path, Problems& problems) const;
+  const std::string& config_path() const { return config_path_; }  // as --config gives it
   // One that only has commands of its own.
   Command add(const std::string& name, const std::string& help);
 
@@ -109,7 +114,6 @@ class CommandSet {
 
  private:
   void add_setting(CLI::App& command, const Setting& setting);
-  Config load(Problems& problems) const;
 
   std::unique_ptr<CLI::App> program_;
   std::function<int()> action_;

@@ -1,4 +1,5 @@
 #include "app/commands/commands.h"
+#include "app/commands/sample.h"
 #include "app/terminal/output.h"
 #include "base/printable.h"
 #include "sqlite/open_reader.h"
@@ -8,6 +9,11 @@ namespace dwell {
 namespace {
 
 constexpr std::string_view kVersion = "dwell " DWELL_VERSION;
+
+struct CheckArguments {
+  std::string settings;  // the file of them
+  SampleArguments sample;
+};
 
 int check_file(const std::string& path) {
   Problems problems;
@@ -29,13 +35,43 @@ Result<Config> with_database(const Config& config) {
   return with_stored(settings(), config, *stored, fmt::format("database {}", path));
 }
 
+int check(const CommandSet& commands, const CheckArguments& arguments) {
+  const auto& path = arguments.settings.empty() ? commands.config_path() : arguments.settings;
+  if (arguments.sample.file.empty()) {
+    if (!path.empty()) return check_file(path);
+    return finish(fail(ErrorKind::invalid,
+                       "check: name a file of settings, or --sample FILE; see dwell check --help"));
+  }
+  Problems problems;
+  const Config loaded = commands.load(path, problems);
+  if (!problems.empty()) return report(problems);
+  // One that happens to be here may be of another feed.
+  const bool names_database = !loaded.is_default("db.path");
+  const auto effective = names_database ? with_database(loaded) : Result<Config>(loaded);
+  if (!effective) return finish(pass(effective));
+  return finish(check_sample(*effective, arguments.sample));
+}
+
 }  // namespace
 
 void add_check(CommandSet& commands) {
-  const auto path = std::make_shared<std::string>();
-  Command command = commands.add(commands.program(), "check", "Check a TOML file of settings",
-                                 [path] { return check_file(*path); });
-  command.add("FILE", *path, "The file").required();
+  const auto arguments = std::make_shared<CheckArguments>();
+  Command command = commands.add(
+      commands.program(), "check",
+      "Check a TOML file of settings, or show what they make of the first records of a feed",
+      [&commands, arguments] { return check(commands, *arguments); });
+  commands.add_settings(
+      command, {"db.path", "clock.", "input.device_id", "input.event_type", "input.timestamp",
+                "input.enter", "input.exit", "input.max_record", "input.time_"});
+  command.add("FILE", arguments->settings, "The file of settings, as --config names it");
+  command.add("--sample", arguments->sample.file,
+              "Events in a file as `dwell replay` reads it; - is standard input. Only with --db do "
+              "the settings count that a database keeps");
+  command.add("--records", arguments->sample.records, "Look at this many of them")
+      .number()
+      .between(1U, kMostSampled)
+      .shows_default();
+  command.add_json(arguments->sample.format);
 }
 
 void add_config(CommandSet& commands) {

@@ -142,10 +142,11 @@ std::vector<Setting> rule_settings() {
                "Where the id of the device stands in a record; of several the first that is there "
                "counts")),
       fixed(choice(
-          "input.device_id_case", at(&Config::rule, &Rule::mapping, &Mapping::lower_case_ids),
-          std::vector<std::pair<std::string_view, bool>>{{"keep", false}, {"lower", true}},
-          "Whether A to Z in ids stay as they are or become a to z, so that one MAC address "
-          "in several spellings is one device")),
+          "input.device_id_case", at(&Config::rule, &Rule::mapping, &Mapping::id_spelling),
+          std::vector<std::pair<std::string_view, IdSpelling>>{
+              {"keep", IdSpelling::keep}, {"lower", IdSpelling::lower}, {"mac", IdSpelling::mac}},
+          "What becomes of ids, so that several spellings are one device: nothing; A to Z become a "
+          "to z; or a MAC address, also as a part of an id, becomes 02:00:5e:10:00:aa")),
       list("input.event_type", at(&Config::rule, &Rule::mapping, &Mapping::event_type),
            "JSON pointers with commas, such as /event", are_places,
            "Where the event type stands in a record"),
@@ -426,7 +427,8 @@ void find_mapping_faults(const Config& config, std::vector<std::string>& found) 
                     "members: name fewer",
                     MemberTree::kMostSlots));
   }
-  const bool makes_ids = mapping.lower_case_ids || mapping.device_id != Mapping().device_id;
+  const bool makes_ids =
+      mapping.id_spelling != IdSpelling::keep || mapping.device_id != Mapping().device_id;
   if (makes_ids && config.partitioned_by == PartitionedBy::device) {
     found.push_back(
         "input.partitioned_by = device, but input.device_id or input.device_id_case makes other "

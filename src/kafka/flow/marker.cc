@@ -80,7 +80,7 @@ void put_rule_2(std::string& out, const Rule& rule) {
   put_texts(out, rule.mapping.timestamp);
   put_texts(out, rule.mapping.enter);
   put_texts(out, rule.mapping.exit);
-  out.push_back(rule.mapping.lower_case_ids ? 1 : 0);
+  out.push_back(static_cast<char>(rule.mapping.id_spelling));
 }
 
 // `zone`: the name of the time zone, empty for none.
@@ -106,9 +106,9 @@ void take_rule_2(ByteReader& reader, Marker& marker, std::string& zone) {
   }
   mapping.enter = take_texts(reader, kMostTypes);
   mapping.exit = take_texts(reader, kMostTypes);
-  const auto lowers = reader.byte();
-  reader.require(lowers <= 1);
-  mapping.lower_case_ids = lowers == 1;
+  const auto spelling = reader.byte();
+  reader.require(spelling <= static_cast<unsigned char>(IdSpelling::mac));
+  mapping.id_spelling = static_cast<IdSpelling>(spelling);
   reader.require(MemberTree::slots_of(mapping) <= MemberTree::kMostSlots);
 }
 
