@@ -226,6 +226,11 @@ std::vector<Setting> topic_settings() {
              "Whether all records of a device are in one partition of the input topic; none: they "
              "are not, and Dwell first copies each to the partition of its device; auto: they are "
              "where the topic has one partition"),
+      choice("input.keys", at(&Config::keys),
+             std::vector<std::pair<std::string_view, KeyForm>>{{"as_is", KeyForm::as_is},
+                                                               {"mapped", KeyForm::mapped}},
+             "What producers that partition by device have as keys: the id as it stands in the "
+             "record, or what input.device_id and input.device_id_case make of it"),
       text("topics.keyed", at(&Config::topics, &TopicNames::keyed), kTopic,
            "The topic of events by device, between an input that is not partitioned by device and "
            "the rule"),
@@ -423,15 +428,8 @@ void find_mapping_faults(const Config& config, std::vector<std::string>& found) 
                     "members: name fewer",
                     MemberTree::kMostSlots));
   }
-  const bool makes_ids = mapping.lower_case_ids || mapping.device_id != Mapping().device_id;
-  if (makes_ids && config.partitioned_by == PartitionedBy::device) {
-    found.push_back(
-        "input.partitioned_by = device, but input.device_id or input.device_id_case makes other "
-        "ids "
-        "than producers partition by: set input.partitioned_by = none, and Dwell copies each "
-        "record "
-        "to the partition of its device");
-  }
+  auto problem = contradiction_of_keys(config);
+  if (!problem.empty()) found.push_back(std::move(problem));
 }
 
 }  // namespace
@@ -457,6 +455,18 @@ std::vector<std::string> contradictions(const Config& config) {
   find_shared_groups(config, found);
   find_mapping_faults(config, found);
   return found;
+}
+
+std::string contradiction_of_keys(const Config& config) {
+  const Mapping& mapping = config.rule.mapping;
+  const bool makes_ids = mapping.lower_case_ids || mapping.device_id != Mapping().device_id;
+  const bool are_others = makes_ids && config.keys == KeyForm::as_is;
+  if (!are_others || config.partitioned_by != PartitionedBy::device) return {};
+  return "input.partitioned_by = device, but input.device_id or input.device_id_case makes other "
+         "ids "
+         "than producers partition by: set input.partitioned_by = none, and Dwell copies each "
+         "record to the partition of its device; or input.keys = mapped, if producers key by the "
+         "ids that these settings make";
 }
 
 std::string contradiction_of_times(const TimeFormat& time) {
