@@ -89,7 +89,7 @@ test: deps-test ## Build and run every test, with and without sanitizers
 soak: deps-test ## The long tests: CHAOS_ROUNDS kills, FUZZ_SECONDS a fuzz target
 	@DWELL_CHAOS_ROUNDS=$(CHAOS_ROUNDS) DWELL_FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/run-tests $(JOBS) 'chaos|fuzz'
 
-bench: deps-bench ## Measure against the floors and print ratios; PART=core, service, kafka, store, serve or growth alone
+bench: deps-bench ## Measure against the floors and print ratios; PART=core, service, kafka, store, serve, growth or window alone
 	@cmake --preset bench
 	@cmake --build build/bench -j $(JOBS)
 	@/usr/bin/python3 bench/run.py build/bench --part $(PART)

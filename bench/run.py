@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Measures Dwell against its floors and prints one table of ratios.
 
-usage: run.py BUILD [--part core|service|kafka|store|serve|growth|all] [--rounds N] [--events N] [--devices N]
+usage: run.py BUILD [--part PART|all] [--rounds N] [--events N] [--devices N]
               [--kafka-events N] [--kafka-devices N] [--kafka-known N] [--kafka-only ROWS]...
               [--store-rows N]
+
+PART is core, service, kafka, store, serve, growth or window.
 
 BUILD holds the bench programs and dwell, built alike. Both sides of a row run in turns in one
 sitting on one disk, and only their ratio is reported: the absolute figures behind it hold for this
@@ -26,10 +28,11 @@ import kafka
 import serve
 import service
 import store
+import window
 from table import HEAD, output_of
 
 PARTS = {"core": core, "service": service, "kafka": kafka, "store": store, "serve": serve,
-         "growth": growth}
+         "growth": growth, "window": window}
 
 
 def first_match(path, pattern, default="unknown"):

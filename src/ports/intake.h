@@ -29,9 +29,9 @@ struct InputPlace {
 
 // What became of a submission.
 struct Submitted {
-  std::vector<Outcome> outcomes;               // of each record, where the rule has decided
+  std::vector<Outcome> outcomes = {};          // of each record, where the rule has decided
   std::vector<std::uint32_t> known_late = {};  // of those too_late, indices: the rows show them
-  std::vector<InputPlace> places;  // where it decides later: the last record of each partition
+  std::vector<InputPlace> places = {};  // where it decides later: the last record of each partition
 };
 using SubmissionResult = Result<Submitted>;
 

@@ -168,6 +168,18 @@ def test_clocks_of_whole_seconds(dwell):
         (ENTER, at("08:00:00")), (EXIT, at("09:00:00")), (ENTER, at("09:00:00"))]
 
 
+@pytest.mark.parametrize("order", ["arrival", "event_time"])
+def test_an_enter_an_exit_and_an_enter_in_one_second(dwell, order):
+    """As docs/formats.md has it: the third cannot be told from a redelivery."""
+    found, counts = rows(dwell, record("door", ENTER, "2025-07-08T10:00:05Z"),
+                         record("door", EXIT, "2025-07-08T10:00:05Z"),
+                         record("door", ENTER, "2025-07-08T10:00:05Z"), flags=("--order", order))
+    assert [kind for _, kind, _ in found] == [ENTER, EXIT]
+    assert counts == {"accepted": 2, "duplicate": 1}
+    assert "0 devices inside" in dwell.run("who", "--at", "2025-07-08T11:00:00Z").out
+    assert "inside 0 s in 1 stay" in dwell.run("timeline", "door").out
+
+
 def test_a_database_made_in_arrival_order_keeps_it(dwell):
     late = [record("a", ENTER, at("09:00")), record("a", EXIT, at("10:00")),
             record("a", EXIT, at("09:30"))]

@@ -114,10 +114,10 @@ def wait_until(condition, seconds=60):
 def test_several_files_are_read_in_the_order_named(dwell):
     dwell.write("b.ndjson", visits(4))
     dwell.write("a.ndjson", visits(4, start=4))
-    answer = dwell.run("replay", "b.ndjson", "a.ndjson", "-", "b.ndjson", "--json",
-                       stdin=visits(2, start=8))
+    answer = dwell.run("replay", "b.ndjson", "a.ndjson", "-", "b.ndjson", "--json", "--order",
+                       "arrival", stdin=visits(2, start=8))
     assert records_read(answer) == 10
-    assert_stored_as_modelled(dwell, Model(Rule(now=BASE)).fold_file(visits(10)))
+    assert_stored_as_modelled(dwell, Model(Rule(now=BASE, order="arrival")).fold_file(visits(10)))
 
 
 def test_a_file_is_the_same_under_every_path_to_it(dwell):

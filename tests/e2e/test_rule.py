@@ -87,8 +87,9 @@ def replay_and_compare(dwell, content, *flags, db="dwell.db", **rule):
 
 @pytest.mark.parametrize("number", range(len(ODD_RECORDS)))
 def test_one_odd_record(dwell, number):
-    """Alone in a file, so that a failure names the record."""
-    replay_and_compare(dwell, ODD_RECORDS[number])
+    """Alone in a file, so that a failure names the record; the line before it says that lines are
+    records."""
+    replay_and_compare(dwell, b'{"event_type":"heartbeat"}\n' + ODD_RECORDS[number])
 
 
 @pytest.mark.parametrize("order", ["arrival", "event_time"])

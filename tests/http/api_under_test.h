@@ -35,9 +35,9 @@ class FakeIntake final : public Intake {
 
  private:
   Submitted answer(std::size_t count) const {
-    if (!places.empty()) return {{}, places};
-    if (!outcomes.empty()) return {outcomes, {}};
-    return {std::vector(count, Outcome::accepted), {}};
+    if (!places.empty()) return {.places = places};
+    if (!outcomes.empty()) return {.outcomes = outcomes};
+    return {.outcomes = std::vector(count, Outcome::accepted)};
   }
 
   std::vector<std::jthread> threads_;

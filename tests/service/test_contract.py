@@ -150,6 +150,42 @@ def test_a_post_of_which_all_is_rejected_is_answered_422_after_the_commit(servic
     assert [reason for reason, _, _ in service.dwell.rejects()] == reply.json["outcomes"]
 
 
+def test_a_post_that_was_taken_is_taken_again(serving):
+    """At once, and when the window of its devices has moved on; the rows stay as they are."""
+    service = serving("--order-horizon", "1h", "--order-window-max", "8")
+    minute, day = 60_000, 86_400_000
+    requests = [
+        [("a", "enter", BASE)], [("a", "exit", BASE + 20 * minute)],
+        [("a", "exit", BASE + 30 * minute)],                        # a repeat
+        [("a", "exit", BASE + 10 * minute)],                        # late: the one before is none now
+        [("b", "exit", BASE + minute)],                             # the first event of its device
+        [("a", "enter", BASE + 25 * minute), ("b", "enter", BASE + 2 * minute),
+         ("b", "exit", BASE + 4 * minute)],
+        [("b", "enter", BASE + 3 * minute)]]                        # late, a repeat
+    bodies = [[post_event(*event) for event in request] for request in requests]
+    for body in bodies:
+        assert service.post(body).status == 201
+        again = service.post(body)
+        assert again.status == 201 and set(again.json["outcomes"]) == {"duplicate"}
+    rows = {device: service.timeline(device) for device in "ab"}
+    for device in "ab":
+        for number in range(20):
+            service.store((device, ("enter", "exit")[number % 2], BASE + day + number * minute))
+    for body in bodies:
+        again = service.post(body)
+        assert again.status == 201 and set(again.json["outcomes"]) == {"already_stored"}, again
+        assert "Dwell-Rejected" not in again.headers
+    # What was never told is rejected, and kept.
+    refused = service.post([post_event("a", "exit", BASE + minute)])
+    assert refused.status == 422 and refused.json["outcomes"] == ["too_late"]
+    partly = service.post([post_event("a", "exit", BASE + minute), *bodies[0]])
+    assert partly.status == 201 and partly.headers["Dwell-Rejected"] == "1"
+    assert partly.json["outcomes"] == ["too_late", "already_stored"]
+    assert [reason for reason, _, _ in service.dwell.rejects()] == ["too_late"] * 2
+    for device in "ab":
+        assert service.timeline(device)[:len(rows[device])] == rows[device]
+
+
 def test_some_rejected_events_are_counted_in_a_header(shared):
     reply = shared.post([post_event("some", "enter", FUTURE), post_event("some", "enter", BASE)])
     assert reply.status == 201 and reply.headers["Dwell-Rejected"] == "1"

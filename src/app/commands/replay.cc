@@ -72,8 +72,7 @@ Run operator-(const StoreTotals& after, const StoreTotals& before) {
           after.late - before.late};
 }
 
-std::string outcome_table(const Run& in_run, const StoreTotals& store, const Terminal& terminal) {
-  const Totals& run = in_run.totals;
+std::string outcome_table(const Totals& run, const StoreTotals& store, const Terminal& terminal) {
   TextTable table({{"outcome"}, {"reason"}, {"this run", true}, {"in all", true}});
   const auto add = [&](std::string_view group, std::string_view reason, std::uint64_t in_run,
                        std::uint64_t in_all) {
@@ -89,12 +88,6 @@ std::string outcome_table(const Run& in_run, const StoreTotals& store, const Ter
     } else if (outcome == Outcome::accepted || store.totals[outcome] > 0) {
       const auto reason = outcome == Outcome::accepted ? "" : name(outcome);
       add(group_of(outcome), reason, run[outcome], store.totals[outcome]);
-      if (outcome == Outcome::accepted && store.late > 0) {
-        add("", "late: older than the device's last", in_run.late, store.late);
-      }
-      if (outcome == Outcome::too_late && store.known_late > 0) {
-        add("", "too_late, but rows already", in_run.known_late, store.known_late);
-      }
     }
   }
   add("records read", "", run.records(), store.totals.records());
@@ -321,9 +314,9 @@ Result<void> replay(const Config& loaded, const ReplayArguments& arguments) {
   auto printed = is_json
                      ? print_document(boost::json::object{{"run", json_of(run)},
                                                           {"database", json_of(*store)}})
-                     : print(outcome_table(run, *store, Terminal::of(stdout)) + '\n' +
-                             account(*store, printable(config.db_path)) + notes.text(config.rule) +
-                             told_of_late(run) + lookalikes(run.totals));
+                     : print(outcome_table(run.totals, *store, Terminal::of(stdout)) + '\n' +
+                             notes.text(config.rule) + told_of_late(run) + lookalikes(run.totals) +
+                             account(*store, printable(config.db_path)));
   if (!printed || !is_in_vain(run)) return printed;
   return tell_in_vain(**reader, config.rule, run.totals, *last_rejected);
 }

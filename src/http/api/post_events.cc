@@ -1,5 +1,6 @@
 #include "http/api/post_events.h"
 
+#include <algorithm>
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/associated_executor.hpp>
 #include <boost/asio/async_result.hpp>
@@ -50,16 +51,27 @@ json::array bad_events(const std::vector<BadEvent>& bad) {
   return list;
 }
 
+// An event that came too late, and that the rows show already.
+constexpr std::string_view kAlreadyStored = "already_stored";
+
+bool is_known(const Submitted& submitted, std::size_t i) {
+  const auto& known = submitted.known_late;
+  return std::binary_search(known.begin(), known.end(), i);
+}
+
 // A member of an answer: what became of each event, null for a bad one. As text, since a value
 // for each would take many times the bytes of a small event.
-std::string outcomes_text(const EventsBody& body, const std::vector<Outcome>& outcomes) {
+std::string outcomes_text(const EventsBody& body, const Submitted& submitted) {
+  const auto& outcomes = submitted.outcomes;
   std::string text = "\"outcomes\":[";
   std::size_t stored = 0;
   for (std::size_t i = 0; i < body.count; ++i) {
     if (i > 0) text += ',';
     const bool is_stored = stored < outcomes.size() && body.good[stored] == i;
     if (is_stored) {
-      fmt::format_to(std::back_inserter(text), "\"{}\"", name(outcomes[stored++]));
+      const auto word = is_known(submitted, stored) ? kAlreadyStored : name(outcomes[stored]);
+      fmt::format_to(std::back_inserter(text), "\"{}\"", word);
+      ++stored;
     } else {
       text += "null";
     }
@@ -91,10 +103,10 @@ struct Rejected {
   std::size_t first = 0;  // among the good events
 };
 
-Rejected rejected_of(const std::vector<Outcome>& outcomes) {
+Rejected rejected_of(const Submitted& submitted) {
   Rejected rejected;
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    if (!is_rejected(outcomes[i])) continue;
+  for (std::size_t i = 0; i < submitted.outcomes.size(); ++i) {
+    if (!is_rejected(submitted.outcomes[i]) || is_known(submitted, i)) continue;
     if (rejected.count++ == 0) rejected.first = i;
   }
   return rejected;
@@ -136,7 +148,7 @@ Reply stored_reply(const EventsBody& body, const Submitted& submitted, bool is_p
   reply.status = Status::created;
   reply.body = "{";
   if (submitted.places.empty()) {
-    const auto rejected = rejected_of(submitted.outcomes);
+    const auto rejected = rejected_of(submitted);
     if (rejected.count > 0) {
       reply.headers.emplace_back("Dwell-Rejected", std::to_string(rejected.count));
       if (rejected.count == submitted.outcomes.size()) {
@@ -145,7 +157,7 @@ Reply stored_reply(const EventsBody& body, const Submitted& submitted, bool is_p
         reply.body = rejected_text(body, submitted.outcomes, rejected);
       }
     }
-    reply.body += outcomes_text(body, submitted.outcomes);
+    reply.body += outcomes_text(body, submitted);
   } else {
     const auto position = format_places(submitted.places);
     reply.body += fmt::format(R"("position":"{}")", position);
