@@ -18,7 +18,7 @@ namespace dwell {
 struct Decoded {
   // `accepted`: `event` is usable and the rule decides; else what became of the record.
   Outcome outcome;
-  Event event;
+  Event event;                    // of invalid_timestamp and past_timestamp, its device and type
   std::string_view ignored_type;  // of a type that has no name in the mapping: it, unescaped
 };
 

@@ -170,7 +170,9 @@ class Fold::Impl {
       Outcome outcome = decoded[i].outcome;
       if (outcome == Outcome::accepted) {
         const auto& key = block[i].key;
-        if (key.data() && key != decoded[i].event.device) unit_.miskeyed.push_back(record);
+        if (key.data() && key != decoded[i].event.device) {
+          unit_.miskeyed.push_back({record, devices[i]});
+        }
         outcome = decide(table.state(devices[i]), devices[i], record, decoded[i].event);
       }
       close(outcome, record, decoded[i]);

@@ -39,6 +39,12 @@ struct LateEvent {
   std::optional<ClockJump> jump;  // by which the device left it behind
 };
 
+// A record whose key is not the id of its device.
+struct MiskeyedRecord {
+  std::uint32_t record;  // index into Unit::records
+  DeviceIndex device;
+};
+
 // What commits together or not at all: everything a batch of records changed.
 struct Unit {
   std::span<const Record> records;
@@ -48,7 +54,7 @@ struct Unit {
   std::vector<std::uint32_t> rejected;   // indices of the records to keep with their raw bytes
   std::vector<LateEvent> too_late;       // in the order of the records
   std::uint64_t late = 0;                // arrival: accepted events older than their device's last
-  std::vector<std::uint32_t> miskeyed;   // indices of usable records whose key is another device's
+  std::vector<MiskeyedRecord> miskeyed;  // usable ones, in the order of the records
   std::span<const DeviceIndex> touched;  // devices whose state differs now, each once
   DeviceIndex first_new = 0;             // this device and all after it were not known before
   Totals totals;                         // after this unit

@@ -115,7 +115,7 @@ void Runner::tell(Committed committed, const Batch& batch) {
   committed.partitions = held_.size();
   committed.has_joined = batch.has_joined;
   committed.is_at_end = batch.is_at_end && !committed.is_pending;
-  committed.nexts = batch.nexts;
+  if (committed.nexts.empty()) committed.nexts = batch.nexts;
   observer_.observe(committed);
 }
 

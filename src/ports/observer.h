@@ -41,8 +41,9 @@ struct Committed {
   // How the reader is.
   std::size_t partitions = 0;
   bool has_joined = false;
-  bool is_at_end = false;                     // and nothing is pending
-  std::span<const PartitionNext> nexts = {};  // what was read, durable or pending
+  bool is_at_end = false;  // and nothing is pending
+  // What was read, durable or pending; of a stage that holds some of it back, what is not.
+  std::span<const PartitionNext> nexts = {};
 };
 
 // A try to commit failed.

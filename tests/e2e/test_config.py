@@ -282,7 +282,7 @@ def test_help_lists_every_setting_with_its_default(dwell):
         assert flag in everything and f"default {default}]" in everything
         assert variable == "DWELL_" + key.upper().replace(".", "_")
         is_of_kafka = key.startswith(("brokers", "kafka.", "topics.", "instance.", "clean.", "checkpoint.",
-                                      "input.partitioned_by"))
+                                      "input.partitioned_by", "input.keys"))
         is_of_file = key.startswith(("db.", "rejects."))
         is_of_database = key.startswith(("database.", "store."))
         is_of_serve = key.startswith("serve.")

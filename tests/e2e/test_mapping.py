@@ -142,6 +142,11 @@ def test_a_mapping_that_cannot_be(dwell, flags, said):
     assert said in dwell.run("config", *flags, status=2).err
 
 
+def test_keys_may_be_what_a_mapping_makes(dwell):
+    dwell.run("config", "--input-device-id", "{/a}@{/b}", "--input-partitioned-by", "device",
+              "--input-keys", "mapped")
+
+
 def test_what_is_posted_needs_no_mapping(tmp_path):
     from dwell_service import Service
     flags, _, _ = FEEDS["home-assistant"]

@@ -3,7 +3,9 @@ is said when they are taken as they are."""
 
 import collections
 import json
+import random
 import signal
+import time
 import uuid
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from dwell_cli import Dwell
 from dwell_service import Service
 
+DAY = 24 * 3_600_000
 PARTITIONS = 3
 DEVICES = 40
 ROUNDS = 50
@@ -75,6 +78,97 @@ def test_records_reach_the_partition_of_their_device_exactly_once(topics, admin,
     assert all(len(place) == 1 for place in places.values())
     assert [(reason, value) for reason, _, _, value, _ in topics.rejects()] == [
         ("malformed", b"no event")]
+
+
+def entry(device, at, kind="device_enter", **more):
+    return json.dumps({"device_id": device, "event_type": kind, "timestamp": at, **more}).encode()
+
+
+def stopped(process):
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+
+
+def test_a_backlog_of_days_in_many_partitions_is_not_too_late(broker, admin, tmp_path):
+    """Devices' events lie in any partition, and the client gets a few of one at a time."""
+    from kafka_topics import Topics, wait_until
+    topics = Topics(broker, f"backlog-{uuid.uuid4().hex[:8]}", 8).create(admin)
+    chance, count = random.Random(7), 3_600
+    start, inside, records = int(time.time() * 1_000) - 3 * DAY, set(), []
+    for i in range(count):
+        device, at = f"d{chance.randrange(100)}", start + i * (3 * DAY - 3_600_000) // count
+        inside ^= {device}
+        kind = "device_enter" if device in inside else "device_exit"
+        records.append((chance.randrange(8), entry(device, at, kind), at))
+    topics.produce(records)
+    process = Dwell(tmp_path).start("clean", *topics.flags(), "--kafka-extra",
+                                    "fetch.message.max.bytes=5000", "--batch-records", "100")
+    try:
+        wait_until(lambda: len(topics.read(topics.keyed, 8)) == count, process)
+        wait_until(lambda: len(topics.read(topics.cleaned, 8)) + len(topics.rejects()) >= count,
+                   process)
+        stopped(process)
+    finally:
+        process.kill()
+        process.wait()
+    assert collections.Counter(reason for reason, *_ in topics.rejects()) == {}
+    ops = collections.Counter(record.op for record in topics.cleaned_records())
+    assert ops["insert"] - ops["retract"] == count
+
+
+def test_a_partition_that_is_far_ahead_waits_and_loses_nothing(broker, admin, tmp_path):
+    """More of it than may wait: it is not read on until the others are as far."""
+    from kafka_topics import Topics, wait_until
+    topics = Topics(broker, f"ahead-{uuid.uuid4().hex[:8]}", 2).create(admin)
+    count, padding = 220, "x" * 200_000
+    records = [(partition, entry(f"d{partition}", at, padding=padding), at)
+               for partition, first in ((0, START + DAY), (1, START))
+               for at in range(first, first + count)]
+    topics.produce(records)
+    process = Dwell(tmp_path).start("clean", *topics.flags())
+
+    def copied():
+        return len(topics.read(topics.keyed, 2))
+    try:
+        wait_until(lambda: copied() >= len(records), process)
+        stopped(process)
+    finally:
+        process.kill()
+        process.wait()
+    by_device = collections.defaultdict(list)
+    for message in topics.read(topics.keyed, 2):
+        by_device[message.key()].append(message.timestamp()[1])
+    assert by_device == {b"d0": list(range(START + DAY, START + DAY + count)),
+                         b"d1": list(range(START, START + count))}
+
+
+@pytest.mark.parametrize("received", [None, 1_550_000_000_000])
+def test_live_events_do_not_wait_for_a_backfill(broker, admin, tmp_path, received):
+    """Events of 2019 that come now, and that came in 2019; then an event of 2099."""
+    from kafka_topics import Topics, wait_until
+    topics = Topics(broker, f"live-{uuid.uuid4().hex[:8]}", 3).create(admin)
+    now = int(time.time() * 1_000)
+    topics.produce([(1, entry("ahead", now + 73 * 365 * DAY), now)])
+    topics.produce([(0, entry(f"d{i % 50}", 1_550_000_000_000 + i), received or now)
+                    for i in range(20_000)])
+    process = Dwell(tmp_path).start("clean", *topics.flags(), "--batch-records", "200")
+
+    def cleaned():
+        return {message.key() for message in topics.read(topics.cleaned, 3)}
+    try:
+        wait_until(lambda: topics.rejects(), process)
+        for i in range(5):
+            device, now = f"live{i}", int(time.time() * 1_000)
+            topics.produce([(1 + i % 2, entry(device, now), now)])
+            wait_until(lambda: device.encode() in cleaned(), process, patience=10)  # noqa: B023
+        wait_until(lambda: len(topics.read(topics.keyed, 3)) == 20_006, process)
+        stopped(process)
+    finally:
+        process.kill()
+        process.wait()
+    assert {(reason, json.loads(value)["device_id"]) for reason, _, _, value, _ in
+            topics.rejects()} == {("future_timestamp", "ahead")}
 
 
 def test_keys_that_are_not_the_device_are_told_of(topics, tmp_path):

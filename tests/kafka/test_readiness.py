@@ -99,10 +99,37 @@ def test_keys_that_are_not_the_device_are_a_warning(broker, admin, tmp_path):
         assert first.startswith("12 records had a key that is not their device id"), body
         assert "input.partitioned_by = none" in first
         assert len(offenders) == 10 and all("its key is empty" in one for one in offenders)
+        assert all(", its device id is d" in one for one in offenders)
         # What is no event has no device that a key could differ from, and keeps the key it had.
         wait_until(topics.rejects, process)
         assert [(m.key(), m.value()) for m in topics.read(topics.rejected)] == [
             (None, b"no event")]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_keys_are_compared_with_the_ids_that_are_made_of_records(broker, admin, tmp_path):
+    from kafka_topics import Topics, wait_until
+    topics = Topics(broker, f"mapped-{uuid.uuid4().hex[:8]}", 2).create(admin)
+    port = free_ports(1)[0]
+    probe = Probe(port)
+    topics.produce([(0, event("AB", START), START, b"ab"), (1, event("CD", START), START, b"CD"),
+                    (1, event("EF", START), START, b"ef")])
+    command = ["clean", *topics.flags(), "--input-partitioned-by", "device",
+               "--input-device-id-case", "lower"]
+    dwell = Dwell(tmp_path)
+    assert "input.keys = mapped" in dwell.run(*command, status=2).err
+    process = dwell.start(*command, "--input-keys", "mapped", "--clean-listen",
+                          f"127.0.0.1:{port}")
+    try:
+        wait_until(lambda: len(topics.read(topics.cleaned, 2)) == 3, process)
+        wait_until(lambda: probe.readiness()[1].get("warnings"), process)
+        assert probe.metric("dwell_miskeyed_records_total") == 1
+        assert probe.readiness()[1]["warnings"][1:] == [
+            f"{topics.input}/1 offset 0: its key is CD, its device id is cd"]
+        assert {message.key() for message in topics.read(topics.cleaned, 2)} == {
+            b"ab", b"cd", b"ef"}
     finally:
         process.kill()
         process.communicate()

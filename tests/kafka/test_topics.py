@@ -194,6 +194,29 @@ def test_missing_topics_are_named(run, topics, admin):
     run("check")
 
 
+def test_keys_that_are_not_the_device_are_wrong_where_producers_partition_by_it(run, topics):
+    from kafka_clean import event
+    by_device = ["--input-partitioned-by", "device", "--input-device-id-case", "lower",
+                 "--input-keys", "mapped"]
+    run("create", "--partitions", "2", *by_device)
+    topics.wait_for_leaders()
+    assert f"topic {topics.input}: looked at the keys of the newest 0 records\n" in (
+        run("check", *by_device).out)
+    topics.produce([(i % 2, event("AB", "enter", START + i), START, b"ab") for i in range(700)])
+    topics.produce([(0, b"no event", START)])
+    assert f"topic {topics.input}: looked at the keys of the newest 500 records\n" in (
+        run("check", *by_device).out)
+    topics.produce([(1, event("AB", "exit", START), START, b"AB"),
+                    (1, event("AB", "exit", START), START)])
+    said = run("check", *by_device, status=1)
+    assert (f"wrong: topic {topics.input}: 2 of the newest 500 records have a key that is not their "
+            f"device id, such as {topics.input}/1 offset 350: its key is AB, its device id is ab: "
+            "key them by device, or set input.partitioned_by = none") in said.out
+    assert "1 reason above" in said.err
+    topics.produce([(1, event("AB", "exit", START), START, b"ab") for _ in range(250)])
+    run("check", *by_device)  # what is behind them is history
+
+
 @pytest.mark.parametrize("topic, setting, value, wanted, is_wrong", [
     ("input", "cleanup.policy", "compact", "delete", True),
     ("input", "message.timestamp.type", "CreateTime", "LogAppendTime", False),

@@ -111,13 +111,13 @@ class Topics:
         return [*self.names(), "--instance-id", instance]
 
     def produce(self, records):
-        """Each record is (partition, value, timestamp in ms), without a key; in this order too
-        when the broker does not lead the new topic yet."""
+        """Each record is (partition, value, timestamp in ms) and a key, if it has one; in this order
+        too when the broker does not lead the new topic yet."""
         producer = KafkaProducer(bootstrap_servers=self.broker.address, acks="all", retries=100,
                                  max_in_flight_requests_per_connection=1,
                                  max_request_size=LONGEST, linger_ms=5, **PATIENT)
-        sent = [producer.send(self.input, value, partition=partition, timestamp_ms=timestamp)
-                for partition, value, timestamp in records]
+        sent = [producer.send(self.input, value, *key, partition=partition, timestamp_ms=timestamp)
+                for partition, value, timestamp, *key in records]
         for one in sent:
             one.get(PATIENCE_S)
         producer.close()

@@ -8,6 +8,7 @@
 #include "app/commands/argument_checks.h"
 #include "app/commands/commands.h"
 #include "app/commands/topic_facts_setup.h"
+#include "app/commands/topic_keys.h"
 #include "app/process/log.h"
 #include "app/process/topic_settings.h"
 #include "app/settings/kafka_options.h"
@@ -201,6 +202,26 @@ Result<void> warn_of_readers(const Config& config, const TopicAdmin& admin, int 
   return {};
 }
 
+// Whether the newest records of an input that is partitioned by device have their device as key.
+Result<void> check_keys(const Config& effective, const TopicAdmin& admin, const TopicPlan& plan,
+                        Findings& findings) {
+  const auto& input = plan.at("input").found;
+  if (effective.partitioned_by != PartitionedBy::device || !input) return {};
+  const auto seen = look_at_keys(effective, admin, input->layout.partitions);
+  if (!seen) return pass(seen);
+  const auto& topic = effective.topics.input;
+  if (seen->miskeyed == 0) {
+    findings.lines += fmt::format("topic {}: looked at the keys of the newest {}\n", topic,
+                                  counted(seen->records, "record"));
+    return {};
+  }
+  findings.add_wrong(fmt::format(
+      "topic {}: {} of the newest {} have a key that is not their device id, such as {}: key them "
+      "by device, or set input.partitioned_by = none, then `dwell topics create`",
+      topic, format_count(seen->miskeyed), counted(seen->records, "record"), seen->first));
+  return {};
+}
+
 // The settings of `dwell clean` with the topics as they are.
 Result<Config> settings_in_effect(const Config& config, const TopicPlan& plan, Findings& findings) {
   const auto& topic = config.topics.state;
@@ -339,6 +360,7 @@ Result<void> check_topics(const Config& config) {
     if (effective.error().kind != ErrorKind::invalid) return pass(effective);
     findings.add_wrong(effective.error().message);
   } else {
+    if (auto looked = check_keys(*effective, *admin, *plan, findings); !looked) return looked;
     findings.lines += sink_line(*effective);
     const auto& cleaned = plan->at("cleaned").found;
     if (cleaned && effective->rule.order == Order::event_time) {

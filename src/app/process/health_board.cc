@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <spdlog/spdlog.h>
 
-#include "base/printable.h"
+#include "app/process/topic_settings.h"
 
 namespace dwell {
 namespace {
 
-constexpr std::size_t kEvents = 20;    // that are kept
-constexpr std::uint64_t kNamed = 10;   // records whose key is wrong
-constexpr std::size_t kShownKey = 40;  // columns
+constexpr std::size_t kEvents = 20;   // that are kept
+constexpr std::uint64_t kNamed = 10;  // records whose key is wrong
 
 }  // namespace
 
@@ -32,16 +31,16 @@ void HealthBoard::warn(const std::string& task, std::string text) {
   known = std::move(text);
 }
 
-void HealthBoard::tell_miskeyed(const Unit& unit) {
-  if (unit.miskeyed.empty()) return;
+void HealthBoard::tell_miskeyed(const Partition& partition) {
+  if (!partition.unit || partition.unit->miskeyed.empty()) return;
+  const Unit& unit = *partition.unit;
   const std::lock_guard lock(mutex_);
   miskeyed_ += unit.miskeyed.size();
-  for (const std::uint32_t index : unit.miskeyed) {
+  for (const auto& [index, device] : unit.miskeyed) {
     if (first_miskeyed_.size() == kNamed) return;
     const Record& record = unit.records[index];
-    first_miskeyed_.push_back(fmt::format(
-        "{} offset {}: its key is {}, which is not its device id", unit.positions[0].source,
-        record.offset, record.key.empty() ? "empty" : printable(record.key, kShownKey)));
+    first_miskeyed_.push_back(miskeyed_line(unit.positions[0].source, record.offset, record.key,
+                                            partition.fold.device_id(device)));
     spdlog::warn(
         "{}: the records of a device may be in several partitions; set "
         "input.partitioned_by = none{}",

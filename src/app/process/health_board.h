@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "core/fold.h"
 #include "http/wire/health.h"
+#include "ports/partition.h"
 
 namespace dwell {
 
@@ -22,8 +22,8 @@ class HealthBoard {
   void remember(const std::string& what);
   // What is not as it should be with `task`, though it works; empty: nothing is. Logged once.
   void warn(const std::string& task, std::string text);
-  // The records of the unit whose key is not their device id. The first ones are told.
-  void tell_miskeyed(const Unit& unit);
+  // The records of the partition's unit whose key is not their device id. The first ones are told.
+  void tell_miskeyed(const Partition& partition);
 
   // A record that Dwell has not written, in a topic that is its own. The first ones are told.
   void tell_foreign(const std::string& record);

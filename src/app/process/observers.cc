@@ -18,7 +18,7 @@ void HealthObserver::observe(const Observation& observation) {
     board_.set(task_, fmt::format("restoring {} partitions", gained->partitions));
   } else if (const auto* committed = std::get_if<Committed>(&observation)) {
     for (const Partition& partition : committed->folds) {
-      if (partition.unit) board_.tell_miskeyed(*partition.unit);
+      board_.tell_miskeyed(partition);
     }
     if (committed->has_joined && !std::exchange(has_joined_, true)) board_.set(task_, "");
   } else if (const auto* retrying = std::get_if<Retrying>(&observation)) {

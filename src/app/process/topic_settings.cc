@@ -3,11 +3,13 @@
 #include "app/settings/config_loader.h"
 #include "app/settings/kafka_options.h"
 #include "app/settings/time_zones.h"
+#include "base/printable.h"
 
 namespace dwell {
 namespace {
 
 constexpr const char* kOrder = "order.mode";
+constexpr std::size_t kShownKey = 40;  // columns
 
 Result<Config> with_rule_1(Config config) {
   for (const char* key : {"clock.earliest", "input.time_unit", "input.time_zone", "input.device_id",
@@ -53,8 +55,12 @@ Result<Config> with_facts(Config config, const std::optional<TopicFacts>& facts)
     if (auto kept = check_order(config, order->second); !kept) return pass(kept);
   }
   config.rule.version = facts->rule_version;
-  return with_stored(settings(), std::move(config), facts->settings,
-                     fmt::format("topic {}", topic));
+  auto effective =
+      with_stored(settings(), std::move(config), facts->settings, fmt::format("topic {}", topic));
+  if (!effective) return effective;
+  auto problem = contradiction_of_keys(*effective);
+  if (!problem.empty()) return fail(ErrorKind::invalid, "{}", problem);
+  return effective;
 }
 
 Result<Config> with_facts_of_topics(const Config& config, std::string& warning) {
@@ -68,6 +74,13 @@ Result<Config> with_facts_of_topics(const Config& config, std::string& warning) 
                                 fmt::format("topic {}", config.topics.state));
   }
   return effective;
+}
+
+std::string miskeyed_line(std::string_view partition, Offset offset, std::string_view key,
+                          std::string_view device) {
+  return fmt::format("{} offset {}: its key is {}, its device id is {}", partition, offset,
+                     key.empty() ? "empty" : printable(key, kShownKey),
+                     printable(device, kShownKey));
 }
 
 TopicFacts new_facts(const Config& config) {

@@ -23,4 +23,8 @@ Result<Config> with_facts_of_topics(const Config& config, std::string& warning);
 // The facts that topics get which are made with these settings.
 TopicFacts new_facts(const Config& config);
 
+// A record whose key is not its device id, in one line: its partition, its offset and both.
+std::string miskeyed_line(std::string_view partition, Offset offset, std::string_view key,
+                          std::string_view device);
+
 }  // namespace dwell

@@ -129,6 +129,8 @@ class CleanMember {
     of_source.topic = config_.topics.input;
     of_source.group = config_.group + "-key";
     of_source.record_bytes = kWhole;
+    of_source.reports_ends = true;  // a partition at its end holds up no other
+    of_source.ahead_bytes = KeyHop::kReadAhead;
     auto source = KafkaSource::open(kafka, of_source);
     if (!source) return pass(source);
     auto hop = KeyHop::open(kafka,
@@ -136,7 +138,7 @@ class CleanMember {
                              config_.committer.transaction_timeout,
                              kLongestMessage,
                              {config_.topics.keyed}},
-                            effective->rule, **source);
+                            effective->rule, **source, process_.clock());
     if (!hop) return pass(hop);
 
     HealthObserver health(process_.board(), hop_task_);

@@ -44,6 +44,7 @@ struct Config {
   std::map<std::string, std::string> kafka_extra;  // settings of librdkafka by name
   TopicNames topics;
   PartitionedBy partitioned_by = PartitionedBy::automatic;
+  KeyForm keys = KeyForm::as_is;
   std::string instance_id = "auto";
   std::string instance_folder = ".";
   std::string group = "dwell-clean";

@@ -59,6 +59,10 @@ std::string nearest_variable(std::span<const Setting> all, std::string_view text
 // What settings say together that cannot be, a line each.
 std::vector<std::string> contradictions(const Config& config);
 
+// Why the ids that are made do not fit an input that is partitioned by device, which the facts of
+// topics may complete; empty when they do.
+std::string contradiction_of_keys(const Config& config);
+
 // The same of what times are read by, which a database may complete; empty when nothing is wrong.
 std::string contradiction_of_times(const TimeFormat& time);
 

@@ -32,6 +32,7 @@ struct KafkaSourceOptions {
   // Whether a position goes on past what no reader sees (ends of transactions, what was aborted)
   // when the end of the partition is reached; a slice may then have no records.
   bool reports_ends = false;
+  std::size_t ahead_bytes = 64 << 20;  // that the client reads ahead, and one answer more
   std::size_t batch_records = 100'000;
   std::size_t batch_bytes = 16 << 20;
   Milliseconds batch_time{100};  // how long a batch may collect while more keeps coming

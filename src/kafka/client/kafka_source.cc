@@ -56,6 +56,7 @@ Result<std::unique_ptr<KafkaSource>> KafkaSource::open(const KafkaOptions& kafka
       {"fetch.wait.max.ms", "100"},
       // Emptying the local queue does not wake the thread that fetches; looking at the topic does.
       {"queued.min.messages", "50000"},
+      {"queued.max.messages.kbytes", std::to_string(options.ahead_bytes >> 10)},
       {"fetch.message.max.bytes", "1048576"},
       {"topic.metadata.refresh.interval.ms", "50"},
       {"enable.partition.eof", options.reports_ends ? "true" : "false"},
@@ -246,6 +247,19 @@ bool KafkaSource::is_at_end() const {
                      [](const auto& input) { return input.second.is_at_end; });
 }
 
+void KafkaSource::let_wait(PartitionId partition, bool waits) {
+  waited_.insert(partition);
+  hand_on(partition, !waits);
+}
+
+// Whether what the client reads of a partition goes on to the queue that is polled, or stays in the
+// partition's own. The client does the former by itself, but never again once it was told.
+void KafkaSource::hand_on(PartitionId partition, bool does) {
+  const KafkaQueue own(
+      rd_kafka_queue_get_partition(client_->get(), options_.topic.c_str(), partition));
+  if (own) rd_kafka_queue_forward(own.get(), does ? queue_.get() : nullptr);
+}
+
 // Tells what comes and goes. It is done at the next poll, when the pipeline has seen to it.
 Result<Batch> KafkaSource::changed(rd_kafka_event_t* event) {
   lost_.clear();
@@ -315,6 +329,10 @@ Result<void> KafkaSource::finish_change() {
   const auto code = client_->assign(is_coming ? list : nullptr);
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
     return client_->failure(code, membership());
+  }
+  // It forgot where they go when they were lost.
+  for (const PartitionId partition : gained_) {
+    if (waited_.contains(partition)) hand_on(partition, true);
   }
   return {};
 }

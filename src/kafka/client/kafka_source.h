@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 
 #include "kafka/client/client.h"
 #include "ports/source.h"
@@ -39,6 +40,11 @@ class KafkaSource final : public Source {
   }
   // Whether any record of the last batch came with headers.
   bool has_headers(PartitionId partition) const { return inputs_.at(partition).has_headers; }
+  // Whether it was read to its end, as far as that was told (`reports_ends`).
+  bool is_at_end(PartitionId partition) const { return inputs_.at(partition).is_at_end; }
+  // Whether poll() leaves a partition alone, but for what the client handed on before. It reads
+  // that partition ahead meanwhile, up to `ahead_bytes`.
+  void let_wait(PartitionId partition, bool waits);
   const KafkaSourceOptions& options() const { return options_; }
 
  private:
@@ -65,11 +71,13 @@ class KafkaSource final : public Source {
   void end_partition(rd_kafka_event_t* event);
   Batch gathered();
   bool is_at_end() const;
+  void hand_on(PartitionId partition, bool does);
 
   std::unique_ptr<KafkaClient> client_;
   KafkaSourceOptions options_;
   KafkaQueue queue_;
   std::map<PartitionId, Input> inputs_;
+  std::set<PartitionId> waited_;  // that were let wait, in any assignment
 
   // A change of partitions, from the event that told it until the poll after.
   KafkaEvent change_;

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <vector>
 
 #include "core/decoder.h"
 #include "kafka/client/transactions.h"
+#include "kafka/flow/hop_order.h"
+#include "ports/clock.h"
 #include "ports/stage.h"
 
 namespace dwell {
@@ -13,14 +16,23 @@ namespace dwell {
 // Copies records, as they are, to the partition of a topic that their device id decides, exactly
 // once: in front of the rule where an input is not partitioned by device. Key and partition are all
 // that changes; a record without a usable device id keeps its key.
+//
+// What this member has read of its partitions goes in the order of HopOrder, so that a backlog
+// does not reach the rule one partition after the other. Records that wait are held here, up to
+// kMostHeld bytes; a partition that has its share of them waiting is not read on. The group's
+// offset stays in front of them: whoever gets the partition next reads them again.
 class KeyHop final : public Stage {
  public:
-  // Borrows the source, which hands records over whole, and is the one that is run. `transactions`
-  // has one topic; `rule` says where the id of a device stands. Errors: those of
-  // KafkaTransactions::open(), not_found.
+  static constexpr std::size_t kMostHeld = 64 << 20;
+  // What the client reads ahead: of all partitions together, and of each one that is not read on.
+  static constexpr std::size_t kReadAhead = 8 << 20;
+
+  // Borrows the source, which hands records over whole and tells where partitions end, and is the
+  // one that is run, and the clock. `transactions` has one topic; `rule` says where id and time of
+  // an event stand. Errors: those of KafkaTransactions::open(), not_found.
   static Result<std::unique_ptr<KeyHop>> open(const KafkaOptions& kafka,
                                               const KafkaTransactionOptions& transactions,
-                                              const Rule& rule, KafkaSource& source);
+                                              const Rule& rule, KafkaSource& source, Clock& clock);
 
   // Errors: those of KafkaSource and KafkaTransactions::commit(); then open another, which goes on
   // where the last commit was.
@@ -28,25 +40,52 @@ class KeyHop final : public Stage {
   Result<void> seek(Source& source, std::span<const PartitionId> partitions) override;
   Result<void> take(const Batch& batch) override;
   Result<Committed> commit() override;
+  Result<void> give_up(std::span<const PartitionId> partitions, bool were_taken) override;
 
  private:
-  KeyHop(KafkaTransactions transactions, const Rule& rule, KafkaSource& source)
-      : transactions_(std::move(transactions)), source_(source), decoder_(id_rule(rule)) {}
+  using Headers = KafkaHandle<rd_kafka_headers_t, rd_kafka_headers_destroy>;
 
-  // The device id alone matters, so that times are not looked at.
-  static Rule id_rule(Rule rule) {
-    rule.clock_source = ClockSource::received;
-    return rule;
-  }
+  // A record on its way. What it points to is the batch's, until it has a copy of its own.
+  struct Held {
+    std::string_view key;    // without data(): none
+    std::string_view value;  // the same
+    Offset offset;
+    Timestamp received;
+    const rd_kafka_message_t* message;  // none once it has a copy
+    std::unique_ptr<char[]> text;
+    Headers headers;
+
+    void keep();
+    Headers take_headers();
+  };
+  struct Input {  // a partition
+    std::vector<Position> start;
+    std::deque<Held> held;
+    Timestamp last = kEarliest;  // the own time of the record read last
+    bool is_waiting = false;     // not read on
+  };
+
+  KeyHop(KafkaTransactions transactions, const Rule& rule, KafkaSource& source, Clock& clock)
+      : transactions_(std::move(transactions)),
+        source_(source),
+        clock_(clock),
+        decoder_(rule),
+        order_(kMostHeld) {}
 
   Result<void> check(PartitionId partition, Offset next) const;
-  Result<void> copy(const Record& record, const rd_kafka_message_t& message);
+  void hold(const Slice& slice, Timestamp now);
+  Result<void> write();
+  Result<void> copy(Held& held);
+  void keep_the_rest();
 
   KafkaTransactions transactions_;
   KafkaSource& source_;
-  std::map<PartitionId, std::vector<Position>> starts_;
-  std::vector<PartitionNext> offsets_;  // behind what was copied in the transaction
+  Clock& clock_;
   Decoder decoder_;
+  HopOrder order_;
+  std::map<PartitionId, Input> inputs_;
+  std::vector<PartitionNext> offsets_;  // behind what was copied in the transaction
+  std::vector<PartitionNext> nexts_;    // of every partition, what is copied
 };
 
 }  // namespace dwell

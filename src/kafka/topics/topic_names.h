@@ -17,6 +17,10 @@ struct TopicNames {
 // What puts a record into its partition of the input.
 enum class PartitionedBy { automatic, device, none };
 
+// What producers that partition by device have as keys: the id as it stands in a record, or what
+// the mapping makes of it.
+enum class KeyForm { as_is, mapped };
+
 // What the layout of the topics follows from.
 struct TopicPlanOptions {
   TopicNames names;
