@@ -60,7 +60,7 @@ TEST_F(Summary, OfWhatIsRejectedComesAtOnceAndThenOnceAMinute) {
   EXPECT_EQ(commit({kEnter}), "");
   EXPECT_THAT(commit({"[1]"}),
               AllOf(HasSubstr("rejected 1 malformed; the first, at 1 of in.ndjson"),
-                    HasSubstr("the record is no JSON object: [1]")));
+                    HasSubstr("the record is an array, and one record is one event: [1]")));
   EXPECT_EQ(commit({"[2]", "[3]"}), "");
   EXPECT_EQ(told(Polling{}), "");
   clock_.sleep(std::chrono::seconds(59));

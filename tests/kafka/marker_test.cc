@@ -43,6 +43,16 @@ TEST(Marker, WithoutATimeZoneItIsOff) {
   EXPECT_FALSE(back->rule.time.zone);
 }
 
+TEST(Marker, ComesBackWithTheSpellingOfIds) {
+  for (const auto spelling : {IdSpelling::keep, IdSpelling::lower, IdSpelling::mac}) {
+    Marker marker = example();
+    marker.rule.mapping.id_spelling = spelling;
+    const auto back = decode_marker(encoded(marker));
+    ASSERT_TRUE(back) << back.error().message;
+    EXPECT_EQ(back->rule, marker.rule);
+  }
+}
+
 TEST(Marker, UnderRule1HasNone) {
   Marker marker = example("Europe/Berlin");
   marker.rule.version = 1;

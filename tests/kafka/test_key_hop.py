@@ -117,8 +117,10 @@ def test_a_backlog_of_days_in_many_partitions_is_not_too_late(broker, admin, tmp
     assert ops["insert"] - ops["retract"] == count
 
 
-def test_a_partition_that_is_far_ahead_waits_and_loses_nothing(broker, admin, tmp_path):
-    """More of it than may wait: it is not read on until the others are as far."""
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_a_partition_that_is_far_ahead_waits_and_loses_nothing(broker, admin, tmp_path, is_alone):
+    """More of it than may wait: it is not read on until the others are as far, or somebody else
+    gets it."""
     from kafka_topics import Topics, wait_until
     topics = Topics(broker, f"ahead-{uuid.uuid4().hex[:8]}", 2).create(admin)
     count, padding = 220, "x" * 200_000
@@ -126,16 +128,21 @@ def test_a_partition_that_is_far_ahead_waits_and_loses_nothing(broker, admin, tm
                for partition, first in ((0, START + DAY), (1, START))
                for at in range(first, first + count)]
     topics.produce(records)
-    process = Dwell(tmp_path).start("clean", *topics.flags())
+    processes = [Dwell(tmp_path).start("clean", *topics.flags())]
 
     def copied():
         return len(topics.read(topics.keyed, 2))
     try:
-        wait_until(lambda: copied() >= len(records), process)
-        stopped(process)
+        wait_until(copied, processes[0])
+        if not is_alone:
+            processes.append(Dwell(tmp_path).start("clean", *topics.flags("two")))
+        wait_until(lambda: copied() >= len(records), processes[0])
+        for process in processes:
+            stopped(process)
     finally:
-        process.kill()
-        process.wait()
+        for process in processes:
+            process.kill()
+            process.wait()
     by_device = collections.defaultdict(list)
     for message in topics.read(topics.keyed, 2):
         by_device[message.key()].append(message.timestamp()[1])

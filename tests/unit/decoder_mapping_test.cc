@@ -201,6 +201,25 @@ TEST(DecoderMapping, SpellsMacAddressesInOneWay) {
   expect_id(R"("02-00-5E-10-00-AA")", "02:00:5e:10:00:aa@Hall", rule2(mapping));
 }
 
+TEST(DecoderMapping, SaysOfEachMemberWhatWasReadAndWhere) {
+  Mapping mapping;
+  mapping.device_id = {"/id", "{/mac}@{/room}"};
+  Decoder decoder(rule2(mapping));
+  const std::string record =
+      R"({"schema":0,"payload":{"mac":"a","room":7,"eventType":"other","timestamp":"noon"}})";
+  const auto readings = decoder.inspect({.bytes = record, .now = kNow});
+  ASSERT_EQ(readings.size(), 3u);
+  EXPECT_EQ(readings[0].place, "{/mac}@{/room} in /payload");
+  EXPECT_EQ(readings[0].found, R"("a", 7)");
+  EXPECT_EQ(readings[0].value, "a@7");
+  EXPECT_EQ(readings[1].place, "/eventType in /payload");
+  EXPECT_EQ(readings[1].reason, R"("other" is neither in input.enter nor in input.exit)");
+  EXPECT_EQ(readings[2].name, "timestamp");
+  EXPECT_EQ(readings[2].value, "");
+  EXPECT_EQ(readings[2].reason, R"("noon" is no RFC 3339 time and no number)");
+  EXPECT_TRUE(decoder.inspect({.bytes = "oops", .now = kNow}).empty());
+}
+
 TEST(DecoderMapping, KnowsWhatAPlaceIs) {
   for (const char* place : {"/a", "/a/b/0", "/", "/a~0~1", "/a b"}) {
     EXPECT_EQ(parts_of_place(place, false).size(), 1u) << place;

@@ -97,6 +97,12 @@ Result<void> KafkaTransactions::produce(const KafkaOutput& output) {
       }
     }
     if (output.headers) rd_kafka_headers_destroy(output.headers);
+    // Given up for an error of before: asked to commit, which it cannot, the client tells which.
+    if (code == RD_KAFKA_RESP_ERR__STATE) {
+      const auto timeout = static_cast<int>(options_.timeout.count());
+      rd_kafka_error_t* error = rd_kafka_commit_transaction(handle, timeout);
+      if (error) return kafka_failure(error, "transaction of " + options_.member);
+    }
     return producer().client->failure(
         code,
         fmt::format("transaction of {}, topic {}", options_.member, rd_kafka_topic_name(topic)));

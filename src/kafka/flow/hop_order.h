@@ -21,12 +21,13 @@ struct HopRecord {
 // Puts the records of several partitions into the order of their own times; those of one partition
 // stay in the order in which they came.
 //
-// The record that goes next is the one with the earliest time among the first of each partition.
-// It waits for a partition that has none here and may still send an earlier one: one that is not
-// read to its end, for at most kPatience. A fresh record that is the first of its partition waits
-// for none: Dwell has read up to now there, and who looks at the live edge must not pay for a
-// backlog elsewhere. So a partition without a record never stops the others for long, and as the
-// earliest of those that are here always may go then, neither does a full one.
+// The earliest of the first records of each partition goes next. It waits for a partition that has
+// none here and may still send an earlier one: one that is not read to its end, for at most
+// kPatience. A fresh record that is the first of its partition waits for no other one, since live
+// events must not pay for a backlog elsewhere.
+//
+// So a partition that sends nothing stops the others once, and not for long; a full one stops none,
+// since the earliest of those that are here always goes in the end.
 //
 // Knows times alone and keeps no record. Not thread-safe.
 class HopOrder {
