@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/check.h"
+#include "core/state_record.h"
 
 namespace dwell {
 
