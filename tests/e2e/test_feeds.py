@@ -242,6 +242,7 @@ def test_a_database_of_an_older_release_reads_times_as_before(dwell):
     # As that release left it.
     dwell.query_and_commit("DELETE FROM meta WHERE name NOT IN ('order', 'file')")
     connection = sqlite3.connect(dwell.folder / "dwell.db")
+    connection.execute("DROP TABLE window")
     connection.execute("PRAGMA user_version = 1")
     connection.close()
     found, _ = rows(dwell, record("a", ENTER, 1751957694), record(7, ENTER, "1970-01-01T00:00:03Z"))
