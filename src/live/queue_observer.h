@@ -20,7 +20,8 @@ class QueueOpener final : public Observer {
 };
 
 // Answers those who submitted through the queue when what they sent is committed, and closes the
-// queue while nothing can be. To be told behind all that who is answered may ask for.
+// queue while nothing can be. To be told behind all that who is answered may ask for, and behind
+// whoever reads the records: their bytes go with the answer.
 class QueueObserver final : public Observer {
  public:
   explicit QueueObserver(IntakeQueue& queue) : queue_(queue) {}

@@ -84,7 +84,7 @@ class EmbeddedService {
         intake_(queue_),
         counts_(process.metrics(), "embedded"),
         summary_(config_.rule, process.clock()),
-        observers_({&counts_, &opener_, &readiness_, &health_, &intake_, &log_, &summary_}),
+        observers_({&counts_, &opener_, &readiness_, &health_, &summary_, &intake_, &log_}),
         pipeline_(*committer_, process.clock(), observers_, service_options(config_)),
         questions_(*readers_.quick, *readers_.slow, workers_, on_error(), order_),
         streams_(*readers_.stream, *readers_.slow, workers_, on_error(), order_of_streams()),
