@@ -214,8 +214,8 @@ void BodySplitter::read_frame() {
   const std::size_t bracket = rest_.find('[');
   const auto part = rest_.substr(0, bracket == rest_.npos ? bracket : bracket + 1);
   feed_frame(part);
-  rest_.remove_prefix(part.size());
   if (!refusal_.empty()) return;
+  rest_.remove_prefix(part.size());
   if (!frame_->handler().is_at_list() || part.back() != '[') {
     if (!has_list_) keep_frame(part);
     return;
@@ -255,7 +255,7 @@ void BodySplitter::find_element() {
   if (c == ']' && (may_list_end_ || !is_value_next_)) {
     is_in_list_ = false;
     feed_frame(rest_.substr(0, 1));
-    rest_.remove_prefix(1);
+    if (refusal_.empty()) rest_.remove_prefix(1);
   } else if (c == ',' && !is_value_next_) {
     is_value_next_ = true;
     may_list_end_ = false;
