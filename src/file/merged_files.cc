@@ -110,14 +110,22 @@ Result<void> MergedFiles::seek(PartitionId /*partition*/, std::span<const Positi
   return {};
 }
 
-// Reads what decides when its turn comes, and closes it again if it can be read once more.
-Result<void> MergedFiles::look_at(Input& input, std::span<const Position> committed) {
+// Of many files little is read at once.
+Result<std::unique_ptr<FileSource>> MergedFiles::open_at(const std::string& path,
+                                                         std::span<const Position> committed) {
   FileLimits limits = limits_;
   limits.batch_records = kPieceRecords;
   limits.batch_bytes = kPieceBytes;
-  auto source = FileSource::open(input.path, limits, *clock_, Reading::to_end, mapping_);
+  auto source = FileSource::open(path, limits, *clock_, Reading::to_end, mapping_);
+  if (!source) return source;
+  if (auto sought = (*source)->seek(0, committed); !sought) return pass(sought);
+  return source;
+}
+
+// Reads what decides when its turn comes, and closes it again if it can be read once more.
+Result<void> MergedFiles::look_at(Input& input, std::span<const Position> committed) {
+  auto source = open_at(input.path, committed);
   if (!source) return pass(source);
-  if (auto sought = (*source)->seek(0, committed); !sought) return sought;
   const auto known =
       std::find_if(committed.begin(), committed.end(),
                    [&](const Position& position) { return position.source == (*source)->name(); });
@@ -153,14 +161,10 @@ Result<void> MergedFiles::open(Input& input) {
                 "several calls, or as they are given with --as-given",
                 input.path, kMostOpen);
   }
-  FileLimits limits = limits_;
-  limits.batch_records = kPieceRecords;
-  limits.batch_bytes = kPieceBytes;
-  auto source = FileSource::open(input.path, limits, *clock_, Reading::to_end, mapping_);
-  if (!source) return pass(source);
   const auto begin =
       input.begin ? std::span<const Position>(&*input.begin, 1) : std::span<const Position>();
-  if (auto sought = (*source)->seek(0, begin); !sought) return sought;
+  auto source = open_at(input.path, begin);
+  if (!source) return pass(source);
   (*source)->stop_at(input.size);
   input.source = std::move(*source);
   ++open_;

@@ -47,6 +47,8 @@ class MergedFiles final : public Source {
   struct Input;
   class OneMoment;
 
+  Result<std::unique_ptr<FileSource>> open_at(const std::string& path,
+                                              std::span<const Position> committed);
   Result<void> look_at(Input& input, std::span<const Position> committed);
   Result<void> open(Input& input);
   Result<void> read_ahead(Input& input);

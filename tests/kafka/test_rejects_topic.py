@@ -69,16 +69,8 @@ def rejected(topics, number, reason="malformed", **more):
 
 
 def clean_until(dwell, topics, condition, *flags):
-    from kafka_topics import wait_until
-    process = dwell.start("clean", *topics.flags(), *flags)
-    try:
-        wait_until(condition, process)
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
-        assert process.returncode == 0, err
-    finally:
-        process.kill()
-        process.wait()
+    from kafka_clean import run_until
+    run_until(dwell, ("clean", *topics.flags(), *flags), condition)
 
 
 def flags(topics):

@@ -3,7 +3,6 @@ both orders."""
 
 import copy
 import re
-import signal
 import tomllib
 import uuid
 
@@ -49,21 +48,8 @@ def rows(topics):
 
 
 def clean(dwell, topics, condition, *flags):
+    from kafka_clean import run_until
     run_until(dwell, ("clean", *topics.flags(), *flags), condition)
-
-
-def run_until(dwell, command, condition):
-    """Runs it until the condition holds, and stops it."""
-    from kafka_topics import wait_until
-    process = dwell.start(*command)
-    try:
-        wait_until(condition, process)
-        process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
-        assert process.returncode == 0, err
-    finally:
-        process.kill()
-        process.wait()
 
 
 def redrive(dwell, topics):
@@ -115,6 +101,7 @@ def again(topics, folder):
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_correction_from_before_the_horizon(dwell, topics, admin, order, tmp_path):
     """The exit of day 5 comes last: in arrival order it is a repeat, in event time too late."""
+    from kafka_clean import run_until
     sent = [0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11]
     send(topics, *sent, 5)
     as_told = [n for n in sent if n != 6]  # an enter of who was in

@@ -19,6 +19,19 @@ def event(device, kind, timestamp):
                        "timestamp": timestamp}).encode()
 
 
+def run_until(dwell, command, condition):
+    """Runs `dwell COMMAND` until the condition holds, and stops it."""
+    process = dwell.start(*command)
+    try:
+        wait_until(condition, process)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    finally:
+        process.kill()
+        process.wait()
+
+
 class Cleaner:
     """One instance of `dwell clean` at the topics."""
 

@@ -169,15 +169,6 @@ std::string lookalikes(const Totals& run) {
   return lines;
 }
 
-// Where events came in another order than they happened.
-std::string told_of_late(const Run& run) {
-  if (run.late == 0) return "";
-  return fmt::format(
-      "late: {} accepted events are older than the last one of their device; a database made anew "
-      "with order.mode = event_time puts them in their place\n",
-      format_count(run.late));
-}
-
 // Records were read and none is of any use: then the settings do not fit the feed.
 bool is_in_vain(const Run& in_run) {
   const Totals& run = in_run.totals;
@@ -311,12 +302,11 @@ Result<void> replay(const Config& loaded, const ReplayArguments& arguments) {
   if (!store) return pass(store);
   const Run run = *store - *before;
   const bool is_json = arguments.format == Format::json;
-  auto printed = is_json
-                     ? print_document(boost::json::object{{"run", json_of(run)},
-                                                          {"database", json_of(*store)}})
-                     : print(outcome_table(run.totals, *store, Terminal::of(stdout)) + '\n' +
-                             notes.text(config.rule) + told_of_late(run) + lookalikes(run.totals) +
-                             account(*store, printable(config.db_path)));
+  auto printed = is_json ? print_document(boost::json::object{{"run", json_of(run)},
+                                                              {"database", json_of(*store)}})
+                         : print(outcome_table(run.totals, *store, Terminal::of(stdout)) + '\n' +
+                                 notes.text(config.rule) + lookalikes(run.totals) +
+                                 account(*store, printable(config.db_path)));
   if (!printed || !is_in_vain(run)) return printed;
   return tell_in_vain(**reader, config.rule, run.totals, *last_rejected);
 }

@@ -35,11 +35,18 @@ void LateNotes::add(const Partition& partition, std::span<const std::uint32_t> k
     if (!is_named) jumped_.push_back({std::string(device), *event.jump});
   }
   known_ += known.size();
+  out_of_order_ += partition.unit->late;
 }
 
 std::vector<std::string> LateNotes::lines(const Rule& rule) const {
-  if (empty()) return {};
   std::vector<std::string> lines;
+  if (out_of_order_ > 0) {
+    lines.push_back(fmt::format(
+        "late: {} accepted events are older than the last one of their device; a database made "
+        "anew with order.mode = event_time puts them in their place",
+        format_count(out_of_order_)));
+  }
+  if (count_ == 0) return lines;
   auto line = fmt::format("too_late: {} events", format_count(count_));
   if (known_ > 0) line += fmt::format(", {} of them rows already", format_count(known_));
   if (count_ > known_) {

@@ -9,16 +9,17 @@
 
 namespace dwell {
 
-// Gathers what is to be told of events that came too late for their device's window.
+// Gathers what is to be told of events that came late: too late for their device's window, or, in
+// arrival order, out of order.
 class LateNotes {
  public:
   // The next batch of a partition. `known` are those of its too_late records that its rows show.
   void add(const Partition& partition, std::span<const std::uint32_t> known);
 
-  bool empty() const { return count_ == 0; }
-  std::uint64_t known() const { return known_; }
+  bool empty() const { return count_ == 0 && out_of_order_ == 0; }
 
-  // Lines: how many there were, what would have taken them, and whose clock jumped. Empty for none.
+  // Lines: how many there were, what puts them in their place, and whose clock jumped. Empty for
+  // none.
   std::vector<std::string> lines(const Rule& rule) const;
 
  private:
@@ -34,6 +35,7 @@ class LateNotes {
   std::uint64_t within_horizon_ = 0;
   Milliseconds furthest_behind_{0};
   std::vector<Jumped> jumped_;  // the first devices, each once
+  std::uint64_t out_of_order_ = 0;
 };
 
 }  // namespace dwell

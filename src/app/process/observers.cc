@@ -57,7 +57,7 @@ void SummaryObserver::observe(const Observation& observation) {
   } else if (!std::holds_alternative<Polling>(observation)) {
     return;
   }
-  if (rejected_.empty() && late_notes_.empty() && late_ == 0) return;
+  if (rejected_.empty() && late_notes_.empty()) return;
   const auto now = clock_.monotonic();
   if (told_ && now - *told_ < kSummaryEvery) return;
   told_ = now;
@@ -67,7 +67,6 @@ void SummaryObserver::observe(const Observation& observation) {
 void SummaryObserver::add(const Partition& partition, std::span<const std::uint32_t> known_late) {
   const Unit* unit = partition.unit;
   if (!unit) return;
-  late_ += unit->late;
   late_notes_.add(partition, known_late);
   for (const std::uint32_t i : unit->rejected) {
     const Outcome outcome = unit->outcomes[i];
@@ -91,16 +90,9 @@ void SummaryObserver::tell() {
     spdlog::warn("rejected {}{}{}", counts, first_.empty() ? "" : "; ", first_);
   }
   for (const auto& line : late_notes_.lines(rule_)) spdlog::warn("{}", line);
-  if (late_ > 0) {
-    spdlog::warn(
-        "late: {} accepted events are older than the last one of their device; order.mode = "
-        "event_time would put them in their place",
-        late_);
-  }
   rejected_.clear();
   first_.clear();
   late_notes_ = {};
-  late_ = 0;
 }
 
 void MetricsObserver::observe(const Observation& observation) {

@@ -75,7 +75,6 @@ class SummaryObserver final : public Observer {
   std::map<std::string_view, std::uint64_t> rejected_;  // by reason
   std::string first_;                                   // rejected one, in words
   LateNotes late_notes_;
-  std::uint64_t late_ = 0;  // in arrival order
 };
 
 // Counts batches, records and what one task holds, until it ends.
