@@ -3,7 +3,6 @@ name, and a file read in several goes gives each record once."""
 
 import gzip
 import json
-import shutil
 import signal
 import subprocess
 import time
@@ -106,8 +105,6 @@ def test_a_kill_in_the_middle_loses_and_doubles_nothing(dwell, form):
 
 
 def test_zstd(dwell):
-    if shutil.which("zstd") is None:
-        pytest.skip("no zstd here; tests/unit/file_forms_test.cc has its own")
     packed = subprocess.run(["zstd", "-c"], input=as_lines(), capture_output=True, check=True)
     dwell.write("in.zst", packed.stdout)
     dwell.run("replay", "in.zst")
