@@ -26,6 +26,10 @@ thread_local std::size_t until_refusal = 0;  // allocations of this thread; 0: n
   if (void* place = std::malloc(size > 0 ? size : 1)) return place;
   throw std::bad_alloc();
 }
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  if (until_refusal > 0 && --until_refusal == 0) return nullptr;
+  return std::malloc(size > 0 ? size : 1);
+}
 [[gnu::noinline]] void operator delete(void* place) noexcept {
   std::free(place);
 }
