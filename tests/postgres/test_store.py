@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import json
+import random
 import signal
 import time
 import urllib.parse
@@ -167,6 +168,38 @@ def test_records_of_other_cleaners(topics, database, tmp_path):  # noqa: F811
     assert b"JSON" in rejects[0][0]["detail"]
     check_sums(database)
     assert database.query(SUMS)[0][4] == 6
+
+
+def test_what_the_rejected_topic_refuses_is_not_passed(topics, admin, database, tmp_path):  # noqa: F811
+    from kafka.admin import ConfigResource, ConfigResourceType
+    from kafka_topics import wait_until
+
+    def limit(size):
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topics.rejected,
+                                            {"max.message.bytes": str(size)})])
+
+    limit(600)
+    # What is rejected first fits, and must not stand in for the one that does not.
+    produce(topics, [(b"a", b"garbage", []), (b"b", random.Random(1).randbytes(5_000), []),
+                     (b"c", connect_json("c", "device_enter", 1000), [])])
+    said = tmp_path / "log"
+    with open(said, "ab") as log:
+        process = Dwell(tmp_path).start("store", *store_flags(topics, database), stdout=log,
+                                        stderr=log)
+    try:
+        wait_until(lambda: f"{topics.rejected}: Broker: Message size too large" in said.read_text(),
+                   process)
+        assert database.query("SELECT next FROM dwell_position") in ([], [(0,)])
+        assert database.query("SELECT count(*) FROM device_events_cleaned") == [(0,)]
+        limit(1_000_000)
+        wait_until(lambda: database.query("SELECT next FROM dwell_position WHERE next >= 3"),
+                   process)
+    finally:
+        process.kill()
+        process.wait()
+    values = [message.value() for message in topics.read(topics.rejected)]
+    assert {len(value) for value in values} == {7, 5_000}, values
+    assert database.query("SELECT device_id FROM device_events_cleaned") == [("c",)]
 
 
 def test_a_topic_that_was_made_anew_is_refused(topics, admin, database, tmp_path):  # noqa: F811

@@ -5,7 +5,7 @@
 namespace dwell {
 namespace {
 
-constexpr int kPatienceMs = 10'000;
+constexpr std::chrono::seconds kPatience{10};
 
 }  // namespace
 
@@ -18,7 +18,8 @@ Result<std::unique_ptr<RejectedProducer>> RejectedProducer::open(const KafkaOpti
                          {"message.max.bytes", std::to_string(record_bytes + kRejectedOverhead)},
                          {"compression.codec", "lz4"},
                          {"topic.metadata.propagation.max.ms", "1000"},  // then it is missing
-                         {"partitioner", "murmur2_random"}});
+                         {"partitioner", "murmur2_random"}},
+                        RD_KAFKA_EVENT_DR);
   if (!client) return pass(client);
   KafkaTopic handle(rd_kafka_topic_new((*client)->get(), topic.c_str(), nullptr));
   return std::unique_ptr<RejectedProducer>(
@@ -50,13 +51,25 @@ Result<void> RejectedProducer::add(const rd_kafka_message_t& message,
   }
 }
 
+// Each record has a report of its own: a topic may refuse one, and take the next.
 Result<void> RejectedProducer::flush() {
   if (is_empty_) return {};
-  const auto code = rd_kafka_flush(client_->get(), kPatienceMs);
-  if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    return kafka_failure(code, rd_kafka_topic_name(topic_.get()));
+  const std::string_view topic = rd_kafka_topic_name(topic_.get());
+  const KafkaQueue reports(rd_kafka_queue_get_main(client_->get()));
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  std::optional<rd_kafka_resp_err_t> refused;
+  while (rd_kafka_outq_len(client_->get()) > 0) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return kafka_failure(RD_KAFKA_RESP_ERR__TIMED_OUT, topic);
+    const KafkaEvent event(rd_kafka_queue_poll(reports.get(), static_cast<int>(left.count())));
+    if (!event || rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_DR) continue;
+    while (const rd_kafka_message_t* message = rd_kafka_event_message_next(event.get())) {
+      if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) refused = message->err;
+    }
   }
   is_empty_ = true;
+  if (refused) return client_->failure(*refused, topic);
   return {};
 }
 

@@ -15,7 +15,8 @@ class RejectedProducer {
   // Errors: retry_later, fatal.
   Result<void> add(const rd_kafka_message_t& message, const std::string& source_topic,
                    std::string_view detail);
-  // Waits until the brokers have all of them. Errors: retry_later.
+  // Waits until the brokers have all of them; after an error all since the last flush are to be
+  // added again. Errors: as kafka_failure(), of a record that the topic refused too.
   Result<void> flush();
 
   std::string_view topic() const { return rd_kafka_topic_name(topic_.get()); }
