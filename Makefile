@@ -17,6 +17,7 @@ CHAOS_ROUNDS ?= 200
 FUZZ_SECONDS ?= 600
 JOBS ?= $(shell nproc)
 PART ?= all
+OTLP_PACKAGE := scripts/install-backport opentelemetry-cpp-dev OTLP
 
 .DEFAULT_GOAL := help
 .PHONY: help deps deps-client deps-local deps-test deps-bench build run up down up-local down-local client data \
@@ -27,6 +28,7 @@ help: ## List the targets
 
 deps: ## Install the packages to build and run
 	@scripts/install-packages build
+	@$(OTLP_PACKAGE)
 
 deps-client: ## Install the packages to talk to the service
 	@scripts/install-packages client
@@ -36,9 +38,11 @@ deps-local: ## Install the packages of Kafka and PostgreSQL without Docker
 
 deps-test: ## Install the packages to test as well
 	@scripts/install-packages build client test
+	@$(OTLP_PACKAGE)
 
 deps-bench: ## Install the packages to measure
 	@scripts/install-packages build bench
+	@$(OTLP_PACKAGE)
 
 build: deps ## Build build/release/dwell
 	@cmake --preset release -DBUILD_TESTING=OFF --log-level=WARNING >/dev/null

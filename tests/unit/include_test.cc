@@ -18,7 +18,9 @@ using Rooms = std::set<std::string>;
 const std::map<std::string, Rooms> kArrows = {
     {"base", {}},
     {"core", {"base"}},
-    {"ports", {"base", "core"}},
+    {"telemetry", {"base"}},
+    {"telemetry/otlp", {"telemetry"}},
+    {"ports", {"base", "core", "telemetry"}},
     {"pipeline", {"base", "core", "ports"}},
     {"questions", {"base", "core", "ports"}},
     {"file", {"base", "core", "ports"}},
