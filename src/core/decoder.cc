@@ -100,8 +100,14 @@ std::string_view without_frame(std::string_view bytes) {
   return bytes.size() > kFrame && bytes.front() == '\0' ? bytes.substr(kFrame) : bytes;
 }
 
-bool is_among(const std::vector<std::string>& names, std::string_view text) {
-  return std::any_of(names.begin(), names.end(), [&](const auto& name) { return name == text; });
+bool is_among(const std::vector<NameText>& names, std::string_view text) {
+  return std::any_of(names.begin(), names.end(), [&](const auto& name) { return name.is(text); });
+}
+
+std::vector<NameText> texts_of(const std::vector<std::string>& names) {
+  std::vector<NameText> texts;
+  for (const std::string& name : names) texts.emplace_back(name);
+  return texts;
 }
 
 }  // namespace
@@ -125,11 +131,15 @@ bool is_valid_device_id(std::string_view id) {
 }
 
 Decoder::Form::Form(const Mapping& which, const TimeFormat& how, bool has_envelope)
-    : mapping(which), time(how), tree(which, has_envelope) {
+    : mapping(which),
+      time(how),
+      tree(which, has_envelope),
+      enter(texts_of(which.enter)),
+      exit(texts_of(which.exit)) {
   const Mapping by_default;
   is_type_text = mapping.enter == by_default.enter && mapping.exit == by_default.exit;
-  if (is_among(mapping.enter, kAnyOtherType)) any_other = EventType::enter;
-  if (is_among(mapping.exit, kAnyOtherType)) any_other = EventType::exit;
+  if (is_among(enter, kAnyOtherType)) any_other = EventType::enter;
+  if (is_among(exit, kAnyOtherType)) any_other = EventType::exit;
 }
 
 Decoder::Decoder(const Rule& rule)
@@ -214,11 +224,18 @@ bool Decoder::is_valid(ondemand::value value, int depth) {
 bool Decoder::read_plain_members(std::string_view bytes, FoundMembers& members) {
   PlainScanner in(bytes);
   if (!in.take('{')) return false;
+  // Records of one feed name the same members in the same order.
+  auto& usual = (form_ == &mapped_ ? usual_mapped_ : usual_documented_).names;
+  auto guess = usual.begin();
   do {
     std::string_view key, value;
     if (!in.take_string(key) || !in.take(':')) return false;
     if (!in.take_string(value) && !in.take_natural_number(value)) return false;
-    if (const auto* wanted = form_->tree.find(0, inside(key))) members.set(wanted->slots, value);
+    const auto name = inside(key);
+    const auto* wanted = *guess;
+    if (!wanted || !wanted->text.is(name)) *guess = wanted = form_->tree.find(0, name);
+    if (wanted) members.set(wanted->slots, value);
+    if (guess + 1 != usual.end()) ++guess;
   } while (in.take(','));
   return in.take('}') && in.is_at_end();
 }
@@ -300,10 +317,13 @@ bool Decoder::read_value(ondemand::value value, const MemberTree::Name* wanted, 
 }
 
 // The content of a string token. False when it is no string or holds a lone surrogate.
-bool Decoder::text_of(std::string_view token, std::string_view& text) {
+inline bool Decoder::text_of(std::string_view token, std::string_view& text) {
   if (!is_string(token)) return false;
   text = inside(token);
-  if (!has_escape(text)) return true;
+  return is_plain_ || !has_escape(text) || unescape(token, text);
+}
+
+bool Decoder::unescape(std::string_view token, std::string_view& text) {
   simdjson::padded_string padded(token);
   ondemand::document document;
   std::string_view unescaped;
@@ -331,9 +351,9 @@ Outcome Decoder::type_of(std::string_view token, Decoded& decoded) {
     const auto outcome = is_rule_1_ ? Outcome::malformed : Outcome::invalid_event_type;
     return refuse(outcome, "event_type", token, "is no text");
   }
-  if (is_among(form_->mapping.enter, type)) {
+  if (is_among(form_->enter, type)) {
     decoded.event.type = EventType::enter;
-  } else if (is_among(form_->mapping.exit, type)) {
+  } else if (is_among(form_->exit, type)) {
     decoded.event.type = EventType::exit;
   } else if (form_->any_other) {
     decoded.event.type = *form_->any_other;
@@ -376,7 +396,7 @@ Outcome Decoder::device_id_of(const FoundMembers& members, unsigned base, std::s
   }
   std::string_view token;
   if (way->only_slot != MemberTree::kNoSlot) {
-    token = members.tokens[way->only_slot + base];
+    token = members.token(way->only_slot + base);
     if (!id_text_of(token, id)) {
       return refuse(Outcome::invalid_device_id, "device_id", token,
                     "is neither a text nor a whole number without sign");
@@ -386,7 +406,7 @@ Outcome Decoder::device_id_of(const FoundMembers& members, unsigned base, std::s
     for (const auto& part : way->parts) {
       std::string_view text = part.text;
       if (part.slot != MemberTree::kNoSlot) {
-        token = members.tokens[part.slot + base];
+        token = members.token(part.slot + base);
         if (!id_text_of(token, text)) {
           return refuse(Outcome::invalid_device_id, "device_id", token,
                         "is neither a text nor a whole number without sign");
@@ -396,7 +416,12 @@ Outcome Decoder::device_id_of(const FoundMembers& members, unsigned base, std::s
     }
     id = kept_.emplace_back(std::move(joined));
   }
-  if (!is_valid_device_id(id)) {
+  // Of a plain record, only the length and DEL are left to look at.
+  const bool is_ascii = is_plain_ && way->only_slot != MemberTree::kNoSlot;
+  const bool is_valid = is_ascii ? !id.empty() && id.size() <= kLongestDeviceId &&
+                                       std::memchr(id.data(), 0x7f, id.size()) == nullptr
+                                 : is_valid_device_id(id);
+  if (!is_valid) {
     return refuse(Outcome::invalid_device_id, "device_id", token,
                   "is not 1 to 256 bytes of plain UTF-8 text");
   }
@@ -446,7 +471,8 @@ Decoded Decoder::decode(const Record& record) {
 bool Decoder::find_members(const Record& record, FoundMembers& members) {
   form_ = record.is_documented_form ? &documented_ : &mapped_;
   const std::string_view bytes = is_rule_1_ ? record.bytes : without_frame(record.bytes);
-  if (!read_plain_members(bytes, members)) {
+  is_plain_ = read_plain_members(bytes, members);
+  if (!is_plain_) {
     members.found = 0;
     found_ = 0;
     if (!read_any_members(bytes, members)) return false;
@@ -471,7 +497,7 @@ Outcome Decoder::read(const Record& record, Decoded& decoded) {
   // The token of the first way that can be gone; empty when there is none.
   const auto token_of = [&](const std::vector<MemberTree::Way>& ways) {
     const auto* way = way_found(ways, members.found >> base);
-    return way ? members.tokens[way->only_slot + base] : std::string_view();
+    return way ? members.token(way->only_slot + base) : std::string_view();
   };
   if (const auto outcome = type_of(token_of(form_->tree.event_type()), decoded);
       outcome != Outcome::accepted) {

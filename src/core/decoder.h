@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <deque>
 #include <optional>
 #include <simdjson.h>
@@ -80,9 +81,21 @@ class Decoder {
     Mapping mapping;
     TimeFormat time;
     MemberTree tree;
+    std::vector<NameText> enter;  // of the mapping
+    std::vector<NameText> exit;
     std::optional<EventType> any_other;  // what every type without a name of its own is
     bool is_type_text;                   // else true, false and numbers may be types too
     bool takes_numbers = true;           // as times
+  };
+
+  // The names found in the last plain record of a form, in its order; null where nobody asks for
+  // one. They belong to one decoder's trees: a copy has none.
+  struct UsualNames {
+    UsualNames() = default;
+    UsualNames(const UsualNames&) : UsualNames() {}
+    UsualNames& operator=(const UsualNames&) = delete;
+
+    std::array<const MemberTree::Name*, 8> names{};
   };
 
   // What explain() puts into words.
@@ -109,6 +122,7 @@ class Decoder {
   bool is_valid(simdjson::ondemand::value value, int depth);
   bool is_valid_scalar(std::string_view raw);
   bool text_of(std::string_view token, std::string_view& text);
+  bool unescape(std::string_view token, std::string_view& text);
   Outcome type_of(std::string_view token, Decoded& decoded);
   Outcome device_id_of(const FoundMembers& members, unsigned base, std::string_view& id);
   bool id_text_of(std::string_view token, std::string_view& text);
@@ -124,8 +138,11 @@ class Decoder {
   const Form mapped_;            // as the settings say
   const Form documented_;        // of the records that Dwell itself writes
   const Form* form_ = &mapped_;  // of the record at hand
-  bool explains_ = false;        // explain() asks
+  UsualNames usual_mapped_;
+  UsualNames usual_documented_;
+  bool explains_ = false;  // explain() asks
   Fault fault_;
+  bool is_plain_ = false;    // the record at hand is ASCII without escapes
   std::uint64_t found_ = 0;  // of the members of the last record
   simdjson::ondemand::parser parser_;
   std::vector<char> scratch_;

@@ -61,7 +61,7 @@ std::vector<MemberReading> Decoder::inspect(const Record& record) {
     if (base != 0) reading.place += " in /payload";
     for (const auto& part : way->parts) {
       if (part.slot == MemberTree::kNoSlot) continue;
-      token = members.tokens[part.slot + base];
+      token = members.token(part.slot + base);
       if (!reading.found.empty()) reading.found += ", ";
       reading.found += token;
     }

@@ -8,7 +8,8 @@
 namespace dwell {
 namespace {
 
-constexpr std::array kUnits{TimeUnit::s, TimeUnit::ms, TimeUnit::us, TimeUnit::ns};
+// The most usual first: a number lies within the bounds in one of them at most.
+constexpr std::array kUnits{TimeUnit::ms, TimeUnit::s, TimeUnit::us, TimeUnit::ns};
 
 // A number of milliseconds beyond every time.
 constexpr std::int64_t kBeyond = std::numeric_limits<std::int64_t>::max();

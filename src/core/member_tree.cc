@@ -84,8 +84,8 @@ void MemberTree::add(const std::vector<std::string>& path, unsigned slot) {
   for (std::size_t i = 0;; ++i) {
     auto& names = levels_[level].names;
     auto name = std::find_if(names.begin(), names.end(),
-                             [&](const Name& one) { return one.text == path[i]; });
-    if (name == names.end()) name = names.insert(names.end(), Name{path[i]});
+                             [&](const Name& one) { return one.text.is(path[i]); });
+    if (name == names.end()) name = names.insert(names.end(), Name{NameText(path[i])});
     if (i + 1 == path.size()) {
       name->slots |= std::uint64_t{1} << slot;
       return;
@@ -100,7 +100,7 @@ void MemberTree::add(const std::vector<std::string>& path, unsigned slot) {
 std::uint64_t MemberTree::index_level(unsigned level) {
   Level& names = levels_[level];
   const auto length = [](const Name& name) {
-    return std::min(name.text.size(), Level::kLengths - 1);
+    return std::min(name.text.text().size(), Level::kLengths - 1);
   };
   std::stable_sort(names.names.begin(), names.names.end(),
                    [&](const Name& a, const Name& b) { return length(a) < length(b); });

@@ -9,20 +9,31 @@
 #include <vector>
 
 #include "core/mapping.h"
+#include "core/name_text.h"
 
 namespace dwell {
 
 // The values of a record that a MemberTree asks for: a slot each, and which of them were found.
 struct FoundMembers {
-  std::uint64_t found = 0;                  // a bit for each slot
-  std::array<std::string_view, 64> tokens;  // raw JSON; only those found have a value
+  std::uint64_t found = 0;  // a bit for each slot
+
+  // Raw JSON, of one that was found.
+  std::string_view token(unsigned slot) const { return {tokens_[slot].data, tokens_[slot].size}; }
 
   void set(std::uint64_t slots, std::string_view token) {
     found |= slots;
     for (; slots != 0; slots &= slots - 1) {
-      tokens[static_cast<std::size_t>(std::countr_zero(slots))] = token;
+      tokens_[static_cast<std::size_t>(std::countr_zero(slots))] = {token.data(), token.size()};
     }
   }
+
+ private:
+  // Only those found have a value: to clear a kilobyte for each record takes as long as to read it.
+  struct Token {
+    const char* data;
+    std::size_t size;
+  };
+  std::array<Token, 64> tokens_;
 };
 
 // A mapping, made ready to be looked up: the names of the members on the way to a wanted one, level
@@ -33,7 +44,7 @@ class MemberTree {
   static constexpr unsigned kNoLevel = 0;  // no level has the first one below it
 
   struct Name {
-    std::string text;
+    NameText text;
     std::uint64_t slots = 0;    // a bit for each that its value goes to
     unsigned level = kNoLevel;  // of the wanted members below it
     std::uint64_t below = 0;    // the bits of those
@@ -58,7 +69,7 @@ class MemberTree {
     const Level& names = levels_[level];
     const std::size_t length = std::min(text.size(), Level::kLengths - 1);
     for (unsigned i = names.begin[length]; i < names.begin[length + 1]; ++i) {
-      if (names.names[i].text == text) return &names.names[i];
+      if (names.names[i].text.is(text)) return &names.names[i];
     }
     return nullptr;
   }

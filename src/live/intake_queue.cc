@@ -63,6 +63,7 @@ Result<Batch> IntakeQueue::poll() {
       waiting_.pop_front();
     }
   }
+  if (tracer_.is_on()) polled_at_ = std::chrono::system_clock::now();
   const Timestamp now = clock_.wall();
   Offset offset = next_;
   for (const Waiting& waiting : in_flight_) {
@@ -113,11 +114,32 @@ void IntakeQueue::committed(std::span<const Outcome> outcomes,
       known_late = known_late.subspan(1);
     }
     start += mine.size();
+    if (tracer_.is_on()) trace(waiting.submission);
     if (waiting.done) waiting.done(std::move(submitted));
   }
   next_ += static_cast<Offset>(start);
   release(bytes_of(in_flight_));
   in_flight_.clear();
+}
+
+// The commit, as the request's own part of it.
+void IntakeQueue::trace(const Submission& submission) const {
+  if (!looks_sampled(submission.traceparent) || !tracer_.takes_span()) return;
+  const auto parent = parse_traceparent(submission.traceparent);
+  if (!parent) return;
+  Span span;
+  span.context = {parent->trace, random_span(), parent->flags};
+  span.parent = parent->span;
+  span.kind = SpanKind::client;
+  span.name = "INSERT device_events_cleaned";
+  span.start = polled_at_;
+  span.end = std::chrono::system_clock::now();
+  span.attributes = {
+      {"db.system.name", std::string("sqlite")},
+      {"db.operation.name", std::string("INSERT")},
+      {"db.collection.name", std::string("device_events_cleaned")},
+      {"db.operation.batch.size", static_cast<std::int64_t>(submission.ends.size())}};
+  tracer_.add(std::move(span));
 }
 
 void IntakeQueue::close(const Error& reason) {

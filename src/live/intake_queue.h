@@ -11,6 +11,7 @@
 #include "ports/clock.h"
 #include "ports/intake.h"
 #include "ports/source.h"
+#include "telemetry/tracer.h"
 
 namespace dwell {
 
@@ -22,7 +23,8 @@ namespace dwell {
 // after an unknown outcome it tells whether the polled submissions were committed.
 class IntakeQueue final : public Intake, public Source {
  public:
-  IntakeQueue(const IntakeLimits& limits, Clock& clock) : limits_(limits), clock_(clock) {}
+  IntakeQueue(const IntakeLimits& limits, Clock& clock, const Tracer& tracer = {})
+      : limits_(limits), clock_(clock), tracer_(tracer) {}
   ~IntakeQueue() override;
 
   void submit(Submission submission, std::function<void(SubmissionResult)> done) override;
@@ -54,11 +56,13 @@ class IntakeQueue final : public Intake, public Source {
     std::function<void(SubmissionResult)> done;  // empty once answered
   };
 
+  void trace(const Submission& submission) const;
   static void answer(std::deque<Waiting>& all, const Error& error);
   void release(std::size_t bytes);
 
   const IntakeLimits limits_;
   Clock& clock_;
+  const Tracer tracer_;
 
   std::mutex mutex_;
   std::condition_variable arrived_;
@@ -73,6 +77,7 @@ class IntakeQueue final : public Intake, public Source {
   std::vector<Position> positions_;
   Slice slice_;
   Offset next_ = 0;
+  Span::Time polled_at_{};
 };
 
 }  // namespace dwell

@@ -60,6 +60,7 @@ Result<Committed> FoldStage::commit() {
   committed.folds = partitions_;
   committed.devices = device_count();
   committed.known_late = committer_.known_late();
+  committed.traced = committer_.traced();
   for (Partition& partition : partitions_) {
     if (!partition.unit) continue;
     committed.has_batch = true;

@@ -58,6 +58,7 @@ Result<void> Runner::step(Source& source, const std::stop_token& stop, bool& is_
     batch = source.poll();
   }
   if (!batch) return pass(batch);
+  polled_at_ = clock_.monotonic();
   is_done = batch->is_last;
   if (!batch->lost.empty() || !batch->gained.empty()) {
     return change_partitions(source, *batch, stop);
@@ -113,6 +114,8 @@ Result<void> Runner::finish(const Batch& batch) {
 
 void Runner::tell(Committed committed, const Batch& batch) {
   committed.partitions = held_.size();
+  committed.since_poll = clock_.monotonic() - polled_at_;
+  for (const Slice& slice : batch.slices) committed.records += slice.records.size();
   committed.has_joined = batch.has_joined;
   committed.is_at_end = batch.is_at_end && !committed.is_pending;
   if (committed.nexts.empty()) committed.nexts = batch.nexts;

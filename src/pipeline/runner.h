@@ -58,6 +58,7 @@ class Runner {
   std::vector<PartitionId> held_;
   Milliseconds retry_wait_{0};
   std::chrono::nanoseconds failing_since_{0};
+  std::chrono::nanoseconds polled_at_{0};
 };
 
 }  // namespace dwell

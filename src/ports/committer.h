@@ -4,6 +4,7 @@
 
 #include "base/result.h"
 #include "ports/partition.h"
+#include "ports/traced_record.h"
 
 namespace dwell {
 
@@ -30,6 +31,10 @@ class Committer {
   // what they say, each a row itself or only a repeat of one. Those are not kept as rejected. Of a
   // committer that can see its rows; valid until the next call.
   virtual std::span<const std::uint32_t> known_late() const { return {}; }
+
+  // Of the last commit's units: the records that belong to a trace, partition by partition, in
+  // order. Valid until the next call.
+  virtual std::span<const TracedRecord> traced() const { return {}; }
 
   // Keeps what must be kept of partitions that somebody else takes over; they may be restored
   // again. Nothing of them is uncommitted.

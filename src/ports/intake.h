@@ -17,6 +17,8 @@ struct Submission {
   std::vector<std::size_t> ends;  // of each record in `bytes`; the next one begins there
   std::string devices;            // their device ids, in the same way
   std::vector<std::size_t> device_ends;
+  std::string traceparent = {};  // of the request they came with, of W3C Trace Context
+  std::string tracestate = {};
 };
 
 // The place of a record in the input.

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "ports/partition.h"
 #include "ports/source.h"
+#include "ports/traced_record.h"
 
 namespace dwell {
 
@@ -35,9 +36,12 @@ struct Committed {
   std::span<const Partition> folds = {};           // of a stage that folds: all, with what changed
   std::size_t devices = 0;                         // of such a stage
   std::span<const std::uint32_t> known_late = {};  // of such a stage: Committer::known_late()
-  std::uint64_t changes = 0;      // of a stage that stores rows: that are stored now
-  std::uint64_t not_cleaned = 0;  // of such a stage: records that were no change
-  bool is_pending = false;        // something was handed over that is not durable yet
+  std::uint64_t changes = 0;                  // of a stage that stores rows: that are stored now
+  std::uint64_t not_cleaned = 0;              // of such a stage: records that were no change
+  std::span<const TracedRecord> traced = {};  // of what is durable now
+  std::uint64_t records = 0;                  // of the batch that was read last
+  std::chrono::nanoseconds since_poll{};      // since its records, or the latest, were read
+  bool is_pending = false;                    // something was handed over that is not durable yet
   // How the reader is.
   std::size_t partitions = 0;
   bool has_joined = false;

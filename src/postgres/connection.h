@@ -51,6 +51,8 @@ class PgConnection {
   bool is_open() const { return !is_silent_ && PQstatus(connection_.get()) == CONNECTION_OK; }
   // HOST:PORT/DATABASE, for messages: no secrets.
   const std::string& name() const { return name_; }
+  // The server's, as it was asked for: a name, an address, or a folder of sockets.
+  std::string host() const { return PQhost(connection_.get()); }
   // What the last failure asks for.
   SqlRemedy remedy() const { return sql_remedy(state_); }
   // SQLSTATE of the last failure; empty where the server did not say it.

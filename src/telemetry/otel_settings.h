@@ -46,6 +46,7 @@ struct OtelSettings {
   Queue lines{2'048, 512, std::chrono::milliseconds(1'000)};
   std::chrono::milliseconds metrics_every{60'000};
   std::size_t most_links = 128;
+  bool names_devices = false;         // attributes may hold device ids: telemetry.device_ids
   std::vector<std::string> secrets;   // values that no message may hold
   std::vector<std::string> warnings;  // of variables that were left out, as the standard asks
 

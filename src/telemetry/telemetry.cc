@@ -14,6 +14,8 @@ namespace {
 
 constexpr const char* kLibrary = "libdwell_otlp.so";
 
+std::atomic<bool> any_is_left_behind = false;
+
 }  // namespace
 
 Result<MakeExporter> find_exporter() {
@@ -128,8 +130,14 @@ bool Telemetry::end(std::unique_ptr<Telemetry> telemetry, std::chrono::milliseco
   if (telemetry->spans_) is_done &= telemetry->spans_->end(deadline);
   if (telemetry->lines_) is_done &= telemetry->lines_->end(deadline);
   telemetry->is_over_ = true;
-  if (!is_done) (void)telemetry.release();  // a thread is in it
-  return is_done;
+  if (is_done) return true;
+  (void)telemetry.release();  // a thread is in it
+  any_is_left_behind = true;
+  return false;
+}
+
+bool Telemetry::is_left_behind() {
+  return any_is_left_behind;
 }
 
 bool Telemetry::takes_span() {

@@ -42,6 +42,8 @@ class Telemetry {
   // cut short: false then, and the process has to end by std::_Exit(), with that thread in it.
   static bool end(std::unique_ptr<Telemetry> telemetry,
                   std::chrono::milliseconds patience = kLongestEnd);
+  // Whether end() has given false, in this process.
+  static bool is_left_behind();
   // Legal for end() alone.
   ~Telemetry();
 

@@ -27,7 +27,7 @@ def binary():
 
 def clean_environment(**extra):
     """The environment without settings, colours and sizes that would come from the developer."""
-    dropped = ("DWELL_", "NO_COLOR", "COLUMNS", "LC_", "LANG", "TERM")
+    dropped = ("DWELL_", "OTEL_", "NO_COLOR", "COLUMNS", "LC_", "LANG", "TERM")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(dropped)}
     # What AddressSanitizer keeps back of freed memory would hide how much is in use.
     return {**kept, "LC_ALL": "C.UTF-8", "TERM": "xterm", "ASAN_OPTIONS": "quarantine_size_mb=16",

@@ -121,9 +121,9 @@ LISTEN = {"clean": "--clean-listen", "store": "--store-listen"}  # by command, w
 class Service:
     """One `dwell run` on a free port; stop() and kill() may be followed by start()."""
 
-    def __init__(self, folder, *flags, command="run", **options):
+    def __init__(self, folder, *flags, command="run", environment=None, **options):
         self.folder, self.flags, self.command = pathlib.Path(folder), flags, command
-        self.dwell, self.options = Dwell(folder), options
+        self.dwell, self.options = Dwell(folder, **(environment or {})), options
         self.process, self.starts = None, 0
 
     def start(self, *more, is_ready=True):

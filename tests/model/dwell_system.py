@@ -3,7 +3,7 @@
 from dwell_service import Service
 
 
-def system(folder, topics, database_url, *more, command="run"):
+def system(folder, topics, database_url, *more, command="run", environment=None):
     """A Service that is not started yet: every role, or one of them as a command of its own."""
     database = ["--database-url", database_url]
     clean = [*topics.flags(), "--clean-session-timeout", "6s"]
@@ -16,4 +16,4 @@ def system(folder, topics, database_url, *more, command="run"):
              "serve": ["--brokers", topics.broker.address, "--topics-input", topics.input,
                        "--topics-keyed", topics.keyed, "--topics-cleaned", topics.cleaned,
                        "--clean-group", topics.group, *database]}
-    return Service(folder, *roles[command], *more, command=command)
+    return Service(folder, *roles[command], *more, command=command, environment=environment)

@@ -1,11 +1,14 @@
 #include "app/commands/command_line.h"
 
+#include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <fmt/format.h>
 
 #include "app/commands/commands.h"
 #include "app/terminal/exit_status.h"
 #include "app/terminal/output.h"
+#include "telemetry/telemetry.h"
 
 namespace dwell {
 
@@ -16,7 +19,12 @@ int run_command_line(int argc, char** argv) try {
         add_who, add_rejects, add_generate, add_check, add_config, add_version}) {
     add(commands);
   }
-  return commands.run(argc, argv);
+  const int status = commands.run(argc, argv);
+  if (Telemetry::is_left_behind()) {
+    std::fflush(nullptr);
+    std::_Exit(status);
+  }
+  return status;
 } catch (const std::exception& error) {
   // What the system does not give: memory, threads.
   tell(fmt::format("dwell: {}; raise the limits of this process (ulimit -a)\n", error.what()));

@@ -1,14 +1,36 @@
+#include <cstdlib>
+
 #include "app/commands/commands.h"
 #include "app/commands/sample.h"
 #include "app/terminal/output.h"
 #include "base/printable.h"
 #include "sqlite/open_reader.h"
 #include "sqlite/stored_facts.h"
+#include "telemetry/telemetry.h"
 
 namespace dwell {
 namespace {
 
 constexpr std::string_view kVersion = "dwell " DWELL_VERSION;
+
+std::string version_text() {
+  const auto exporter = find_exporter();
+  return fmt::format("{}\nOTLP: {}\n", kVersion,
+                     exporter ? "yes, once OTEL_EXPORTER_OTLP_ENDPOINT is set"
+                              : "no: " + exporter.error().message);
+}
+
+// The OTEL_* variables that are set, as comments: they are no settings of Dwell's file.
+std::string show_otel() {
+  std::string out;
+  for (const OtelVariable& variable : otel_variables()) {
+    const char* value = std::getenv(variable.name.c_str());
+    if (!value || !*value) continue;
+    out += fmt::format("# {} = {}  # environment\n", variable.name,
+                       variable.is_secret ? "***" : printable(value));
+  }
+  return out;
+}
 
 struct CheckArguments {
   std::string settings;  // the file of them
@@ -82,7 +104,7 @@ void add_config(CommandSet& commands) {
                      if (*prints_docs) return print(settings_page(settings()));
                      auto effective = with_database(config);
                      if (!effective) return Result<void>(pass(effective));
-                     return print(show_config(settings(), *effective));
+                     return print(show_config(settings(), *effective) + show_otel());
                    });
   command.add_switch("--docs", *prints_docs,
                      "Print the settings page of the documentation instead");
@@ -91,7 +113,7 @@ void add_config(CommandSet& commands) {
 void add_version(CommandSet& commands) {
   commands.set_version(std::string(kVersion));
   commands.add(commands.program(), "version", "Print the version",
-               [] { return finish(print(fmt::format("{}\n", kVersion))); });
+               [] { return finish(print(version_text())); });
 }
 
 }  // namespace dwell

@@ -133,6 +133,10 @@ void Metrics::replied(std::string_view route, unsigned status, std::chrono::nano
 }
 
 std::string Metrics::text() {
+  return prometheus::TextSerializer().Serialize(collect());
+}
+
+std::vector<prometheus::MetricFamily> Metrics::collect() {
   const std::lock_guard lock(lag_mutex_);
   std::vector<prometheus::Gauge*> gauges;
   for (const auto& [number, lags] : lags_) {
@@ -141,9 +145,9 @@ std::string Metrics::text() {
       gauges.back()->Set(static_cast<double>(records));
     }
   }
-  auto text = prometheus::TextSerializer().Serialize(registry_.Collect());
+  auto families = registry_.Collect();
   for (prometheus::Gauge* gauge : gauges) lag_.Remove(gauge);
-  return text;
+  return families;
 }
 
 }  // namespace dwell

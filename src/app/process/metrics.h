@@ -46,6 +46,7 @@ class Metrics {
   void replied(std::string_view route, unsigned status, std::chrono::nanoseconds duration);
 
   std::string text();  // Prometheus text format 0.0.4
+  std::vector<prometheus::MetricFamily> collect();
 
  private:
   using Counter = prometheus::Counter;

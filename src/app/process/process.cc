@@ -14,6 +14,7 @@
 
 #include "app/process/caught.h"
 #include "app/process/graceful_stop.h"
+#include "app/process/telemetry_start.h"
 #include "http/wire/process_routes.h"
 #include "http/wire/server.h"
 
@@ -64,6 +65,19 @@ void raise_descriptor_limit() {
 
 }  // namespace
 
+Process::Process(const Config& config, std::string name)
+    : config_(config),
+      name_(std::move(name)),
+      telemetry_(start_telemetry(config, name_, metrics_)) {}
+
+Process::~Process() {
+  end_telemetry();
+}
+
+void Process::end_telemetry() {
+  if (telemetry_) (void)Telemetry::end(std::move(telemetry_));
+}
+
 Result<std::string> Process::take_instance(const std::string& group) {
   auto id = instance_id(config_);
   if (!id) return id;
@@ -113,10 +127,12 @@ Result<void> Process::run(const std::string& listen, HeldSignals& signals) {
   if (!handle_) {
     handle_ = [&router](Request request) { return router.handle(std::move(request)); };
   }
-  Server server(context_, handle_, config_.http_limits,
-                [this](std::string_view route, Status code, std::chrono::nanoseconds took) {
-                  metrics_.replied(route, static_cast<unsigned>(code), took);
-                });
+  Server server(
+      context_, handle_, config_.http_limits,
+      [this](std::string_view route, Status code, std::chrono::nanoseconds took) {
+        metrics_.replied(route, static_cast<unsigned>(code), took);
+      },
+      tracer());
   asio::co_spawn(context_, stop_on_signal(context_, server), asio::detached);
   context_.poll();  // a signal is looked out for before anything else begins
   signals.let_go();

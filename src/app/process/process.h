@@ -14,6 +14,7 @@
 #include "app/settings/config.h"
 #include "base/file_lock.h"
 #include "http/wire/router.h"
+#include "telemetry/tracer.h"
 
 namespace dwell {
 
@@ -30,7 +31,8 @@ using RoleTask = std::function<Result<void>(const std::stop_token& stop)>;
 class Process {
  public:
   // `name`: the command, for messages.
-  Process(const Config& config, std::string name) : config_(config), name_(std::move(name)) {}
+  Process(const Config& config, std::string name);
+  ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
@@ -38,6 +40,7 @@ class Process {
   Clock& clock() { return clock_; }
   HealthBoard& board() { return board_; }
   Metrics& metrics() { return metrics_; }
+  Tracer tracer() const { return Tracer(telemetry_.get()); }
   TopicGuard& topics() { return topics_; }                 // roles name those they use
   boost::asio::io_context& context() { return context_; }  // of the HTTP thread
 
@@ -63,12 +66,14 @@ class Process {
 
  private:
   Result<void> run_tasks(Server& server);
+  void end_telemetry();
 
   const Config& config_;
   std::string name_;
   SystemClock clock_;
   HealthBoard board_;
   Metrics metrics_;
+  std::unique_ptr<Telemetry> telemetry_;  // none: nothing is sent
   TopicGuard topics_{config_, clock_, board_, metrics_};
   boost::asio::io_context context_{1};
   std::vector<FileLock> locks_;

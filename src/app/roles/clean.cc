@@ -6,6 +6,7 @@
 #include "app/process/observers.h"
 #include "app/process/rejoining.h"
 #include "app/process/topic_settings.h"
+#include "app/process/trace_observer.h"
 #include "app/roles/pipeline_setup.h"
 #include "app/roles/process_roles.h"
 #include "app/settings/kafka_options.h"
@@ -94,8 +95,9 @@ class CleanMember {
     of_source.needs_keys = !plan->has_hop && plan->partitions > 1;
     auto source = KafkaSource::open(kafka, of_source);
     if (!source) return pass(source);
-    auto committer = KafkaCommitter::open(kafka, committer_options(config_, member_), **source,
-                                          process_.clock());
+    KafkaCommitterOptions of_committer = committer_options(config_, member_);
+    of_committer.tracer = process_.tracer();
+    auto committer = KafkaCommitter::open(kafka, of_committer, **source, process_.clock());
     if (!committer) return pass(committer);
 
     HealthObserver health(process_.board(), task_);
@@ -103,7 +105,9 @@ class CleanMember {
     LagObserver lags(process_.metrics(), (*source)->client(), of_source.topic);
     LogObserver log;
     SummaryObserver summary(effective->rule, process_.clock());
-    Observers observers({&counts, &lags, &health, &log, &summary});
+    TraceObserver traces(process_.tracer(), process_.clock(),
+                         {"clean", of_source.topic, of_source.group, of_source.member});
+    Observers observers({&counts, &lags, &health, &log, &summary, &traces});
     PipelineOptions options = service_options(*effective);
     options.partitions.clear();
     Pipeline pipeline(**committer, process_.clock(), observers, options);
@@ -143,7 +147,9 @@ class CleanMember {
 
     HealthObserver health(process_.board(), hop_task_);
     LagObserver lags(process_.metrics(), (*source)->client(), of_source.topic);
-    Observers observers({&lags, &health});
+    TraceObserver traces(process_.tracer(), process_.clock(),
+                         {"hop", of_source.topic, of_source.group, of_source.member});
+    Observers observers({&lags, &health, &traces});
     return Runner(**hop, process_.clock(), observers, joining_again()).run(**source, ends);
   }
 

@@ -78,7 +78,7 @@ class EmbeddedService {
         committer_(std::move(committer)),
         readers_(std::move(readers)),
         readiness_(process.clock(), config_.db_path),
-        queue_(config_.intake_limits, process.clock()),
+        queue_(config_.intake_limits, process.clock(), process.tracer()),
         health_(process.board(), ""),
         opener_(queue_),
         intake_(queue_),

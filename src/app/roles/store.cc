@@ -4,6 +4,7 @@
 #include "app/process/observers.h"
 #include "app/process/rejoining.h"
 #include "app/process/store_watch.h"
+#include "app/process/trace_observer.h"
 #include "app/roles/process_roles.h"
 #include "app/roles/store_stage.h"
 #include "app/settings/kafka_options.h"
@@ -40,6 +41,7 @@ class StoreMember {
     watch_.left();
     auto database = door_.open();
     if (!database) return pass(database);
+    const std::string host = (*database)->host();
     auto store = PostgresStore::open(std::move(*database));
     if (!store) return may_pass(store.error());
     const KafkaOptions kafka = kafka_options(config_);
@@ -50,7 +52,7 @@ class StoreMember {
     options.reports_ends = true;
     auto source = KafkaSource::open(kafka, options);
     if (!source) return pass(source);
-    auto reader = CleanedReader::open(kafka, **source, config_.topics.rejected);
+    auto reader = CleanedReader::open(kafka, **source, config_.topics.rejected, process_.tracer());
     if (!reader) return pass(reader);
 
     StoreStage stage(std::move(*reader), std::move(*store), watch_, process_.clock(),
@@ -58,7 +60,9 @@ class StoreMember {
     MetricsObserver counts(process_.metrics(), task_);
     LagObserver lags(process_.metrics(), (*source)->client(), options.topic);
     SummaryObserver summary(config_.rule, process_.clock());
-    Observers observers({&counts, &lags, &watch_, &summary});
+    TraceObserver traces(process_.tracer(), process_.clock(),
+                         {"store", options.topic, options.group, options.member, host});
+    Observers observers({&counts, &lags, &watch_, &summary, &traces});
     return Runner(stage, process_.clock(), observers, joining_again()).run(**source, ends);
   }
 

@@ -41,6 +41,7 @@ Result<void> StoreStage::seek(Source& /*source*/, std::span<const PartitionId> /
 
 Result<Committed> StoreStage::commit() {
   if (careful_batches_ > 0) return commit_carefully();
+  hand_over_traced();
   if (auto handed = writer_.commit(reader_->slices()); !handed) return failed(handed.error());
   return stored();
 }
@@ -55,6 +56,12 @@ Result<Committed> StoreStage::commit_carefully() {
   const auto refused =
       reader_->commit_apart([this](const RowSlice& slice) { return writer_.commit_now(slice); });
   if (!refused) return pass(refused);
+  {
+    auto traced = reader_->take_traced();
+    const std::lock_guard lock(mutex_);
+    stored_traced_.insert(stored_traced_.end(), std::make_move_iterator(traced.begin()),
+                          std::make_move_iterator(traced.end()));
+  }
   careful_batches_ = *refused > 0 ? kCarefulBatches : careful_batches_ - 1;
   if (*refused > 0) {
     spdlog::warn("{}: the database refused {} rows, which went to topic {}", watch_.task(),
@@ -71,6 +78,12 @@ Result<void> StoreStage::commit_watched(const RowBatch& batch, const RowWriter::
     const std::lock_guard lock(mutex_);
     stored_.has_batch = true;
     stored_.took += clock_.monotonic() - start;
+    if (!handed_traced_.empty()) {  // else the batch is stored in parts
+      auto& traced = handed_traced_.front();
+      stored_traced_.insert(stored_traced_.end(), std::make_move_iterator(traced.begin()),
+                            std::make_move_iterator(traced.end()));
+      handed_traced_.pop_front();
+    }
     for (const RowBatch::Part& part : batch.parts()) {
       stored_.changes += static_cast<std::uint64_t>(part.inserts + part.retracts);
       stored_.not_cleaned += static_cast<std::uint64_t>(part.rejected);
@@ -79,11 +92,20 @@ Result<void> StoreStage::commit_watched(const RowBatch& batch, const RowWriter::
   });
 }
 
+void StoreStage::hand_over_traced() {
+  if (reader_->slices().empty()) return;  // nothing is handed over
+  auto traced = reader_->take_traced();
+  const std::lock_guard lock(mutex_);
+  handed_traced_.push_back(std::move(traced));
+}
+
 Committed StoreStage::stored() {
   const bool is_pending = !writer_.is_done();
   const std::lock_guard lock(mutex_);
   Committed committed = std::exchange(stored_, {});
   committed.is_pending = is_pending;
+  told_traced_ = std::exchange(stored_traced_, {});
+  committed.traced = told_traced_;
   return committed;
 }
 

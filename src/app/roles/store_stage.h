@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <mutex>
 #include <optional>
 
@@ -31,6 +32,7 @@ class StoreStage final : public Stage {
  private:
   Result<void> commit_watched(const RowBatch& batch, const RowWriter::Commit& work);
   Result<Committed> commit_carefully();
+  void hand_over_traced();
   Committed stored();
   Failure failed(const Error& error);
 
@@ -42,6 +44,11 @@ class StoreStage final : public Stage {
 
   std::mutex mutex_;
   Committed stored_;  // guarded by mutex_; since it was last told
+  // Guarded by mutex_: of the batches that were handed over, of those stored since it was last
+  // told.
+  std::deque<std::vector<TracedRecord>> handed_traced_;
+  std::vector<TracedRecord> stored_traced_;
+  std::vector<TracedRecord> told_traced_;
 
   RowWriter writer_;  // calls commit_watched() on its thread
 };

@@ -62,6 +62,8 @@ struct Config {
   std::string store_listen = "off";
   std::size_t serve_connections = 8;
   Milliseconds serve_timeout{5'000};
+
+  bool names_devices = false;  // in telemetry
 };
 
 }  // namespace dwell

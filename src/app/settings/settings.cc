@@ -312,10 +312,19 @@ std::vector<Setting> database_settings() {
   };
 }
 
+// What OTEL_* variables do not say.
+std::vector<Setting> telemetry_settings() {
+  return {
+      choice("telemetry.device_ids", at(&Config::names_devices),
+             std::vector<std::pair<std::string_view, bool>>{{"no", false}, {"yes", true}},
+             "Whether spans of records name their device in dwell.device_id"),
+  };
+}
+
 std::vector<Setting> make_settings() {
   std::vector<Setting> all;
   for (const auto make : {file_settings, rule_settings, input_settings, http_settings,
-                          topic_settings, clean_settings, database_settings}) {
+                          topic_settings, clean_settings, database_settings, telemetry_settings}) {
     for (Setting& setting : make()) all.push_back(std::move(setting));
   }
   return all;

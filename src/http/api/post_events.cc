@@ -239,6 +239,8 @@ asio::awaitable<Reply> post_events(const PostParts& parts, const Request& reques
 
   Submitted submitted;
   if (!body->good.empty()) {
+    body->submission.traceparent = request.traceparent;
+    body->submission.tracestate = request.tracestate;
     auto stored = co_await submit(parts.intake, std::move(body->submission));
     if (!stored) co_return refusal(stored.error());
     submitted = std::move(*stored);

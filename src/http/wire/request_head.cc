@@ -3,6 +3,8 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 
+#include "telemetry/trace_context.h"
+
 namespace dwell {
 namespace {
 
@@ -10,7 +12,8 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
 // A list may come in several fields of its name (RFC 9110 section 5.3).
-std::string all_of(const RequestHead& head, http::field name) {
+template <typename Name>
+std::string all_of(const RequestHead& head, Name name) {
   std::string all;
   const auto [first, last] = head.equal_range(name);
   for (auto field = first; field != last; ++field) {
@@ -63,6 +66,13 @@ Request request_of(const RequestHead& head) {
   request.accept = all_of(head, http::field::accept);
   request.content_type = std::string(head[http::field::content_type]);
   request.content_encoding = all_of(head, http::field::content_encoding);
+  // What is not as the standard says is not handed on.
+  if (const auto parent = head[kTraceParent]; parse_traceparent(parent)) {
+    request.traceparent = std::string(parent);
+    if (auto state = all_of(head, kTraceState); state.size() <= kLongestTraceState) {
+      request.tracestate = std::move(state);
+    }
+  }
   request.is_from_browser = head.count(http::field::origin) > 0 || head.count("Sec-Fetch-Site") > 0;
   return request;
 }

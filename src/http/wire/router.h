@@ -21,6 +21,9 @@ struct Request {
   std::string accept;            // the header; empty: anything
   std::string content_type;      // the header
   std::string content_encoding;  // the header
+  // Of W3C Trace Context; traceparent: of the request's own span, where that is recorded.
+  std::string traceparent;
+  std::string tracestate;
   bool is_from_browser = false;  // of a page, or a browser asks in its own name
   // Gives the body to a sink, piece by piece; at most once. False: it did not come as a whole, and
   // whatever the handler replies is not sent.

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "http/wire/incoming.h"
+#include "http/wire/request_span.h"
 #include "http/wire/wire.h"
 
 namespace dwell {
@@ -75,11 +76,12 @@ class Server::Running {
 };
 
 Server::Server(asio::io_context& context, Handle handle, const ServerLimits& limits,
-               OnReply on_reply)
+               OnReply on_reply, const Tracer& tracer)
     : context_(context),
       handle_(std::move(handle)),
       limits_(limits),
       on_reply_(std::move(on_reply)),
+      tracer_(tracer),
       acceptor_(context),
       sweep_(context) {}
 
@@ -294,10 +296,12 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
                     std::shared_ptr<std::size_t>(state_, &state_->body_bytes));
   Exchange exchange;
   std::optional<Routed> routed;
+  std::optional<RequestSpan> span;
   if (co_await incoming.receive_head()) {
     exchange = exchange_of(incoming.head(), incoming.keeps_alive());
     Request request = request_of(incoming.head());
     request.receive_body = [&incoming](BodySink& sink) { return incoming.receive_body(&sink); };
+    span.emplace(tracer_, request);
     routed = co_await handle_(std::move(request));
     // What the handler did not want comes all the same, in front of the next request.
     if (!co_await incoming.receive_body(nullptr)) routed.reset();
@@ -308,6 +312,7 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
   }
   exchange.keeps_alive = exchange.keeps_alive && !is_stopping_;
   on_reply_(routed->route, routed->reply.status, std::chrono::steady_clock::now() - start);
+  span->end(routed->route, routed->reply.status);
   // Behind the other requests that are there: replies written in a row wake a client's machine
   // once, and waking it costs as much as the reply.
   co_await asio::post(context_, asio::use_awaitable);

@@ -16,6 +16,7 @@
 #include "http/wire/connection.h"
 #include "http/wire/known_hosts.h"
 #include "http/wire/router.h"
+#include "telemetry/tracer.h"
 
 namespace dwell {
 
@@ -34,7 +35,7 @@ class Server {
       std::function<void(std::string_view route, Status status, std::chrono::nanoseconds took)>;
 
   Server(boost::asio::io_context& context, Handle handle, const ServerLimits& limits,
-         OnReply on_reply);
+         OnReply on_reply, const Tracer& tracer = {});
 
   // Binds `address`, HOST:PORT; port 0 takes a free one. Errors: invalid.
   Result<void> listen(const std::string& address);
@@ -79,6 +80,7 @@ class Server {
   Handle handle_;
   ServerLimits limits_;
   OnReply on_reply_;
+  const Tracer tracer_;
   boost::asio::ip::tcp::acceptor acceptor_;
   boost::asio::steady_timer sweep_;
   std::string address_;

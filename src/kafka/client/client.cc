@@ -76,6 +76,17 @@ void add_header(rd_kafka_headers_t* headers, std::string_view name, std::string_
                       static_cast<ssize_t>(value.size()));
 }
 
+std::string_view header_of(const rd_kafka_message_t& message, const char* name) {
+  rd_kafka_headers_t* headers = nullptr;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  if (rd_kafka_message_headers(&message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+      rd_kafka_header_get_last(headers, name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    return {};
+  }
+  return bytes_of(value, size);
+}
+
 Timestamp received_at(const rd_kafka_message_t& message) {
   rd_kafka_timestamp_type_t type{};
   const std::int64_t ms = rd_kafka_message_timestamp(&message, &type);

@@ -29,14 +29,7 @@ Record record_of(const rd_kafka_message_t& message, std::size_t longest) {
   Record record{bytes.substr(0, longest), 0, message.offset, received_at(message), 0};
   if (bytes.size() > longest) record.truncated_from = bytes.size();
   if (message.key) record.key = {static_cast<const char*>(message.key), message.key_len};
-  rd_kafka_headers_t* headers = nullptr;
-  if (rd_kafka_message_headers(&message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    const void* value = nullptr;
-    std::size_t size = 0;
-    record.is_documented_form = rd_kafka_header_get_last(headers, kFormHeader, &value, &size) ==
-                                    RD_KAFKA_RESP_ERR_NO_ERROR &&
-                                bytes_of(value, size) == kDocumentedForm;
-  }
+  record.is_documented_form = header_of(message, kFormHeader) == kDocumentedForm;
   return record;
 }
 

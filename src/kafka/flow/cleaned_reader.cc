@@ -4,6 +4,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "kafka/topics/redrive_options.h"
+
 namespace dwell {
 namespace {
 
@@ -48,21 +50,28 @@ CleanedBytes cleaned_bytes(const rd_kafka_message_t& message) {
 
 Result<std::unique_ptr<CleanedReader>> CleanedReader::open(const KafkaOptions& kafka,
                                                            KafkaSource& source,
-                                                           const std::string& rejected_topic) {
+                                                           const std::string& rejected_topic,
+                                                           const Tracer& tracer) {
   auto cluster = source.client().cluster_id(kBrokerPatience);
   if (!cluster) return pass(cluster);
   auto rejects = RejectedProducer::open(kafka, rejected_topic, source.options().record_bytes);
   if (!rejects) return pass(rejects);
   return std::unique_ptr<CleanedReader>(
-      new CleanedReader(kafka, source, std::move(*rejects), std::move(*cluster)));
+      new CleanedReader(kafka, source, std::move(*rejects), std::move(*cluster), tracer));
 }
 
 CleanedReader::CleanedReader(const KafkaOptions& kafka, KafkaSource& source,
-                             std::unique_ptr<RejectedProducer> rejects, std::string cluster)
-    : kafka_(kafka), source_(source), rejects_(std::move(rejects)), cluster_(std::move(cluster)) {}
+                             std::unique_ptr<RejectedProducer> rejects, std::string cluster,
+                             const Tracer& tracer)
+    : kafka_(kafka),
+      source_(source),
+      rejects_(std::move(rejects)),
+      cluster_(std::move(cluster)),
+      tracer_(tracer) {}
 
 Result<void> CleanedReader::decode(const Batch& batch) {
   slices_.clear();
+  traced_.clear();
   decoder_.reset();
   for (const Slice& slice : batch.slices) {
     if (auto decoded = decode_slice(slice); !decoded) return decoded;
@@ -78,16 +87,19 @@ Result<void> CleanedReader::decode_slice(const Slice& slice) {
   places.clear();
   counts_[slice.partition] = slice.records.size();
   std::uint64_t rejected = 0;
+  const bool has_traces = tracer_.is_on() && source_.has_headers(slice.partition);
   for (std::size_t i = 0; i < slice.records.size(); ++i) {
     const rd_kafka_message_t& message = source_.message(slice.partition, i);
     auto change = decoder_.decode(cleaned_bytes(message));
+    std::optional<TraceContext> own;
+    if (has_traces) own = trace(message, change ? "stored" : kNotCleaned);
     if (change) {
       changes.push_back(*change);
       places.push_back(i);
       continue;
     }
     ++rejected;
-    auto added = rejects_->add(message, source_.options().topic, change.error().message);
+    auto added = rejects_->add(message, source_.options().topic, change.error().message, own);
     if (!added) return added;
   }
   position.next = slice.positions[0].next;
@@ -104,6 +116,25 @@ struct CleanedReader::Records {
   std::size_t begin;
   std::size_t end;
 };
+
+// The span that a record's storing will be; the same at each try. Traces do not begin here: who
+// cleaned the record has decided.
+std::optional<TraceContext> CleanedReader::trace(const rd_kafka_message_t& message,
+                                                 std::string_view outcome) {
+  const auto traceparent = header_of(message, kTraceParent);
+  if (!traceparent.data()) return {};
+  TracedRecord traced;
+  const auto own = tracer_.begin(tracer_.settings().records, traceparent, traced.parent);
+  if (!own || traced.parent == TraceContext()) return {};
+  traced.own = *own;
+  traced.own.span = span_of(own->trace, fmt::format("store {}/{}@{}", source_.options().topic,
+                                                    message.partition, message.offset));
+  traced.partition = message.partition;
+  traced.offset = message.offset;
+  traced.outcome = outcome;
+  if (tracer_.settings().names_devices) traced.device = bytes_of(message.key, message.key_len);
+  return traced_.emplace_back(std::move(traced)).own;
+}
 
 Result<std::uint64_t> CleanedReader::commit_apart(const Commit& commit) {
   std::uint64_t refused = 0;

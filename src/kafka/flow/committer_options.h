@@ -7,6 +7,7 @@
 
 #include "base/timestamp.h"
 #include "kafka/topics/topic_names.h"
+#include "telemetry/tracer.h"
 
 namespace dwell {
 
@@ -28,6 +29,8 @@ struct KafkaCommitterOptions {
   std::size_t record_bytes = 1 << 20;  // the longest of the input
 
   CheckpointLimits checkpoints;
+
+  Tracer tracer = {};
 };
 
 }  // namespace dwell

@@ -33,13 +33,8 @@ class Digits {
 
 // What came with a record stays with what it became.
 void pass_header(const rd_kafka_message_t& message, const char* name, rd_kafka_headers_t* headers) {
-  rd_kafka_headers_t* all = nullptr;
-  if (rd_kafka_message_headers(&message, &all) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
-  const void* value = nullptr;
-  std::size_t size = 0;
-  if (rd_kafka_header_get_last(all, name, &value, &size) != RD_KAFKA_RESP_ERR_NO_ERROR) return;
-  if (value && size <= kLongestHeader)
-    add_header(headers, name, {static_cast<const char*>(value), size});
+  const auto value = header_of(message, name);
+  if (value.data() && value.size() <= kLongestHeader) add_header(headers, name, value);
 }
 
 // A record goes to the partition its input came from.
@@ -126,6 +121,7 @@ Result<void> KafkaCommitter::commit(std::span<const Partition> partitions) {
       if (unsaved.devices.add(device)) unsaved.bytes += state_size(partition.fold, device);
     }
   }
+  traced_.clear();
   const auto due = due_checkpoints(partitions, unsaved_, options_.checkpoints, clock_.monotonic());
   if (!has_units && due.empty()) return {};
   return commit(partitions, due);
@@ -148,6 +144,7 @@ Result<void> KafkaCommitter::commit(std::span<const Partition> partitions,
   const auto is_due = [&](const Partition& partition) {
     return std::find(checkpoints.begin(), checkpoints.end(), partition.id) != checkpoints.end();
   };
+  traced_.clear();
   if (auto begun = transactions_.begin(); !begun) return begun;
   std::vector<PartitionNext> offsets;
   for (const Partition& partition : partitions) {
@@ -180,9 +177,60 @@ Result<void> KafkaCommitter::commit(std::span<const Partition> partitions,
   return {};
 }
 
+// Finds the records of the unit that belong to a trace.
+void KafkaCommitter::trace(const Partition& partition) {
+  traced_before_ = traced_.size();
+  if (!options_.tracer.is_on()) return;
+  const Unit& unit = *partition.unit;
+  const Sampler& sampler = options_.tracer.settings().records;
+  const bool has_headers = source_.has_headers(partition.id);
+  if (!has_headers && !sampler.takes_roots()) return;
+  for (std::uint32_t i = 0; i < unit.records.size(); ++i) {
+    const rd_kafka_message_t& message = source_.message(partition.id, i);
+    const auto traceparent = has_headers ? header_of(message, kTraceParent) : std::string_view();
+    TracedRecord traced;
+    const auto own = options_.tracer.begin(sampler, traceparent, traced.parent);
+    if (!own) continue;
+    traced.own = *own;
+    traced.partition = partition.id;
+    traced.record = i;
+    traced.offset = message.offset;
+    traced.outcome = name(unit.outcomes[i]);
+    if (traced.parent != TraceContext()) {
+      // The same at each try: a record that is read again after a crash gives no other span.
+      const auto place =
+          fmt::format("clean {}/{}@{}", source_.options().topic, partition.id, message.offset);
+      traced.own.span = span_of(own->trace, place);
+    }
+    if (options_.tracer.settings().names_devices) traced.device = unit.records[i].key;
+    traced_.push_back(std::move(traced));
+  }
+}
+
+const TracedRecord* KafkaCommitter::traced_at(std::uint32_t record) const {
+  const auto first = traced_.begin() + static_cast<std::ptrdiff_t>(traced_before_);
+  const auto found = std::lower_bound(
+      first, traced_.end(), record,
+      [](const TracedRecord& traced, std::uint32_t index) { return traced.record < index; });
+  return found != traced_.end() && found->record == record ? &*found : nullptr;
+}
+
+// What is traced is handed on with its span here, all else as it came.
+void KafkaCommitter::add_trace(const Partition& partition, std::uint32_t record,
+                               rd_kafka_headers_t* headers) {
+  const rd_kafka_message_t& message = source_.message(partition.id, record);
+  if (const TracedRecord* traced = traced_at(record)) {
+    add_header(headers, kTraceParent, format_traceparent(traced->own));
+  } else {
+    pass_header(message, kTraceParent, headers);
+  }
+  pass_header(message, kTraceState, headers);
+}
+
 Result<void> KafkaCommitter::write(const Partition& partition) {
   const Unit& unit = *partition.unit;
-  const bool has_headers = source_.has_headers(partition.id);
+  trace(partition);
+  const bool has_traces = source_.has_headers(partition.id) || traced_.size() > traced_before_;
   for (std::size_t i = 0; i < unit.changes.size(); ++i) {
     const CleanedRecord& cleaned = unit.changes[i];
     if (i + kAhead < unit.changes.size()) {
@@ -194,14 +242,12 @@ Result<void> KafkaCommitter::write(const Partition& partition) {
     source_header_.clear();
     put_varint(source_header_, static_cast<std::uint64_t>(partition.id));
     put_varint(source_header_, static_cast<std::uint64_t>(unit.records[cleaned.record].offset));
-    rd_kafka_headers_t* headers = rd_kafka_headers_new(5);
+    rd_kafka_headers_t* headers = rd_kafka_headers_new(6);
     add_header(headers, "seq", Digits(cleaned.change.seq).text());
     add_header(headers, "rank", Digits(cleaned.change.rank).text());
     add_header(headers, "source", source_header_);
     if (cleaned.change.operation == Operation::retract) add_header(headers, "op", "retract");
-    if (has_headers) {
-      pass_header(source_.message(partition.id, cleaned.record), kTraceHeader, headers);
-    }
+    if (has_traces) add_trace(partition, cleaned.record, headers);
     auto produced = transactions_.produce({kCleaned, partition.id, device, value_, headers});
     if (!produced) return produced;
   }
@@ -219,7 +265,7 @@ Result<void> KafkaCommitter::write_rejected(const Partition& partition, std::uin
   const Record& of_input = partition.unit->records[record];
   const auto detail = reasons_->explain(of_input, partition.unit->outcomes[record]);
   if (!detail.empty()) add_header(rejected.headers, "detail", detail);
-  pass_header(message, kTraceHeader, rejected.headers);
+  add_trace(partition, record, rejected.headers);
   pass_header(message, kRedrivenHeader, rejected.headers);
   pass_header(message, kFormHeader, rejected.headers);
   return transactions_.produce(

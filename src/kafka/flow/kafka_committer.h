@@ -28,6 +28,7 @@ class KafkaCommitter final : public Committer {
   Result<void> restore(std::span<Partition> partitions) override;
   Result<void> commit(std::span<const Partition> partitions) override;
   Result<void> release(std::span<const Partition> partitions) override;
+  std::span<const TracedRecord> traced() const override { return traced_; }
 
  private:
   KafkaCommitter(const KafkaCommitterOptions& options, const KafkaSource& source, Clock& clock,
@@ -40,6 +41,9 @@ class KafkaCommitter final : public Committer {
 
   Result<void> commit(std::span<const Partition> partitions,
                       std::span<const PartitionId> checkpoints);
+  void trace(const Partition& partition);
+  const TracedRecord* traced_at(std::uint32_t record) const;
+  void add_trace(const Partition& partition, std::uint32_t record, rd_kafka_headers_t* headers);
   Result<void> write(const Partition& partition);
   Result<void> write_rejected(const Partition& partition, std::uint32_t record);
   Result<void> write_checkpoint(const Partition& partition);
@@ -50,6 +54,9 @@ class KafkaCommitter final : public Committer {
   KafkaTransactions transactions_;
   std::unique_ptr<StateTopic> states_;
   std::map<PartitionId, Unsaved> unsaved_;
+
+  std::vector<TracedRecord> traced_;  // of the last commit
+  std::size_t traced_before_ = 0;     // how many of them are of partitions written before
 
   std::optional<RejectReasons> reasons_;  // under the rule of the partitions
 

@@ -1,10 +1,12 @@
 #include "kafka/flow/kafka_intake.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <mutex>
 
 #include "kafka/client/kafka_source.h"
+#include "telemetry/trace_context.h"
 
 namespace dwell {
 namespace {
@@ -131,13 +133,30 @@ Result<void> KafkaIntake::send(const Submission& submission, std::size_t index, 
   };
   const auto bytes = part(submission.bytes, submission.ends);
   const auto device = part(submission.devices, submission.device_ends);
-  const auto code = rd_kafka_producev(
-      client_->get(), RD_KAFKA_V_RKT(topic_.get()), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
-      RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-      RD_KAFKA_V_VALUE(const_cast<char*>(bytes.data()), bytes.size()),
-      RD_KAFKA_V_KEY(device.data(), device.size()),
-      RD_KAFKA_V_HEADER(kFormHeader, kDocumentedForm.data(), kDocumentedForm.size()),
-      RD_KAFKA_V_OPAQUE(&sending), RD_KAFKA_V_END);
+  const auto header = [](const char* name, std::string_view value) {
+    rd_kafka_vu_t part{.vtype = RD_KAFKA_VTYPE_HEADER, .u = {}};
+    part.u.header = {name, value.data(), static_cast<ssize_t>(value.size())};
+    return part;
+  };
+  std::array<rd_kafka_vu_t, 9> parts{};
+  std::size_t count = 0;
+  const auto add = [&](rd_kafka_vtype_t type) -> auto& {
+    parts[count].vtype = type;
+    return parts[count++].u;
+  };
+  add(RD_KAFKA_VTYPE_RKT).rkt = topic_.get();
+  add(RD_KAFKA_VTYPE_PARTITION).i32 = RD_KAFKA_PARTITION_UA;
+  add(RD_KAFKA_VTYPE_MSGFLAGS).i = RD_KAFKA_MSG_F_COPY;
+  add(RD_KAFKA_VTYPE_VALUE).mem = {const_cast<char*>(bytes.data()), bytes.size()};
+  add(RD_KAFKA_VTYPE_KEY).mem = {const_cast<char*>(device.data()), device.size()};
+  add(RD_KAFKA_VTYPE_OPAQUE).ptr = &sending;
+  parts[count++] = header(kFormHeader, kDocumentedForm);
+  if (!submission.traceparent.empty()) {
+    parts[count++] = header(kTraceParent, submission.traceparent);
+    if (!submission.tracestate.empty()) parts[count++] = header(kTraceState, submission.tracestate);
+  }
+  const KafkaError error(rd_kafka_produceva(client_->get(), parts.data(), count));
+  const auto code = error ? rd_kafka_error_code(error.get()) : RD_KAFKA_RESP_ERR_NO_ERROR;
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
   if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
     return fail(ErrorKind::retry_later, "too many events are on their way to the brokers");

@@ -154,8 +154,9 @@ Result<void> Redriver::send(const RejectedMessage& message) {
   if (is_of_input && message.source_partition && *message.source_partition < partitions) {
     output.partition = static_cast<PartitionId>(*message.source_partition);
   }
-  output.headers = rd_kafka_headers_new(3);
-  if (message.trace.data()) add_header(output.headers, kTraceHeader, message.trace);
+  output.headers = rd_kafka_headers_new(4);
+  if (message.trace.data()) add_header(output.headers, kTraceParent, message.trace);
+  if (message.trace_state.data()) add_header(output.headers, kTraceState, message.trace_state);
   if (message.form.data()) add_header(output.headers, kFormHeader, message.form);
   add_header(output.headers, kRedrivenHeader, std::to_string(message.redriven + 1));
   return transactions_->produce(output);

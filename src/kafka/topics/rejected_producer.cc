@@ -27,9 +27,17 @@ Result<std::unique_ptr<RejectedProducer>> RejectedProducer::open(const KafkaOpti
 }
 
 Result<void> RejectedProducer::add(const rd_kafka_message_t& message,
-                                   const std::string& source_topic, std::string_view detail) {
+                                   const std::string& source_topic, std::string_view detail,
+                                   const std::optional<TraceContext>& trace) {
   const RejectedOutput rejected = make_rejected(message, kNotCleaned, source_topic, record_bytes_);
   add_header(rejected.headers, "detail", detail);
+  const auto own = trace ? format_traceparent(*trace) : std::string();
+  const auto traceparent = trace ? std::string_view(own) : header_of(message, kTraceParent);
+  if (traceparent.data()) add_header(rejected.headers, kTraceParent, traceparent);
+  const auto state = header_of(message, kTraceState);
+  if (state.data() && state.size() <= kLongestTraceState) {
+    add_header(rejected.headers, kTraceState, state);
+  }
   is_empty_ = false;
   for (;;) {
     const auto code = rd_kafka_producev(

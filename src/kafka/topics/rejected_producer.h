@@ -1,11 +1,15 @@
 #pragma once
 
+#include <optional>
+
 #include "kafka/client/client.h"
+#include "telemetry/trace_context.h"
 
 namespace dwell {
 
 // Writes what the store cannot use to the rejected topic, at least once: reason `not_cleaned`,
-// which a redrive leaves alone, and `detail`. Not thread-safe.
+// which a redrive leaves alone, and `detail`, with the trace they came with or `trace`. Not
+// thread-safe.
 class RejectedProducer {
  public:
   static Result<std::unique_ptr<RejectedProducer>> open(const KafkaOptions& kafka,
@@ -14,7 +18,7 @@ class RejectedProducer {
 
   // Errors: retry_later, fatal.
   Result<void> add(const rd_kafka_message_t& message, const std::string& source_topic,
-                   std::string_view detail);
+                   std::string_view detail, const std::optional<TraceContext>& trace = {});
   // Waits until the brokers have all of them; after an error all since the last flush are to be
   // added again. Errors: as kafka_failure(), of a record that the topic refused too.
   Result<void> flush();

@@ -33,7 +33,8 @@ void take_header(std::string_view name, std::string_view value, RejectedMessage&
   if (name == "source.offset") out.source_offset = number_of(value);
   if (name == "truncated_from") out.truncated_from = number_of(value).value_or(0);
   if (name == kRedrivenHeader) out.redriven = number_of(value).value_or(0);
-  if (name == kTraceHeader) out.trace = value;
+  if (name == kTraceParent) out.trace = value;
+  if (name == kTraceState) out.trace_state = value;
   if (name == kFormHeader) out.form = value;
   if (name == "received") {
     const auto latest = static_cast<std::uint64_t>(to_ms(kLatest));

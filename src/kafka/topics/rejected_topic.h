@@ -9,11 +9,11 @@
 #include "core/record.h"
 #include "kafka/client/client.h"
 #include "kafka/topics/redrive_options.h"
+#include "telemetry/trace_context.h"
 
 namespace dwell {
 
 // Headers that go with a record from the input to the rejected topic and back.
-inline constexpr const char* kTraceHeader = "traceparent";        // of W3C Trace Context
 inline constexpr const char* kRedrivenHeader = "dwell.redriven";  // how often it was sent back
 
 // A record of the rejected topic; docs/formats.md ("Rejected records"). What a record lacks, as one
@@ -34,8 +34,9 @@ struct RejectedMessage {
   Timestamp received{};
   std::uint64_t truncated_from = 0;  // 0: the value is whole
   std::uint64_t redriven = 0;
-  std::string_view trace;  // without data(): none
-  std::string_view form;   // dwell.form; without data(): none
+  std::string_view trace;        // traceparent; without data(): none
+  std::string_view trace_state;  // the same
+  std::string_view form;         // dwell.form; without data(): none
 };
 
 // What key and headers may add to a record of the rejected topic.

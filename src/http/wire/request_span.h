@@ -1,0 +1,27 @@
+#pragma once
+
+#include <chrono>
+
+#include "http/wire/router.h"
+#include "telemetry/tracer.h"
+
+namespace dwell {
+
+// The span of a request, from its head to its answer, where it is traced.
+class RequestSpan {
+ public:
+  // `request.traceparent` names this span from now on, if it is recorded.
+  RequestSpan(const Tracer& tracer, Request& request);
+
+  // `route`: as in the API's description, never the path, which names a device.
+  void end(std::string_view route, Status status);
+
+ private:
+  const Tracer& tracer_;
+  std::optional<TraceContext> own_;
+  TraceContext parent_;
+  Method method_{};
+  Span::Time start_{};
+};
+
+}  // namespace dwell
