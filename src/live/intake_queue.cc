@@ -124,7 +124,7 @@ void IntakeQueue::committed(std::span<const Outcome> outcomes,
 
 // The commit, as the request's own part of it.
 void IntakeQueue::trace(const Submission& submission) const {
-  if (!looks_sampled(submission.traceparent) || !tracer_.takes_span()) return;
+  if (!submission.is_traced || !tracer_.takes_span()) return;
   const auto parent = parse_traceparent(submission.traceparent);
   if (!parent) return;
   Span span;

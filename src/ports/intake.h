@@ -19,6 +19,7 @@ struct Submission {
   std::vector<std::size_t> device_ends;
   std::string traceparent = {};  // of the request they came with, of W3C Trace Context
   std::string tracestate = {};
+  bool is_traced = false;  // that request's own span is recorded
 };
 
 // The place of a record in the input.

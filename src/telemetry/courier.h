@@ -93,7 +93,8 @@ class Courier {
       lock.lock();
       if (sent.kind != Sent::Kind::later) return sent.kind == Sent::Kind::ok;
       if (tries == kMostTries || is_ending_) return false;
-      changed_.wait_for(lock, std::max(wait, sent.wait), [this] { return is_ending_; });
+      const auto is_ending = [this] { return is_ending_; };
+      if (changed_.wait_for(lock, std::max(wait, sent.wait), is_ending)) return false;
       wait *= 2;
     }
   }

@@ -56,8 +56,9 @@ TEST(Settings, EachTakesWhatItShowsAndChangesNothingElse) {
 // The first of some texts that the setting takes and does not have by default.
 std::string other_value(const Setting& one) {
   for (const char* text :
-       {"arrival", "suppress", "received", "none", "no", "a.example", "7", "12345", "2MiB", "1h",
-        "5s", "127.0.0.1:1", "2020-01-02", "us", "lower", "/a,/b", "name", "UTC", "mapped"}) {
+       {"arrival", "suppress", "received", "none", "no",  "yes",         "a.example",
+        "7",       "12345",    "2MiB",     "1h",   "5s",  "127.0.0.1:1", "2020-01-02",
+        "us",      "lower",    "/a,/b",    "name", "UTC", "mapped"}) {
     Config config;
     if (one.set(text, config) && one.show(config) != one.show(Config())) return text;
   }

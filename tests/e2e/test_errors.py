@@ -41,7 +41,7 @@ def one_line(answer, *words):
 
 
 def test_version(dwell):
-    assert re.fullmatch(r"dwell \d+\.\d+\.\d+\n", dwell.run("version").out)
+    assert re.fullmatch(r"dwell \d+\.\d+\.\d+\nOTLP: (yes|no).*\n", dwell.run("version").out)
 
 
 @pytest.mark.parametrize("arguments", [

@@ -391,7 +391,7 @@ def test_a_reset_is_refused_while_a_cleaner_lives(run, topics, cleaner, admin):
     try:
         wait_until(lambda: topics.committed(admin) == {0: 2}, process)
         said = run("reset", "--yes", status=1).err
-        assert f"group {topics.group} has 1 live member, such as one-0 at " in said
+        assert f"group {topics.group} has 1 live member, such as one-0-rule2 at " in said
         assert "stop every `dwell clean` of the group first; nothing was changed" in said
         assert topics.committed(admin) == {0: 2}
     finally:

@@ -112,21 +112,6 @@ def test_records_that_were_cleaned_before_the_upgrade_are_folded_as_before(make_
     assert marker.outcomes == {"accepted": 3, "invalid_device_id": 1, "malformed": 1}
 
 
-def test_nothing_is_upgraded_while_somebody_cleans(make_site):
-    site = make_site()
-    process = site.dwell.start(*site.cleaner.command)
-    try:
-        from kafka_topics import wait_until
-        site.produce(enter("a"))
-        wait_until(lambda: site.topics.committed(site.admin).get(0) == 1, process)
-        refused = site.command("upgrade", "--clean-session-timeout", "1s", status=1)
-        assert "live member" in refused.err and "nothing was changed" in refused.err
-    finally:
-        process.kill()
-        process.communicate()
-    assert site.states(FACTS) == []
-
-
 def test_an_upgrade_keeps_the_order(make_site):
     site = make_site()
     site.produce(enter("a"))

@@ -47,3 +47,22 @@ def test_what_is_not_stored_yet_is_lag_also_while_the_database_hangs(topics, dat
         wait_until(lambda: service.metrics().get(name) == 0)
         states = [key for key in service.metrics() if f'topic="{topics.state}"' in key]
         assert len(states) == topics.partitions
+
+
+def test_a_stage_that_gets_nothing_on_while_more_comes_is_not_ready(topics, database, tmp_path):
+    flags = [*STORE, "--ready-stalled-after", "500ms"]
+    with system(tmp_path, topics, database.url, *flags) as service:
+        produce(topics, 1)
+        wait_until(lambda: database.query(STORED) == [(1,)])
+        time.sleep(1)  # nothing comes: that is no stall
+        assert service.get("/readyz").status == 200
+
+        def reasons():
+            return " ".join(service.get("/readyz").json["reasons"])
+
+        with lock(database, "EXCLUSIVE"):
+            produce(topics, *range(2, 10))
+            wait_until(lambda: f"nothing of topic {topics.cleaned} was committed for" in reasons(),
+                       what=reasons)
+            assert service.get("/readyz").status == 503
+        wait_until(lambda: service.get("/readyz").status == 200)

@@ -1,5 +1,6 @@
 #include "telemetry/otel_settings.h"
 
+#include <fstream>
 #include <gmock/gmock.h>
 #include <map>
 
@@ -82,6 +83,21 @@ TEST(OtelSettings, ValuesOfHeadersAreSecrets) {
   EXPECT_THAT(settings.secrets, testing::UnorderedElementsAre("s3cret", "one", "y=z"));
   for (const OtelVariable& variable : otel_variables()) {
     EXPECT_EQ(variable.is_secret, variable.name.ends_with("_HEADERS")) << variable.name;
+  }
+}
+
+TEST(OtelSettings, TheirPageNamesEachVariable) {
+  std::ifstream file(DWELL_SOURCE_DIR "/docs/telemetry.md");
+  const std::string page(std::istreambuf_iterator<char>(file), {});
+  for (const OtelVariable& variable : otel_variables()) {
+    // Those of one signal go by the common ones.
+    auto name = variable.name;
+    for (const std::string signal : {"OTLP_TRACES_", "OTLP_METRICS_", "OTLP_LOGS_"}) {
+      const auto at = name.find(signal);
+      const bool is_own = name.ends_with("PREFERENCE") || name.ends_with("AGGREGATION");
+      if (at != std::string::npos && !is_own) name.replace(at, signal.size(), "OTLP_");
+    }
+    EXPECT_THAT(page, HasSubstr("`" + name + "`"));
   }
 }
 

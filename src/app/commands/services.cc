@@ -32,9 +32,9 @@ void add_run(CommandSet& commands) {
       commands.program(), "run",
       "Take events in and answer questions, all in one process: over a file of its own, or "
       "between Kafka and PostgreSQL once `brokers` is set",
-      {"db.", "rejects.", "brokers", "kafka.", "topics.", "instance.", "clean.", "checkpoint.",
-       "order.", "first_exit", "duplicate.", "clock.", "input.", "batch.", "store.", "database.",
-       "serve.", "http.", "telemetry."},
+      {"db.",         "rejects.",  "brokers",    "kafka.",     "topics.", "instance.", "clean.",
+       "checkpoint.", "order.",    "first_exit", "duplicate.", "clock.",  "input.",    "batch.",
+       "store.",      "database.", "serve.",     "http.",      "ready.",  "telemetry."},
       [arguments](const Config& config) { return run_as(config, *arguments); });
   command.add("--from", arguments->from,
               "Follow this file as it grows and is rotated; - is standard input");
@@ -51,17 +51,18 @@ void add_clean(CommandSet& commands) {
   commands.add(commands.program(), "clean",
                "Clean the events of a Kafka topic into another, exactly once",
                {"brokers", "kafka.", "topics.", "instance.", "clean.", "checkpoint.", "order.",
-                "first_exit", "duplicate.", "clock.", "input.", "batch.", "telemetry."},
+                "first_exit", "duplicate.", "clock.", "input.", "batch.", "ready.", "telemetry."},
                [](const Config& config) { return clean(config); });
 }
 
 void add_store(CommandSet& commands) {
-  Command command = commands.add(
-      commands.program(), "store",
-      "Store the events of the cleaned topic in PostgreSQL, exactly once",
-      {"brokers", "kafka.", "topics.cleaned", "topics.state", "topics.rejected", "instance.",
-       "store.", "database.", "clean.session_timeout", "input.max_record", "batch.", "telemetry."},
-      [](const Config& config) { return store(config); });
+  Command command =
+      commands.add(commands.program(), "store",
+                   "Store the events of the cleaned topic in PostgreSQL, exactly once",
+                   {"brokers", "kafka.", "topics.cleaned", "topics.state", "topics.rejected",
+                    "instance.", "store.", "database.", "clean.session_timeout", "input.max_record",
+                    "batch.", "ready.", "telemetry."},
+                   [](const Config& config) { return store(config); });
   add_store_reset(commands, command);
 }
 

@@ -266,22 +266,23 @@ Result<Reset> look(const Config& config, const TopicAdmin& admin, const TopicPla
   return reset;
 }
 
-// Members that do not answer any more are given the time to be given up.
+// Members that do not answer any more are given the time to be given up. `may_stay`: those that are
+// in nobody's way.
 Result<void> wait_for_no_members(const TopicAdmin& admin, const std::string& group,
-                                 Milliseconds session) {
+                                 Milliseconds session,
+                                 const std::function<bool(const TopicAdmin::Member&)>& may_stay,
+                                 std::string_view mend) {
   const Milliseconds longest = session + kGrace;
   const auto deadline = SteadyClock::now() + longest;
   bool was_told = false;
   for (;;) {
-    const auto members = admin.members(group);
+    auto members = admin.members(group);
     if (!members) return pass(members);
+    std::erase_if(*members, may_stay);
     if (members->empty()) return {};
     if (SteadyClock::now() > deadline) {
-      return fail(
-          ErrorKind::fatal,
-          "group {} has {}, such as {}: stop every `dwell clean` of the group first; nothing "
-          "was changed",
-          group, counted(members->size(), "live member"), members->front());
+      return fail(ErrorKind::fatal, "group {} has {}, such as {}: {}; nothing was changed", group,
+                  counted(members->size(), "live member"), members->front().name, mend);
     }
     if (!was_told) {
       tell(fmt::format("group {} has members; waiting up to {} for those whose process ended\n",
@@ -290,6 +291,25 @@ Result<void> wait_for_no_members(const TopicAdmin& admin, const std::string& gro
     was_told = true;
     std::this_thread::sleep_for(kLookAgain);
   }
+}
+
+Result<void> wait_for_nobody(const TopicAdmin& admin, const std::string& group,
+                             Milliseconds session) {
+  return wait_for_no_members(
+      admin, group, session, [](const auto&) { return false; },
+      "stop every `dwell clean` of the group first");
+}
+
+// Those that know only rules before `version`.
+Result<void> wait_for_no_old_members(const TopicAdmin& admin, const std::string& group,
+                                     Milliseconds session, std::uint32_t version) {
+  const auto knows_rule = [version](const TopicAdmin::Member& member) {
+    return rule_of_member(member.instance) >= version;
+  };
+  return wait_for_no_members(
+      admin, group, session, knows_rule,
+      "it is of an older release: replace it by a `dwell clean` of this one, "
+      "or stop it, first");
 }
 
 // Makes the topics that are missing.
@@ -394,7 +414,7 @@ Result<void> upgrade_topics(const Config& config) {
   if (*found)
     return print(fmt::format("topic {} is of rule {} already\n", topic, (*found)->rule_version));
   for (const auto& group : {config.group, config.group + "-key"}) {
-    auto gone = wait_for_no_members(*admin, group, config.session_timeout);
+    auto gone = wait_for_no_old_members(*admin, group, config.session_timeout, kRuleVersion);
     if (!gone) return gone;
   }
   const auto facts = facts_of_upgrade(config, *plan);
@@ -404,6 +424,9 @@ Result<void> upgrade_topics(const Config& config) {
   std::string lines =
       fmt::format("topic {} is of rule {} from now on:\n", topic, facts->rule_version);
   for (const auto& [key, value] : facts->settings) lines += fmt::format("  {} = {}\n", key, value);
+  lines +=
+      "a `dwell clean` that runs takes it over the next time that partitions are given out, or "
+      "when it is started again\n";
   return print(lines);
 }
 
@@ -432,8 +455,7 @@ Result<void> reset_topics(const Config& config, const TopicsArguments& arguments
     if (!printed) return printed;
     return fail(ErrorKind::invalid, "nothing was changed; `dwell topics reset --yes` does it");
   }
-  if (auto gone = wait_for_no_members(*admin, config.group, config.session_timeout); !gone)
-    return gone;
+  if (auto gone = wait_for_nobody(*admin, config.group, config.session_timeout); !gone) return gone;
   // In this order: a reset that was killed can be run again, and knows the order of the states.
   // Between the last two there are offsets without states, which `dwell clean` refuses.
   if (reset->state_partitions > 0) {

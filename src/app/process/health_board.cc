@@ -56,13 +56,21 @@ void HealthBoard::tell_foreign(const std::string& record) {
   spdlog::warn("{}{}", record, first_foreign_.size() == kNamed ? "; not telling of others" : "");
 }
 
-void HealthBoard::add_check(std::function<std::vector<std::string>()> check) {
-  checks_.push_back(std::move(check));
+std::size_t HealthBoard::add_check(Check check) {
+  const std::lock_guard lock(checks_mutex_);
+  checks_[next_check_] = std::move(check);
+  return next_check_++;
+}
+
+void HealthBoard::remove_check(std::size_t number) {
+  const std::lock_guard lock(checks_mutex_);
+  checks_.erase(number);
 }
 
 Health HealthBoard::health() const {
   Health health = noted();
-  for (const auto& check : checks_) {
+  const std::lock_guard lock(checks_mutex_);
+  for (const auto& [number, check] : checks_) {
     for (std::string& reason : check()) health.not_ready_because.push_back(std::move(reason));
   }
   return health;

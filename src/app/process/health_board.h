@@ -16,8 +16,11 @@ class HealthBoard {
  public:
   // What keeps `task` from working; empty: nothing does. A task without a name is the process.
   void set(const std::string& task, std::string reason);
-  // Asked each time for further reasons, on any thread. Before the first health().
-  void add_check(std::function<std::vector<std::string>()> check);
+  // Asked each time for further reasons, on any thread, until it is removed: no call lasts longer.
+  // Gives the number of `check`, which asks nothing of this board.
+  using Check = std::function<std::vector<std::string>()>;
+  std::size_t add_check(Check check);
+  void remove_check(std::size_t number);
   // What needs no hand now, and should be known: kept until the process ends, once each.
   void remember(const std::string& what);
   // What is not as it should be with `task`, though it works; empty: nothing is. Logged once.
@@ -33,8 +36,11 @@ class HealthBoard {
  private:
   Health noted() const;
 
-  std::vector<std::function<std::vector<std::string>()>> checks_;
-  mutable std::mutex mutex_;
+  mutable std::mutex checks_mutex_;  // for the next two
+  std::map<std::size_t, Check> checks_;
+  std::size_t next_check_ = 0;
+
+  mutable std::mutex mutex_;                     // for what follows
   std::map<std::string, std::string> reasons_;   // by task
   std::vector<std::string> events_;              // the first ones
   std::map<std::string, std::string> warnings_;  // by task

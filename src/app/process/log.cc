@@ -8,6 +8,7 @@
 
 #include "app/terminal/stderr_line.h"
 #include "base/printable.h"
+#include "telemetry/telemetry.h"
 
 namespace dwell {
 namespace {
@@ -46,15 +47,52 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
   std::uint64_t untold_ = 0;
 };
 
+LogLevel level_of(spdlog::level::level_enum level) {
+  if (level <= spdlog::level::debug) return LogLevel::debug;
+  if (level == spdlog::level::info) return LogLevel::info;
+  return level == spdlog::level::warn ? LogLevel::warning : LogLevel::error;
+}
+
+// Waits for nobody, as the telemetry does not.
+class TelemetrySink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  void send_to(Telemetry* telemetry) {
+    const std::lock_guard lock(mutex_);
+    telemetry_ = telemetry;
+  }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    if (!telemetry_) return;
+    const auto text = printable({message.payload.data(), message.payload.size()});
+    telemetry_->add(LogLine{message.time, level_of(message.level), std::string(text)});
+  }
+  void flush_() override {}
+
+ private:
+  Telemetry* telemetry_ = nullptr;
+};
+
+std::shared_ptr<TelemetrySink> telemetry_sink() {
+  static const auto sink = std::make_shared<TelemetrySink>();
+  return sink;
+}
+
 }  // namespace
+
+void send_log_to(Telemetry* telemetry) {
+  telemetry_sink()->send_to(telemetry);
+}
 
 void log_to_stderr() {
   // Whoever reads the log may leave and come again; the service goes on.
   std::signal(SIGPIPE, SIG_IGN);
-  auto log = std::make_shared<spdlog::logger>("dwell", std::make_shared<StderrSink>());
+  const auto sink = std::make_shared<StderrSink>();
+  auto log =
+      std::make_shared<spdlog::logger>("dwell", spdlog::sinks_init_list{sink, telemetry_sink()});
   auto lines = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
   lines->add_flag<PrintableText>('*').set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %*");
-  log->set_formatter(std::move(lines));
+  sink->set_formatter(std::move(lines));
   spdlog::set_default_logger(log);
 }
 

@@ -60,8 +60,20 @@ Metrics::Metrics()
   for (std::size_t i = 0; i < kOutcomeCount; ++i) {
     records_[i] = &records.Add({{"outcome", std::string(kOutcomeNames[i])}});
   }
+  auto& dropped = counter(registry_, "dwell_telemetry_dropped_total",
+                          "Spans and lines of the log that could not be sent over OTLP, and times "
+                          "that metrics could not");
+  for (const Signal signal : kSignals) {
+    dropped_counters_[static_cast<std::size_t>(signal)] =
+        &dropped.Add({{"signal", std::string(name(signal))}});
+  }
   stored_ = &records.Add({{"outcome", "stored"}});
   not_cleaned_ = &records.Add({{"outcome", "not_cleaned"}});
+}
+
+void Metrics::watch_dropped(std::function<std::uint64_t(Signal)> dropped) {
+  const std::lock_guard lock(lag_mutex_);
+  dropped_ = std::move(dropped);
 }
 
 void Metrics::holds(const std::string& task, std::size_t partitions, std::size_t devices) {
@@ -144,6 +156,10 @@ std::vector<prometheus::MetricFamily> Metrics::collect() {
       gauges.push_back(&lag_.Add({{"topic", topic}, {"partition", fmt::format("{}", partition)}}));
       gauges.back()->Set(static_cast<double>(records));
     }
+  }
+  for (const Signal signal : kSignals) {
+    Counter& counter = *dropped_counters_[static_cast<std::size_t>(signal)];
+    if (dropped_) counter.Increment(static_cast<double>(dropped_(signal)) - counter.Value());
   }
   auto families = registry_.Collect();
   for (prometheus::Gauge* gauge : gauges) lag_.Remove(gauge);

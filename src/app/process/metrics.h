@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/fold.h"
+#include "telemetry/otel_settings.h"
 
 namespace dwell {
 
@@ -44,6 +45,10 @@ class Metrics {
   // The brokers have told how the topics are.
   void looked_at_topics();
   void replied(std::string_view route, unsigned status, std::chrono::nanoseconds duration);
+
+  // How many of a signal could not be sent, until now; asked for by text(), until it is called with
+  // nothing.
+  void watch_dropped(std::function<std::uint64_t(Signal)> dropped);
 
   std::string text();  // Prometheus text format 0.0.4
   std::vector<prometheus::MetricFamily> collect();
@@ -78,6 +83,8 @@ class Metrics {
   std::mutex lag_mutex_;  // for what follows
   std::map<std::size_t, std::function<std::vector<Lag>()>> lags_;
   std::size_t next_lags_ = 0;
+  std::function<std::uint64_t(Signal)> dropped_;
+  std::array<Counter*, kSignals.size()> dropped_counters_{};
 
   // Looked up once each; the server's thread alone.
   std::map<std::pair<std::string_view, unsigned>, Counter*> request_counters_;

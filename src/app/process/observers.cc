@@ -120,13 +120,19 @@ void MetricsObserver::hold(std::size_t partitions, std::size_t devices) {
   if (std::exchange(held_, held) != held) metrics_.holds(task_, partitions, devices);
 }
 
-LagObserver::LagObserver(Metrics& metrics, const KafkaClient& client, std::string topic)
+LagObserver::LagObserver(Metrics& metrics, HealthBoard& board, Clock& clock,
+                         const KafkaClient& client, Stage stage)
     : metrics_(metrics),
+      board_(board),
+      clock_(clock),
       client_(client),
-      topic_(std::move(topic)),
-      number_(metrics.add_lags([this] { return lags(); })) {}
+      stage_(std::move(stage)),
+      moved_at_(clock.monotonic()),
+      number_(metrics.add_lags([this] { return lags(); })),
+      check_(board.add_check([this] { return stalled(); })) {}
 
 LagObserver::~LagObserver() {
+  board_.remove_check(check_);
   metrics_.remove_lags(number_);
 }
 
@@ -143,19 +149,48 @@ void LagObserver::observe(const Observation& observation) {
       std::equal(pending_.begin(), pending_.end(), committed->nexts.begin(), committed->nexts.end(),
                  is_same);
   if (is_still_pending) return;
+  const auto before = durable_;
   durable_ = std::move(pending_);
   pending_.assign(committed->nexts.begin(), committed->nexts.end());
   if (!committed->is_pending) durable_ = pending_;
+  if (std::equal(before.begin(), before.end(), durable_.begin(), durable_.end(), is_same)) return;
+  moved_at_ = clock_.monotonic();
+  waited_then_ = waiting_now();
 }
 
 std::vector<Metrics::Lag> LagObserver::lags() {
   const std::lock_guard lock(mutex_);
+  return lags_now();
+}
+
+std::vector<Metrics::Lag> LagObserver::lags_now() const {
   std::vector<Metrics::Lag> lags;
   for (const auto& [partition, next] : durable_) {
-    const auto end = client_.end_of(topic_, partition);
-    if (end) lags.push_back({topic_, partition, std::max<std::int64_t>(0, *end - next)});
+    const auto end = client_.end_of(stage_.topic, partition);
+    if (end) lags.push_back({stage_.topic, partition, std::max<std::int64_t>(0, *end - next)});
   }
   return lags;
+}
+
+std::int64_t LagObserver::waiting_now() const {
+  std::int64_t all = 0;
+  for (const Metrics::Lag& lag : lags_now()) all += lag.records;
+  return all;
+}
+
+std::vector<std::string> LagObserver::stalled() {
+  const std::lock_guard lock(mutex_);
+  const auto since =
+      std::chrono::duration_cast<std::chrono::seconds>(clock_.monotonic() - moved_at_);
+  if (since < stage_.stalled_after) return {};
+  // The end of a transaction counts as a record of its partition, and is never read.
+  const auto ends = static_cast<std::int64_t>(durable_.size());
+  const std::int64_t waiting = waiting_now();
+  if (waiting <= waited_then_ + ends) return {};
+  return {
+      fmt::format("{}: nothing of topic {} was committed for {} s, and {} records wait "
+                  "(ready.stalled_after)",
+                  stage_.task, stage_.topic, since.count(), waiting)};
 }
 
 }  // namespace dwell

@@ -95,11 +95,18 @@ class MetricsObserver final : public Observer {
 };
 
 // Counts how many records of a topic's partitions are not committed yet, whenever metrics are asked
-// for, until it ends: also while a commit hangs.
+// for, until it ends: also while a commit hangs. A stage that gets nothing on for `stalled_after`
+// while they become more is not ready.
 class LagObserver final : public Observer {
  public:
-  // Borrows the client of the reader.
-  LagObserver(Metrics& metrics, const KafkaClient& client, std::string topic);
+  struct Stage {
+    std::string task;
+    std::string topic;
+    Milliseconds stalled_after;
+  };
+  // Borrows all but the stage; the client is that of the reader.
+  LagObserver(Metrics& metrics, HealthBoard& board, Clock& clock, const KafkaClient& client,
+              Stage stage);
   ~LagObserver() override;
   LagObserver(const LagObserver&) = delete;
   LagObserver& operator=(const LagObserver&) = delete;
@@ -108,14 +115,22 @@ class LagObserver final : public Observer {
 
  private:
   std::vector<Metrics::Lag> lags();
+  std::vector<Metrics::Lag> lags_now() const;
+  std::int64_t waiting_now() const;
+  std::vector<std::string> stalled();
 
   Metrics& metrics_;
+  HealthBoard& board_;
+  Clock& clock_;
   const KafkaClient& client_;
-  std::string topic_;
-  std::mutex mutex_;
-  std::vector<PartitionNext> durable_;  // guarded by mutex_
+  const Stage stage_;
+  std::mutex mutex_;  // for what follows, up to the numbers
+  std::vector<PartitionNext> durable_;
   std::vector<PartitionNext> pending_;  // the same once what was handed over is durable, too
+  std::chrono::nanoseconds moved_at_;   // when something became durable, or the stage began
+  std::int64_t waited_then_ = 0;        // records
   std::size_t number_;                  // by which the metrics know it
+  std::size_t check_;                   // by which the board does
 };
 
 }  // namespace dwell

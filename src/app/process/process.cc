@@ -14,6 +14,7 @@
 
 #include "app/process/caught.h"
 #include "app/process/graceful_stop.h"
+#include "app/process/log.h"
 #include "app/process/telemetry_start.h"
 #include "http/wire/process_routes.h"
 #include "http/wire/server.h"
@@ -68,14 +69,22 @@ void raise_descriptor_limit() {
 Process::Process(const Config& config, std::string name)
     : config_(config),
       name_(std::move(name)),
-      telemetry_(start_telemetry(config, name_, metrics_)) {}
+      telemetry_(start_telemetry(config, name_, metrics_)) {
+  if (!telemetry_) return;
+  send_log_to(telemetry_.get());
+  metrics_.watch_dropped([this](Signal signal) { return telemetry_->dropped(signal); });
+}
 
 Process::~Process() {
   end_telemetry();
 }
 
+// What is told after that goes to standard error alone.
 void Process::end_telemetry() {
-  if (telemetry_) (void)Telemetry::end(std::move(telemetry_));
+  if (!telemetry_) return;
+  send_log_to(nullptr);
+  metrics_.watch_dropped({});
+  (void)Telemetry::end(std::move(telemetry_));
 }
 
 Result<std::string> Process::take_instance(const std::string& group) {
@@ -116,6 +125,7 @@ Result<void> Process::run_tasks(Server& server) {
   for (std::jthread& thread : threads) thread.join();
   for (const auto& call : when_stopped_) call();
   end_connections(context_, server);
+  end_telemetry();
   return outcome;
 }
 

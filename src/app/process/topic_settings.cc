@@ -76,6 +76,16 @@ Result<Config> with_facts_of_topics(const Config& config, std::string& warning) 
   return effective;
 }
 
+// Facts are never changed while a group has members.
+Result<void> check_no_upgrade(const Config& effective) {
+  if (effective.rule.version >= 2) return {};
+  const auto facts = read_facts(kafka_options(effective), effective.topics.state);
+  if (!facts) return pass(facts);
+  if (!*facts) return {};
+  return fail(ErrorKind::lost_ownership, "topic {} was upgraded to rule {}", effective.topics.state,
+              (*facts)->rule_version);
+}
+
 std::string miskeyed_line(std::string_view partition, Offset offset, std::string_view key,
                           std::string_view device) {
   return fmt::format("{} offset {}: its key is {}, its device id is {}", partition, offset,

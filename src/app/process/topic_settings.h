@@ -20,6 +20,10 @@ Result<Config> with_facts(Config config, const std::optional<TopicFacts>& facts)
 // empty. Errors: those of read_facts() too.
 Result<Config> with_facts_of_topics(const Config& config, std::string& warning);
 
+// Whether topics without facts, of which `effective` was made, still have none. Errors:
+// lost_ownership (they were upgraded meanwhile: who joins anew finds them), those of read_facts().
+Result<void> check_no_upgrade(const Config& effective);
+
 // The facts that topics get which are made with these settings.
 TopicFacts new_facts(const Config& config);
 

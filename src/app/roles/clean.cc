@@ -12,6 +12,7 @@
 #include "app/settings/kafka_options.h"
 #include "kafka/flow/kafka_committer.h"
 #include "kafka/flow/key_hop.h"
+#include "kafka/topics/topic_facts.h"
 #include "kafka/topics/topic_plan.h"
 #include "pipeline/pipeline.h"
 
@@ -87,7 +88,7 @@ class CleanMember {
     // A static member that comes back gets its partitions of before, whatever topic it asks for
     // now: one that reads another topic is another member.
     KafkaSourceOptions of_source =
-        source_options(config_, plan->has_hop ? member_ + "-keyed" : member_);
+        source_options(config_, member_with_rule(plan->has_hop ? member_ + "-keyed" : member_));
     of_source.topic = plan->has_hop ? config_.topics.keyed : config_.topics.input;
     of_source.group = config_.group;
     of_source.record_bytes = config_.limits.record_bytes;
@@ -97,12 +98,14 @@ class CleanMember {
     if (!source) return pass(source);
     KafkaCommitterOptions of_committer = committer_options(config_, member_);
     of_committer.tracer = process_.tracer();
+    of_committer.before_restore = [&effective] { return check_no_upgrade(*effective); };
     auto committer = KafkaCommitter::open(kafka, of_committer, **source, process_.clock());
     if (!committer) return pass(committer);
 
     HealthObserver health(process_.board(), task_);
     MetricsObserver counts(process_.metrics(), task_);
-    LagObserver lags(process_.metrics(), (*source)->client(), of_source.topic);
+    LagObserver lags(process_.metrics(), process_.board(), process_.clock(), (*source)->client(),
+                     {task_, of_source.topic, config_.stalled_after});
     LogObserver log;
     SummaryObserver summary(effective->rule, process_.clock());
     TraceObserver traces(process_.tracer(), process_.clock(),
@@ -129,7 +132,7 @@ class CleanMember {
     const auto effective = with_facts_of_topics(config_, warning);
     if (!effective) return pass(effective);
     const KafkaOptions kafka = kafka_options(config_);
-    KafkaSourceOptions of_source = source_options(config_, member_);
+    KafkaSourceOptions of_source = source_options(config_, member_with_rule(member_));
     of_source.topic = config_.topics.input;
     of_source.group = config_.group + "-key";
     of_source.record_bytes = kWhole;
@@ -142,11 +145,13 @@ class CleanMember {
                              config_.committer.transaction_timeout,
                              kLongestMessage,
                              {config_.topics.keyed}},
-                            effective->rule, **source, process_.clock());
+                            effective->rule, **source, process_.clock(),
+                            [&effective] { return check_no_upgrade(*effective); });
     if (!hop) return pass(hop);
 
     HealthObserver health(process_.board(), hop_task_);
-    LagObserver lags(process_.metrics(), (*source)->client(), of_source.topic);
+    LagObserver lags(process_.metrics(), process_.board(), process_.clock(), (*source)->client(),
+                     {hop_task_, of_source.topic, config_.stalled_after});
     TraceObserver traces(process_.tracer(), process_.clock(),
                          {"hop", of_source.topic, of_source.group, of_source.member});
     Observers observers({&lags, &health, &traces});

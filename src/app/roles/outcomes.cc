@@ -108,7 +108,8 @@ class OutcomesMember {
     if (!reader) return pass(reader);
 
     OutcomesStage stage(std::move(*reader), **store, watch_);
-    LagObserver lags(process_.metrics(), (*source)->client(), options.topic);
+    LagObserver lags(process_.metrics(), process_.board(), process_.clock(), (*source)->client(),
+                     {kTask, options.topic, config_.stalled_after});
     Observers observers({&lags, &watch_});
     return Runner(stage, process_.clock(), observers, joining_again()).run(**source, ends);
   }

@@ -58,7 +58,8 @@ class StoreMember {
     StoreStage stage(std::move(*reader), std::move(*store), watch_, process_.clock(),
                      careful_batches_);
     MetricsObserver counts(process_.metrics(), task_);
-    LagObserver lags(process_.metrics(), (*source)->client(), options.topic);
+    LagObserver lags(process_.metrics(), process_.board(), process_.clock(), (*source)->client(),
+                     {task_, options.topic, config_.stalled_after});
     SummaryObserver summary(config_.rule, process_.clock());
     TraceObserver traces(process_.tracer(), process_.clock(),
                          {"store", options.topic, options.group, options.member, host});

@@ -64,6 +64,7 @@ struct Config {
   Milliseconds serve_timeout{5'000};
 
   bool names_devices = false;  // in telemetry
+  Milliseconds stalled_after = std::chrono::minutes(1);
 };
 
 }  // namespace dwell

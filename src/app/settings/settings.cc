@@ -312,9 +312,11 @@ std::vector<Setting> database_settings() {
   };
 }
 
-// What OTEL_* variables do not say.
+// Of what a process tells of itself, besides what OTEL_* variables say.
 std::vector<Setting> telemetry_settings() {
   return {
+      duration("ready.stalled_after", at(&Config::stalled_after), Milliseconds(100),
+               "A stage that commits nothing for so long, while more records come, is not ready"),
       choice("telemetry.device_ids", at(&Config::names_devices),
              std::vector<std::pair<std::string_view, bool>>{{"no", false}, {"yes", true}},
              "Whether spans of records name their device in dwell.device_id"),

@@ -241,6 +241,7 @@ asio::awaitable<Reply> post_events(const PostParts& parts, const Request& reques
   if (!body->good.empty()) {
     body->submission.traceparent = request.traceparent;
     body->submission.tracestate = request.tracestate;
+    body->submission.is_traced = request.is_traced;
     auto stored = co_await submit(parts.intake, std::move(body->submission));
     if (!stored) co_return refusal(stored.error());
     submitted = std::move(*stored);

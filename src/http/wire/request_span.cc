@@ -10,6 +10,7 @@ RequestSpan::RequestSpan(const Tracer& tracer, Request& request) : tracer_(trace
   if (!own_) return;
   method_ = request.method;
   start_ = std::chrono::system_clock::now();
+  request.is_traced = true;
   request.traceparent = format_traceparent(*own_);
 }
 

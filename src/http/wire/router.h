@@ -24,6 +24,7 @@ struct Request {
   // Of W3C Trace Context; traceparent: of the request's own span, where that is recorded.
   std::string traceparent;
   std::string tracestate;
+  bool is_traced = false;        // the request's own span is recorded
   bool is_from_browser = false;  // of a page, or a browser asks in its own name
   // Gives the body to a sink, piece by piece; at most once. False: it did not come as a whole, and
   // whatever the handler replies is not sent.

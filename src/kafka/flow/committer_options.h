@@ -3,8 +3,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
+#include "base/result.h"
 #include "base/timestamp.h"
 #include "kafka/topics/topic_names.h"
 #include "telemetry/tracer.h"
@@ -29,6 +31,9 @@ struct KafkaCommitterOptions {
   std::size_t record_bytes = 1 << 20;  // the longest of the input
 
   CheckpointLimits checkpoints;
+
+  // Called before partitions are restored; what it fails with, restoring fails with.
+  std::function<Result<void>()> before_restore = {};
 
   Tracer tracer = {};
 };

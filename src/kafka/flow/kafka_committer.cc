@@ -90,6 +90,9 @@ Result<std::unique_ptr<KafkaCommitter>> KafkaCommitter::open(const KafkaOptions&
 }
 
 Result<void> KafkaCommitter::restore(std::span<Partition> partitions) {
+  if (options_.before_restore) {
+    if (auto checked = options_.before_restore(); !checked) return checked;
+  }
   auto lacks = states_->restore(partitions);
   if (!lacks) return pass(lacks);
   if (!partitions.empty()) reasons_.emplace(partitions[0].fold.rule());

@@ -54,7 +54,8 @@ KeyHop::Headers KeyHop::Held::take_headers() {
 
 Result<std::unique_ptr<KeyHop>> KeyHop::open(const KafkaOptions& kafka,
                                              const KafkaTransactionOptions& options,
-                                             const Rule& rule, KafkaSource& source, Clock& clock) {
+                                             const Rule& rule, KafkaSource& source, Clock& clock,
+                                             std::function<Result<void>()> before_restore) {
   // A transaction would wait for a topic that is not there until its time is over.
   for (const std::string& topic : options.topics) {
     if (auto found = source.client().partition_count(topic, kBrokerPatience); !found)
@@ -62,10 +63,12 @@ Result<std::unique_ptr<KeyHop>> KeyHop::open(const KafkaOptions& kafka,
   }
   auto transactions = KafkaTransactions::open(kafka, options);
   if (!transactions) return pass(transactions);
-  return std::unique_ptr<KeyHop>(new KeyHop(std::move(*transactions), rule, source, clock));
+  return std::unique_ptr<KeyHop>(
+      new KeyHop(std::move(*transactions), rule, source, clock, std::move(before_restore)));
 }
 
 Result<Ready> KeyHop::restore(std::span<const PartitionId> partitions) {
+  if (auto checked = before_restore_(); !checked) return pass(checked);
   const auto committed = source_.committed(partitions, kBrokerPatience);
   if (!committed) return pass(committed);
   for (std::size_t i = 0; i < partitions.size(); ++i) {

@@ -29,10 +29,12 @@ class KeyHop final : public Stage {
 
   // Borrows the source, which hands records over whole and tells where partitions end, and is the
   // one that is run, and the clock. `transactions` has one topic; `rule` says where id and time of
-  // an event stand. Errors: those of KafkaTransactions::open(), not_found.
+  // an event stand; `before_restore` as of KafkaCommitterOptions. Errors: those of
+  // KafkaTransactions::open(), not_found.
   static Result<std::unique_ptr<KeyHop>> open(const KafkaOptions& kafka,
                                               const KafkaTransactionOptions& transactions,
-                                              const Rule& rule, KafkaSource& source, Clock& clock);
+                                              const Rule& rule, KafkaSource& source, Clock& clock,
+                                              std::function<Result<void>()> before_restore);
 
   // Errors: those of KafkaSource and KafkaTransactions::commit(); then open another, which goes on
   // where the last commit was.
@@ -65,8 +67,10 @@ class KeyHop final : public Stage {
     bool is_waiting = false;     // not read on
   };
 
-  KeyHop(KafkaTransactions transactions, const Rule& rule, KafkaSource& source, Clock& clock)
+  KeyHop(KafkaTransactions transactions, const Rule& rule, KafkaSource& source, Clock& clock,
+         std::function<Result<void>()> before_restore)
       : transactions_(std::move(transactions)),
+        before_restore_(std::move(before_restore)),
         source_(source),
         clock_(clock),
         decoder_(rule),
@@ -79,6 +83,7 @@ class KeyHop final : public Stage {
   void keep_the_rest();
 
   KafkaTransactions transactions_;
+  std::function<Result<void>()> before_restore_;
   KafkaSource& source_;
   Clock& clock_;
   Decoder decoder_;

@@ -289,8 +289,8 @@ Result<std::vector<std::string>> TopicAdmin::groups() const {
   });
 }
 
-Result<std::vector<std::string>> TopicAdmin::members(const std::string& group) const {
-  return keep_asking(patience_ - kBrokerPatience, [&]() -> Result<std::vector<std::string>> {
+Result<std::vector<TopicAdmin::Member>> TopicAdmin::members(const std::string& group) const {
+  return keep_asking(patience_ - kBrokerPatience, [&]() -> Result<std::vector<Member>> {
     const auto what = "group " + group;
     auto event = ask(what, [&](const rd_kafka_AdminOptions_t* options, rd_kafka_queue_t* queue) {
       const char* name = group.c_str();
@@ -303,16 +303,17 @@ Result<std::vector<std::string>> TopicAdmin::members(const std::string& group) c
     CHECK(count == 1);
     const auto* error = rd_kafka_ConsumerGroupDescription_error(groups[0]);
     const auto code = error ? rd_kafka_error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
-    std::vector<std::string> all;
+    std::vector<Member> all;
     if (code == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND) return all;
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return failure(code, what);
     count = rd_kafka_ConsumerGroupDescription_member_count(groups[0]);
     for (std::size_t i = 0; i < count; ++i) {
       const auto* member = rd_kafka_ConsumerGroupDescription_member(groups[0], i);
       const char* instance = rd_kafka_MemberDescription_group_instance_id(member);
-      all.push_back(fmt::format("{} at {}",
-                                instance ? instance : rd_kafka_MemberDescription_client_id(member),
-                                rd_kafka_MemberDescription_host(member)));
+      all.push_back({fmt::format("{} at {}",
+                                 instance ? instance : rd_kafka_MemberDescription_client_id(member),
+                                 rd_kafka_MemberDescription_host(member)),
+                     instance ? instance : ""});
     }
     return all;
   });

@@ -50,7 +50,11 @@ class TopicAdmin {
   // The names of all groups that the brokers know, sorted.
   Result<std::vector<std::string>> groups() const;
   // Client id and host of each member, the dead ones not yet given up included.
-  Result<std::vector<std::string>> members(const std::string& group) const;
+  struct Member {
+    std::string name;      // and its host, for messages
+    std::string instance;  // its group.instance.id; empty: none
+  };
+  Result<std::vector<Member>> members(const std::string& group) const;
   // The group's next offset in each partition, those in open transactions not included.
   Result<std::vector<std::optional<Offset>>> committed(const std::string& group,
                                                        const std::string& topic,

@@ -1,15 +1,18 @@
 #include "kafka/topics/topic_facts.h"
 
 #include <array>
+#include <charconv>
 #include <chrono>
 
 #include "base/byte_reader.h"
 #include "base/varint.h"
+#include "core/rule.h"
 #include "kafka/client/range_reader.h"
 
 namespace dwell {
 namespace {
 
+constexpr std::string_view kKnows = "-rule";  // between the name of a member and the version
 constexpr unsigned char kFactsVersion = 1;
 constexpr PartitionId kPartition = 0;
 constexpr std::size_t kMostSettings = 100;
@@ -17,6 +20,20 @@ constexpr std::size_t kLongestText = 10'000;
 constexpr std::chrono::milliseconds kPatience{10'000};
 
 }  // namespace
+
+std::string member_with_rule(std::string_view member) {
+  return fmt::format("{}{}{}", member, kKnows, kRuleVersion);
+}
+
+std::uint32_t rule_of_member(std::string_view name) {
+  constexpr std::uint32_t kFirst = 1;
+  const auto at = name.rfind(kKnows);
+  if (at == std::string_view::npos) return kFirst;
+  const char* const end = name.data() + name.size();
+  std::uint32_t version = 0;
+  const auto [rest, error] = std::from_chars(name.data() + at + kKnows.size(), end, version);
+  return error == std::errc{} && rest == end ? version : kFirst;
+}
 
 void encode_facts(const TopicFacts& facts, std::string& out) {
   out.push_back(static_cast<char>(kFactsVersion));

@@ -26,6 +26,12 @@ struct TopicFacts {
 // The key of the record; no device id begins with it.
 inline constexpr std::string_view kFactsKey{"\1", 1};
 
+// A member as it is called in a group, from its own name: whoever asks the brokers for the members
+// of a group sees which rule each knows, whatever was called so before.
+std::string member_with_rule(std::string_view member);
+// The newest version of the rule that a member knows who is called so; 1 of any other name.
+std::uint32_t rule_of_member(std::string_view name);
+
 void encode_facts(const TopicFacts& facts, std::string& out);
 // Fails with `fatal` when the record is damaged or of a format this binary does not read.
 Result<TopicFacts> decode_facts(std::string_view record);
