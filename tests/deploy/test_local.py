@@ -17,7 +17,7 @@ import pytest
 
 from dwell_cli import binary, clean_environment
 from dwell_service import Service, wait_until
-from kafka_broker import free_ports
+from free_ports import free_ports
 from kafka_fixtures import ROOT, need
 from postgres_server import Database
 

@@ -6,7 +6,7 @@ import urllib.request
 import uuid
 
 from dwell_cli import Dwell
-from kafka_broker import free_ports
+from free_ports import free_ports
 
 START = 1_000_000_000
 

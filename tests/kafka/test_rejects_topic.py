@@ -445,7 +445,7 @@ def test_what_the_store_could_not_use_is_told_apart(dwell, topics):
 
 def test_errors_say_what_to_do(dwell, topics):
     import dataclasses
-    from kafka_broker import free_ports
+    from free_ports import free_ports
     none = f"{topics.name}-none"
     for command in (["ls"], ["show", "0:0"], ["redrive"]):
         answer = dwell.run("rejects", *command, *flags(topics), "--topics-rejected", none, status=1)

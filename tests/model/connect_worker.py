@@ -8,7 +8,8 @@ import signal
 import subprocess
 
 from dwell_service import wait_until
-from kafka_broker import QUICK_START, ROOT, free_ports
+from free_ports import free_ports
+from kafka_broker import QUICK_START, ROOT
 
 LIBS = ROOT / "build" / "connect" / "libs"
 STOP_S = 30

@@ -8,6 +8,8 @@ import subprocess
 import time
 import uuid
 
+from free_ports import free_ports
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIBS = ROOT / "build" / "kafka" / "libs"
 PATIENCE_S = 60
@@ -35,17 +37,6 @@ group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 auto.create.topics.enable=false
 """
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 class Broker:

@@ -10,7 +10,7 @@ import time
 
 import psycopg2
 
-from kafka_broker import free_ports
+from free_ports import free_ports
 
 PATIENCE_S = 60
 USER = "dwell"

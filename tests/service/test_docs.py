@@ -9,7 +9,7 @@ import zoneinfo
 
 from doc_page import ROOT, examples, page, run_in_one_shell
 from dwell_cli import clean_environment
-from kafka_broker import free_ports
+from free_ports import free_ports
 
 API = page("docs/api.md")
 ADDRESS = "127.0.0.1:8080"

@@ -14,7 +14,7 @@ import pytest
 
 from dwell_cli import Dwell
 from dwell_service import post_event, wait_until
-from kafka_broker import free_ports
+from free_ports import free_ports
 
 BASE = 1_751_932_800_000
 CONNECTIONS = ("none", "idle", "kept alive", "half a head", "half a body", "streaming")

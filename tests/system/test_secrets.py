@@ -6,7 +6,7 @@ import pytest
 
 from dwell_cli import Dwell
 from dwell_service import Service, path_of, post_event, wait_until
-from kafka_broker import free_ports
+from free_ports import free_ports
 from postgres_server import PostgresServer
 
 MARK = "SEKRIT"
