@@ -34,7 +34,7 @@ void add_run(CommandSet& commands) {
       "between Kafka and PostgreSQL once `brokers` is set",
       {"db.", "rejects.", "brokers", "kafka.", "topics.", "instance.", "clean.", "checkpoint.",
        "order.", "first_exit", "duplicate.", "clock.", "input.", "batch.", "store.", "database.",
-       "serve.", "http."},
+       "serve.", "http.", "log."},
       [arguments](const Config& config) { return run_as(config, *arguments); });
   command.add("--from", arguments->from,
               "Follow this file as it grows and is rotated; - is standard input");
@@ -51,7 +51,7 @@ void add_clean(CommandSet& commands) {
   commands.add(commands.program(), "clean",
                "Clean the events of a Kafka topic into another, exactly once",
                {"brokers", "kafka.", "topics.", "instance.", "clean.", "checkpoint.", "order.",
-                "first_exit", "duplicate.", "clock.", "input.", "batch."},
+                "first_exit", "duplicate.", "clock.", "input.", "batch.", "log."},
                [](const Config& config) { return clean(config); });
 }
 
@@ -60,7 +60,7 @@ void add_store(CommandSet& commands) {
       commands.program(), "store",
       "Store the events of the cleaned topic in PostgreSQL, exactly once",
       {"brokers", "kafka.", "topics.cleaned", "topics.state", "topics.rejected", "instance.",
-       "store.", "database.", "clean.session_timeout", "input.max_record", "batch."},
+       "store.", "database.", "clean.session_timeout", "input.max_record", "batch.", "log."},
       [](const Config& config) { return store(config); });
   add_store_reset(commands, command);
 }
@@ -69,7 +69,7 @@ void add_serve(CommandSet& commands) {
   commands.add(commands.program(), "serve",
                "Answer questions from PostgreSQL over HTTP, and take events in",
                {"brokers", "kafka.", "topics.input", "topics.keyed", "topics.cleaned", "input.",
-                "clean.group", "database.", "serve.", "http."},
+                "clean.group", "database.", "serve.", "http.", "log."},
                [](const Config& config) { return serve(config); });
 }
 

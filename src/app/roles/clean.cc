@@ -60,6 +60,9 @@ class CleanMember {
     process.board().set(task_, kJoining);
   }
 
+  const std::string& task() const { return task_; }
+  const std::string& hop_task() const { return hop_task_; }
+
   // Until `stop` is asked for. Errors: what joining again cannot mend.
   Result<void> run(const std::stop_token& stop) {
     return process_.topics().keep_joining(
@@ -101,7 +104,7 @@ class CleanMember {
     HealthObserver health(process_.board(), task_);
     MetricsObserver counts(process_.metrics(), task_);
     LagObserver lags(process_.metrics(), (*source)->client(), of_source.topic);
-    LogObserver log;
+    LogObserver log(task_);
     SummaryObserver summary(effective->rule, process_.clock());
     Observers observers({&counts, &lags, &health, &log, &summary});
     PipelineOptions options = service_options(*effective);
@@ -143,7 +146,8 @@ class CleanMember {
 
     HealthObserver health(process_.board(), hop_task_);
     LagObserver lags(process_.metrics(), (*source)->client(), of_source.topic);
-    Observers observers({&lags, &health});
+    LogObserver log(hop_task_);
+    Observers observers({&lags, &health, &log});
     return Runner(**hop, process_.clock(), observers, joining_again()).run(**source, ends);
   }
 
@@ -169,8 +173,10 @@ Result<void> add_clean(Process& process) {
   topics.add(config.topics.rejected);
   for (std::size_t i = 0; i < config.clean_threads; ++i) {
     const auto member = std::make_shared<CleanMember>(process, *instance, i);
-    process.add([member](const std::stop_token& stop) { return member->run(stop); });
-    process.add([member](const std::stop_token& stop) { return member->run_hop(stop); });
+    process.add(member->task(),
+                [member](const std::stop_token& stop) { return member->run(stop); });
+    process.add(member->hop_task(),
+                [member](const std::stop_token& stop) { return member->run_hop(stop); });
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "app/settings/log_options.h"
 #include "core/rule.h"
 #include "file/file_limits.h"
 #include "http/wire/server_limits.h"
@@ -62,6 +63,8 @@ struct Config {
   std::string store_listen = "off";
   std::size_t serve_connections = 8;
   Milliseconds serve_timeout{5'000};
+
+  LogOptions log;
 };
 
 }  // namespace dwell
