@@ -326,8 +326,8 @@ std::vector<Setting> log_settings() {
                                                                 {"info", LogLevel::info},
                                                                 {"warning", LogLevel::warning},
                                                                 {"error", LogLevel::error}},
-             "The least grave lines of the log; while a process runs, SIGUSR1 switches to debug "
-             "and back"),
+             "The log has the lines of this level and of graver ones; while a process runs, SIGUSR1 "
+             "switches to debug and back"),
   };
 }
 
