@@ -321,13 +321,14 @@ std::vector<Setting> log_settings() {
               {"auto", LogFormat::automatic}, {"text", LogFormat::text}, {"json", LogFormat::json}},
           "Whether the log is text or one JSON object a line; auto: text on a terminal, json "
           "elsewhere"),
-      choice("log.level", at(&Config::log, &LogOptions::level),
-             std::vector<std::pair<std::string_view, LogLevel>>{{"debug", LogLevel::debug},
-                                                                {"info", LogLevel::info},
-                                                                {"warning", LogLevel::warning},
-                                                                {"error", LogLevel::error}},
-             "The log has the lines of this level and of graver ones; while a process runs, SIGUSR1 "
-             "switches to debug and back"),
+      choice(
+          "log.level", at(&Config::log, &LogOptions::level),
+          std::vector<std::pair<std::string_view, LogLevel>>{{"debug", LogLevel::debug},
+                                                             {"info", LogLevel::info},
+                                                             {"warning", LogLevel::warning},
+                                                             {"error", LogLevel::error}},
+          "The log has the lines of this level and of graver ones; while a process runs, SIGUSR1 "
+          "switches to debug and back"),
   };
 }
 
