@@ -287,14 +287,15 @@ def test_help_lists_every_setting_with_its_default(dwell):
         is_of_database = key.startswith(("database.", "store."))
         is_of_serve = key.startswith("serve.")
         is_of_http = key.startswith("http.")
+        is_of_log = key.startswith("log.")
         assert flag in of_run
         assert (flag in of_replay) == (not is_of_kafka and not is_of_database and not is_of_http
-                                       and not is_of_serve)
+                                       and not is_of_serve and not is_of_log)
         assert (flag in of_clean) == (not is_of_file and not is_of_database and not is_of_http
                                       and not is_of_serve)
-        assert (flag in of_serve) == (is_of_http or is_of_serve or key.startswith(
+        assert (flag in of_serve) == (is_of_http or is_of_serve or is_of_log or key.startswith(
             ("brokers", "kafka.", "topics.input", "topics.keyed", "topics.cleaned", "input.",
              "clean.group", "database.")))
-        assert (flag in of_store) == (is_of_database or key.startswith(
+        assert (flag in of_store) == (is_of_database or is_of_log or key.startswith(
             ("brokers", "kafka.", "topics.cleaned", "topics.state", "topics.rejected", "instance.", "batch.",
              "clean.session_timeout", "input.max_record")))
