@@ -75,10 +75,11 @@ Result<void> Runner::change_partitions(Source& source, const Batch& batch,
       return std::find(batch.lost.begin(), batch.lost.end(), id) != batch.lost.end();
     });
     if (auto given_up = stage_.give_up(batch.lost, batch.were_taken); !given_up) return given_up;
+    observer_.observe(Lost{batch.lost, batch.were_taken});
   }
   if (batch.gained.empty()) return {};
   held_.insert(held_.end(), batch.gained.begin(), batch.gained.end());
-  observer_.observe(Gained{batch.gained.size()});
+  observer_.observe(Gained{batch.gained});
   auto ready = load(batch.gained, stop);
   if (!ready) return pass(ready);
   retry_wait_ = Milliseconds{0};

@@ -19,7 +19,13 @@ struct Polling {};
 
 // Partitions came. They are restored next.
 struct Gained {
-  std::size_t partitions = 0;
+  std::span<const PartitionId> partitions;
+};
+
+// Partitions went, and what they held was committed if it could be.
+struct Lost {
+  std::span<const PartitionId> partitions;
+  bool were_taken;  // the group gave them to another one before
 };
 
 // Partitions that came are restored.
@@ -36,7 +42,7 @@ struct Committed {
   std::span<const Partition> folds = {};           // of a stage that folds: all, with what changed
   std::size_t devices = 0;                         // of such a stage
   std::span<const std::uint32_t> known_late = {};  // of such a stage: Committer::known_late()
-  std::uint64_t changes = 0;                  // of a stage that stores rows: that are stored now
+  std::uint64_t changes = 0;  // of another stage: of rows, devices or copies that are stored now
   std::uint64_t not_cleaned = 0;              // of such a stage: records that were no change
   std::span<const TracedRecord> traced = {};  // of what is durable now
   std::uint64_t records = 0;                  // of the batch that was read last
@@ -69,8 +75,8 @@ struct WentBack {
   const Error& cause;
 };
 
-using Observation =
-    std::variant<Polling, Gained, Ready, Committed, CommitFailed, Retrying, Recovered, WentBack>;
+using Observation = std::variant<Polling, Gained, Lost, Ready, Committed, CommitFailed, Retrying,
+                                 Recovered, WentBack>;
 
 // Told what happened; cannot change it. Called on the runner's thread.
 class Observer {

@@ -7,11 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "telemetry/log_level.h"
 #include "telemetry/span.h"
 
 namespace dwell {
-
-enum class LogLevel : std::uint8_t { debug, info, warning, error };
 
 // A line of the log.
 struct LogLine {

@@ -56,12 +56,12 @@ class ProcessTest : public testing::TestWithParam<Connection> {
     std::promise<void> may_end;
     Config config;
     Process process(config, "dwell test");
-    process.add([&, goes_on = may_end.get_future().share()](const std::stop_token&) {
+    process.add("", [&, goes_on = may_end.get_future().share()](const std::stop_token&) {
       goes_on.wait();
       return ending();
     });
     // One that is asked to stop and ends well.
-    process.add([](const std::stop_token& stop) -> Result<void> {
+    process.add("", [](const std::stop_token& stop) -> Result<void> {
       while (!stop.stop_requested()) std::this_thread::yield();
       return {};
     });
@@ -140,7 +140,7 @@ std::vector<std::string> end_of(const RoleTask& task, const std::function<void()
     HeldSignals signals;
     Config config;
     Process process(config, "dwell test");
-    process.add([&](const std::stop_token& stop) {
+    process.add("", [&](const std::stop_token& stop) {
       auto done = task(stop);
       calls.push_back("task ended");
       return done;

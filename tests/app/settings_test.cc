@@ -55,10 +55,10 @@ TEST(Settings, EachTakesWhatItShowsAndChangesNothingElse) {
 
 // The first of some texts that the setting takes and does not have by default.
 std::string other_value(const Setting& one) {
-  for (const char* text :
-       {"arrival", "suppress", "received", "none", "no",  "yes",         "a.example",
-        "7",       "12345",    "2MiB",     "1h",   "5s",  "127.0.0.1:1", "2020-01-02",
-        "us",      "lower",    "/a,/b",    "name", "UTC", "mapped"}) {
+  for (const char* text : {"arrival",     "suppress",   "received", "none",  "no",    "yes",
+                           "a.example",   "7",          "12345",    "2MiB",  "1h",    "5s",
+                           "127.0.0.1:1", "2020-01-02", "us",       "lower", "/a,/b", "name",
+                           "UTC",         "mapped",     "text",     "error"}) {
     Config config;
     if (one.set(text, config) && one.show(config) != one.show(Config())) return text;
   }
@@ -88,7 +88,8 @@ TEST(Settings, ARefusedValueChangesNothing) {
       {"http.listen", "8080"},   {"http.listen", "off"},       {"http.hosts", "a,,b"},
       {"brokers", "a:b"},        {"topics.input", "a b"},      {"input.partitioned_by", "key"},
       {"clean.threads", "65"},   {"clean.threads", "1.5"},     {"database.url", ""},
-      {"database.migrate", "1"}, {"serve.timeout", "99ms"}};
+      {"database.migrate", "1"}, {"serve.timeout", "99ms"},    {"log.format", "JSON"},
+      {"log.level", "warn"}};
   for (const auto& [key, text] : refused) {
     EXPECT_EQ(shown(key, text), "refused") << key << " = " << text;
     Config config;

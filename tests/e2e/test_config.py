@@ -287,7 +287,7 @@ def test_help_lists_every_setting_with_its_default(dwell):
         is_of_database = key.startswith(("database.", "store."))
         is_of_serve = key.startswith("serve.")
         is_of_http = key.startswith("http.")
-        is_of_services = key.startswith(("ready.", "telemetry."))
+        is_of_services = key.startswith(("log.", "ready.", "telemetry."))
         assert flag in of_run
         assert (flag in of_replay) == (not is_of_kafka and not is_of_database and not is_of_http
                                        and not is_of_serve and not is_of_services)
@@ -295,7 +295,7 @@ def test_help_lists_every_setting_with_its_default(dwell):
                                       and not is_of_serve)
         assert (flag in of_serve) == (is_of_http or is_of_serve or key.startswith(
             ("brokers", "kafka.", "topics.input", "topics.keyed", "topics.cleaned", "input.",
-             "clean.group", "database.", "telemetry.")))
+             "clean.group", "database.", "log.", "telemetry.")))
         assert (flag in of_store) == (is_of_database or key.startswith(
             ("brokers", "kafka.", "topics.cleaned", "topics.state", "topics.rejected", "instance.", "batch.",
-             "clean.session_timeout", "input.max_record", "ready.", "telemetry.")))
+             "clean.session_timeout", "input.max_record", "log.", "ready.", "telemetry.")))

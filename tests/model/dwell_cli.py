@@ -14,6 +14,8 @@ from presence_model import Row
 REASONS = ("malformed", "invalid_device_id", "invalid_timestamp", "future_timestamp",
            "past_timestamp", "too_late", "too_large", "invalid_event_type")
 TIMEOUT_S = 120
+# Those with a log, which tests read as text; a test of the log itself sets another form.
+SERVICES = ("run", "clean", "store", "serve")
 # For tests that use small numbers as times, as the model does without settings.
 SMALL_TIMES = {"DWELL_CLOCK_EARLIEST": "off", "DWELL_INPUT_TIME_UNIT": "ms"}
 
@@ -62,12 +64,16 @@ class Dwell:
     def command(self, *arguments):
         return [binary(), *map(os.fspath, arguments)]
 
+    def environment_of(self, arguments, **more):
+        log = {"DWELL_LOG_FORMAT": "text"} if arguments and arguments[0] in SERVICES else {}
+        return clean_environment(**{**log, **self.environment, **more})
+
     def run(self, *arguments, stdin=b"", status=0, stdout=subprocess.PIPE, **environment):
         """The answer of one command; any other exit status than `status` fails the test. None
         leaves it to the caller."""
         done = subprocess.run(self.command(*arguments), cwd=self.folder, input=stdin,
                               stdout=stdout, stderr=subprocess.PIPE, timeout=TIMEOUT_S,
-                              env=clean_environment(**self.environment, **environment))
+                              env=self.environment_of(arguments, **environment))
         answer = Answer(done.returncode, done.stdout or b"", done.stderr.decode("utf-8", "replace"))
         assert status is None or answer.status == status, (
             f"{arguments}: status {answer.status}, expected {status}\n"
@@ -80,7 +86,7 @@ class Dwell:
         options.setdefault("stdout", subprocess.PIPE)
         options.setdefault("stderr", subprocess.PIPE)
         return subprocess.Popen(self.command(*arguments), cwd=self.folder,
-                                env=clean_environment(**self.environment), **options)
+                                env=self.environment_of(arguments), **options)
 
     def write(self, name, content):
         path = self.folder / name

@@ -21,7 +21,10 @@ class TellingObserver final : public Observer {
 
   void observe(const Observation& observation) override {
     if (const auto* gained = std::get_if<Gained>(&observation)) {
-      calls_.push_back(fmt::format("> gained {}", gained->partitions));
+      calls_.push_back(fmt::format("> gained {}", gained->partitions.size()));
+    } else if (const auto* lost = std::get_if<Lost>(&observation)) {
+      calls_.push_back(
+          fmt::format("> lost {}{}", lost->partitions.size(), lost->were_taken ? ", taken" : ""));
     } else if (std::holds_alternative<Ready>(observation)) {
       calls_.push_back("> ready");
     } else if (const auto* done = std::get_if<Committed>(&observation)) {
@@ -157,7 +160,7 @@ TEST_F(RunnerTest, PartitionsComeAndGoBetweenBatches) {
   EXPECT_THAT(calls_,
               ElementsAre("seek", "finish", "> gained 2", "restore 4 7", "> ready", "seek 4 7",
                           "take", "commit", "> committed a batch, holds 2, joined, nexts", "finish",
-                          "give up 4, taken", "take nothing", "commit",
+                          "give up 4, taken", "> lost 1, taken", "take nothing", "commit",
                           "> committed a batch, holds 1, joined, at end", "finish"));
 }
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "app/commands/commands.h"
+#include "app/process/log.h"
 #include "app/terminal/exit_status.h"
 #include "app/terminal/output.h"
 #include "telemetry/telemetry.h"
@@ -27,7 +28,9 @@ int run_command_line(int argc, char** argv) try {
   return status;
 } catch (const std::exception& error) {
   // What the system does not give: memory, threads.
-  tell(fmt::format("dwell: {}; raise the limits of this process (ulimit -a)\n", error.what()));
+  const auto message =
+      fmt::format("{}; raise the limits of this process (ulimit -a)", error.what());
+  if (!tell_in_json_log(message)) tell(fmt::format("dwell: {}\n", message));
   return kFailed;
 }
 

@@ -6,6 +6,7 @@
 
 #include "app/commands/argument_checks.h"
 #include "app/commands/usage_error.h"
+#include "app/process/log.h"
 #include "app/terminal/exit_status.h"
 #include "app/terminal/output.h"
 #include "base/check.h"
@@ -24,7 +25,8 @@ std::vector<std::string> environment() {
 
 int finish(const Result<void>& result) {
   if (result) return 0;
-  tell(fmt::format("dwell: {}\n", printable(result.error().message)));
+  const auto& message = result.error().message;
+  if (!tell_in_json_log(message)) tell(fmt::format("dwell: {}\n", printable(message)));
   return exit_status(result.error());
 }
 

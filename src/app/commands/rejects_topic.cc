@@ -274,7 +274,7 @@ Result<void> print_report(const RedriveReport& report, const Config& config,
 }
 
 Result<void> list_rejects(const Config& config, const ListArguments& arguments) {
-  log_to_stderr();
+  const Log log(kMessages);
   auto list = make_list(config, arguments);
   if (!list) return explained(list, config);
   if (arguments.format == Format::json) {
@@ -284,7 +284,7 @@ Result<void> list_rejects(const Config& config, const ListArguments& arguments) 
 }
 
 Result<void> show_reject(const Config& config, const ShowArguments& arguments) {
-  log_to_stderr();
+  const Log log(kMessages);
   auto topic =
       RejectedTopic::open(kafka_options(config), config.topics.rejected, config.group + "-redrive");
   if (!topic) return pass(topic);
@@ -315,7 +315,7 @@ Result<void> show_reject(const Config& config, const ShowArguments& arguments) {
 
 // Sends rejected records back to the input, each once.
 Result<void> redrive(const Config& config, const RedriveArguments& arguments) {
-  log_to_stderr();
+  const Log log(kMessages);
   RedriveOptions options;
   options.topics = config.topics;
   options.group = config.group;

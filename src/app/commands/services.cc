@@ -32,9 +32,10 @@ void add_run(CommandSet& commands) {
       commands.program(), "run",
       "Take events in and answer questions, all in one process: over a file of its own, or "
       "between Kafka and PostgreSQL once `brokers` is set",
-      {"db.",         "rejects.",  "brokers",    "kafka.",     "topics.", "instance.", "clean.",
-       "checkpoint.", "order.",    "first_exit", "duplicate.", "clock.",  "input.",    "batch.",
-       "store.",      "database.", "serve.",     "http.",      "ready.",  "telemetry."},
+      {"db.",    "rejects.",    "brokers",   "kafka.",     "topics.",    "instance.",
+       "clean.", "checkpoint.", "order.",    "first_exit", "duplicate.", "clock.",
+       "input.", "batch.",      "store.",    "database.",  "serve.",     "http.",
+       "ready.", "log.",        "telemetry."},
       [arguments](const Config& config) { return run_as(config, *arguments); });
   command.add("--from", arguments->from,
               "Follow this file as it grows and is rotated; - is standard input");
@@ -48,11 +49,11 @@ void add_run(CommandSet& commands) {
 }
 
 void add_clean(CommandSet& commands) {
-  commands.add(commands.program(), "clean",
-               "Clean the events of a Kafka topic into another, exactly once",
-               {"brokers", "kafka.", "topics.", "instance.", "clean.", "checkpoint.", "order.",
-                "first_exit", "duplicate.", "clock.", "input.", "batch.", "ready.", "telemetry."},
-               [](const Config& config) { return clean(config); });
+  commands.add(
+      commands.program(), "clean", "Clean the events of a Kafka topic into another, exactly once",
+      {"brokers", "kafka.", "topics.", "instance.", "clean.", "checkpoint.", "order.", "first_exit",
+       "duplicate.", "clock.", "input.", "batch.", "ready.", "log.", "telemetry."},
+      [](const Config& config) { return clean(config); });
 }
 
 void add_store(CommandSet& commands) {
@@ -61,7 +62,7 @@ void add_store(CommandSet& commands) {
                    "Store the events of the cleaned topic in PostgreSQL, exactly once",
                    {"brokers", "kafka.", "topics.cleaned", "topics.state", "topics.rejected",
                     "instance.", "store.", "database.", "clean.session_timeout", "input.max_record",
-                    "batch.", "ready.", "telemetry."},
+                    "batch.", "ready.", "log.", "telemetry."},
                    [](const Config& config) { return store(config); });
   add_store_reset(commands, command);
 }
@@ -70,7 +71,7 @@ void add_serve(CommandSet& commands) {
   commands.add(commands.program(), "serve",
                "Answer questions from PostgreSQL over HTTP, and take events in",
                {"brokers", "kafka.", "topics.input", "topics.keyed", "topics.cleaned", "input.",
-                "clean.group", "database.", "serve.", "http.", "telemetry."},
+                "clean.group", "database.", "serve.", "http.", "log.", "telemetry."},
                [](const Config& config) { return serve(config); });
 }
 

@@ -314,7 +314,7 @@ Result<void> wait_for_no_old_members(const TopicAdmin& admin, const std::string&
 
 // Makes the topics that are missing.
 Result<void> create_topics(const Config& config, const TopicsArguments& arguments) {
-  log_to_stderr();
+  const Log log(kMessages);
   const auto admin = TopicAdmin::open(kafka_options(config), kElection);
   if (!admin) return pass(admin);
   auto plan = TopicPlan::make(topic_plan_options(config), *admin, arguments.partitions.value_or(1));
@@ -356,7 +356,7 @@ Result<void> create_topics(const Config& config, const TopicsArguments& argument
 
 // Fails when `dwell clean` cannot work with the topics as they are.
 Result<void> check_topics(const Config& config) {
-  log_to_stderr();
+  const Log log(kMessages);
   const auto admin = TopicAdmin::open(kafka_options(config));
   if (!admin) return pass(admin);
   auto plan = TopicPlan::make(topic_plan_options(config), *admin, 1);
@@ -400,7 +400,7 @@ Result<void> check_topics(const Config& config) {
 
 // Brings topics of the first release up to the rule of this one.
 Result<void> upgrade_topics(const Config& config) {
-  log_to_stderr();
+  const Log log(kMessages);
   const auto admin = TopicAdmin::open(kafka_options(config));
   if (!admin) return pass(admin);
   auto plan = TopicPlan::make(topic_plan_options(config), *admin, 1);
@@ -432,7 +432,7 @@ Result<void> upgrade_topics(const Config& config) {
 
 // Forgets states and offsets, so that `dwell clean` starts at the beginning of its input.
 Result<void> reset_topics(const Config& config, const TopicsArguments& arguments) {
-  log_to_stderr();
+  const Log log(kMessages);
   const auto admin = TopicAdmin::open(kafka_options(config));
   if (!admin) return pass(admin);
   auto plan = TopicPlan::make(topic_plan_options(config), *admin, 1);

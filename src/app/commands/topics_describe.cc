@@ -146,7 +146,7 @@ Result<void> print_json(const std::vector<TopicView>& topics,
 }  // namespace
 
 Result<void> describe_topics(const Config& config, Format format) {
-  log_to_stderr();
+  const Log log(kMessages);
   const auto admin = TopicAdmin::open(kafka_options(config));
   if (!admin) return pass(admin);
   auto plan = TopicPlan::make(topic_plan_options(config), *admin, 1);

@@ -1,5 +1,6 @@
 #include "app/process/graceful_stop.h"
 
+#include <array>
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -7,9 +8,9 @@
 #include <csignal>
 #include <cstdlib>
 #include <spdlog/spdlog.h>
-#include <string_view>
 #include <sys/time.h>
 
+#include "app/process/log.h"
 #include "app/process/signals.h"
 #include "app/terminal/exit_status.h"
 #include "app/terminal/stderr_line.h"
@@ -26,11 +27,12 @@ constexpr std::chrono::milliseconds kLastWords{200};  // for connections to noti
 
 std::atomic<int> status_of_late_end{kNone};
 static_assert(std::atomic<int>::is_always_lock_free, "a signal handler reads it");
+// What the handler writes: no string, which ends before the last moment of the process.
+std::array<char, 512> line_of_late_end;
+std::size_t length_of_line = 0;
 
 extern "C" void end_late(int) {
-  constexpr std::string_view kText =
-      "dwell: the stop took too long and was cut short; what was committed is safe\n";
-  (void)write_line_to_stderr(kText);
+  (void)write_line_to_stderr({line_of_late_end.data(), length_of_line});
   std::_Exit(status_of_late_end);
 }
 
@@ -66,6 +68,10 @@ void end_connections(asio::io_context& context, Server& server) {
 void end_within(std::chrono::milliseconds patience, int status) {
   int none = kNone;
   if (!status_of_late_end.compare_exchange_strong(none, status)) return;
+  const auto line =
+      warning_line("the stop took too long and was cut short; what was committed is safe",
+                   std::chrono::system_clock::now() + patience);
+  length_of_line = line.copy(line_of_late_end.data(), line_of_late_end.size());
   std::signal(SIGALRM, end_late);
   const itimerval once{{0, 0}, {patience.count() / 1'000, patience.count() % 1'000 * 1'000}};
   ::setitimer(ITIMER_REAL, &once, nullptr);

@@ -2,50 +2,67 @@
 
 #include <csignal>
 #include <mutex>
-#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
+#include "app/process/log_formats.h"
+#include "app/process/repeat_filter.h"
+#include "app/process/system_clock.h"
 #include "app/terminal/stderr_line.h"
+#include "app/terminal/terminal.h"
 #include "base/printable.h"
 #include "telemetry/telemetry.h"
 
 namespace dwell {
 namespace {
 
-// The text of a line. Names of files and words of others are in it: none may end the line, forge
-// another one or write over it.
-class PrintableText final : public spdlog::custom_flag_formatter {
- public:
-  void format(const spdlog::details::log_msg& message, const std::tm&,
-              spdlog::memory_buf_t& out) override {
-    const auto text = printable({message.payload.data(), message.payload.size()});
-    out.append(text.data(), text.data() + text.size());
-  }
-  std::unique_ptr<custom_flag_formatter> clone() const override {
-    return std::make_unique<PrintableText>();
-  }
-};
+using spdlog::details::log_msg;
+namespace level = spdlog::level;
 
 // Lines that nobody takes are counted instead of waited for, and the count is told once somebody
 // reads again.
 class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
  protected:
-  void sink_it_(const spdlog::details::log_msg& message) override {
-    spdlog::memory_buf_t line;
-    formatter_->format(message, line);
+  void sink_it_(const log_msg& message) override {
     if (untold_ > 0) {
-      const auto told = fmt::format("{} lines of the log could not be written here\n", untold_);
-      if (write_line_to_stderr(told)) untold_ = 0;
+      const auto told = fmt::format("{} lines of the log could not be written here", untold_);
+      if (write(log_msg({}, level::warn, told))) untold_ = 0;
     }
-    const bool is_written = untold_ == 0 && write_line_to_stderr({line.data(), line.size()});
-    if (!is_written) ++untold_;
+    if (untold_ > 0 || !write(message)) ++untold_;
   }
   void flush_() override {}
 
  private:
+  bool write(const log_msg& message) {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    return write_line_to_stderr({line.data(), line.size()});
+  }
+
   std::uint64_t untold_ = 0;
 };
+
+// Of the one log of the process.
+bool is_json = false;
+level::level_enum level_as_set = level::info;
+
+level::level_enum spdlog_level(LogLevel level) {
+  switch (level) {
+    case LogLevel::debug:
+      return level::debug;
+    case LogLevel::info:
+      return level::info;
+    case LogLevel::warning:
+      return level::warn;
+    case LogLevel::error:
+      return level::err;
+  }
+  return level::info;
+}
+
+std::unique_ptr<spdlog::formatter> lines() {
+  return is_json ? json_lines() : text_lines();
+}
 
 LogLevel level_of(spdlog::level::level_enum level) {
   if (level <= spdlog::level::debug) return LogLevel::debug;
@@ -84,16 +101,46 @@ void send_log_to(Telemetry* telemetry) {
   telemetry_sink()->send_to(telemetry);
 }
 
-void log_to_stderr() {
+Log::Log(const LogOptions& options) {
   // Whoever reads the log may leave and come again; the service goes on.
   std::signal(SIGPIPE, SIG_IGN);
-  const auto sink = std::make_shared<StderrSink>();
-  auto log =
-      std::make_shared<spdlog::logger>("dwell", spdlog::sinks_init_list{sink, telemetry_sink()});
-  auto lines = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc);
-  lines->add_flag<PrintableText>('*').set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %*");
-  sink->set_formatter(std::move(lines));
+  is_json = options.format == LogFormat::json ||
+            (options.format == LogFormat::automatic && !Terminal::of(stderr).is_terminal);
+  level_as_set = spdlog_level(options.level);
+  static SystemClock clock;
+  const std::vector<spdlog::sink_ptr> sinks{std::make_shared<StderrSink>(), telemetry_sink()};
+  const auto log =
+      std::make_shared<spdlog::logger>("dwell", std::make_shared<RepeatFilter>(clock, sinks));
+  log->set_formatter(lines());
+  log->set_level(level_as_set);
   spdlog::set_default_logger(log);
+}
+
+Log::~Log() {
+  spdlog::default_logger()->flush();
+}
+
+void switch_debug() {
+  const auto log = spdlog::default_logger();
+  if (log->level() != level::debug) {
+    log->set_level(level::debug);
+    log->info("log level debug; the next SIGUSR1 goes back");
+  } else {
+    log->info("log level {}", level::to_string_view(level_as_set));
+    log->flush();  // what it counted at debug
+    log->set_level(level_as_set);
+  }
+}
+
+bool tell_in_json_log(std::string_view message) {
+  if (is_json) spdlog::error("{}", message);
+  return is_json;
+}
+
+std::string warning_line(std::string_view text, std::chrono::system_clock::time_point time) {
+  spdlog::memory_buf_t line;
+  lines()->format(log_msg(time, {}, {}, level::warn, {text.data(), text.size()}), line);
+  return {line.data(), line.size()};
 }
 
 }  // namespace dwell

@@ -11,11 +11,19 @@ namespace {
 
 constexpr std::chrono::minutes kSummaryEvery{1};
 
+std::uint64_t records_of(const Committed& committed) {
+  std::uint64_t records = committed.changes + committed.not_cleaned;
+  for (const Partition& partition : committed.folds) {
+    if (partition.unit) records += partition.unit->records.size();
+  }
+  return records;
+}
+
 }  // namespace
 
 void HealthObserver::observe(const Observation& observation) {
   if (const auto* gained = std::get_if<Gained>(&observation)) {
-    board_.set(task_, fmt::format("restoring {} partitions", gained->partitions));
+    board_.set(task_, fmt::format("restoring {} partitions", gained->partitions.size()));
   } else if (const auto* committed = std::get_if<Committed>(&observation)) {
     for (const Partition& partition : committed->folds) {
       board_.tell_miskeyed(partition);
@@ -31,7 +39,17 @@ void HealthObserver::observe(const Observation& observation) {
 }
 
 void LogObserver::observe(const Observation& observation) {
-  if (const auto* ready = std::get_if<Ready>(&observation)) {
+  if (const auto* gained = std::get_if<Gained>(&observation)) {
+    spdlog::debug("{}gained partitions {}", task_, fmt::join(gained->partitions, ", "));
+  } else if (const auto* lost = std::get_if<Lost>(&observation)) {
+    spdlog::debug("{}gave up partitions {}{}", task_, fmt::join(lost->partitions, ", "),
+                  lost->were_taken ? ", which the group had taken" : "");
+  } else if (const auto* committed = std::get_if<Committed>(&observation)) {
+    if (committed->has_batch) {
+      spdlog::debug("{}committed {} records in {:.1f} ms", task_, records_of(*committed),
+                    std::chrono::duration<double, std::milli>(committed->took).count());
+    }
+  } else if (const auto* ready = std::get_if<Ready>(&observation)) {
     for (const Partition& partition : ready->folds) {
       spdlog::info("partition {}: ready at offset {} with {} devices", partition.id,
                    partition.positions.empty() ? 0 : partition.positions[0].next,

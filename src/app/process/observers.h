@@ -46,12 +46,16 @@ class HealthObserver final : public Observer {
   bool has_joined_ = false;
 };
 
-// Logs what happens now and then: partitions that are ready, a trouble once, and its end.
+// Logs what happens now and then: partitions that are ready, a trouble once, and its end. At debug
+// also the partitions that come and go, and each commit. `task` is empty where there is one.
 class LogObserver final : public Observer {
  public:
+  explicit LogObserver(const std::string& task) : task_(task.empty() ? "" : task + ": ") {}
+
   void observe(const Observation& observation) override;
 
  private:
+  std::string task_;  // in front of lines
   bool is_well_ = true;
 };
 

@@ -15,6 +15,7 @@
 #include "app/process/caught.h"
 #include "app/process/graceful_stop.h"
 #include "app/process/log.h"
+#include "app/process/log_context.h"
 #include "app/process/telemetry_start.h"
 #include "http/wire/process_routes.h"
 #include "http/wire/server.h"
@@ -107,9 +108,10 @@ Result<void> Process::run_tasks(Server& server) {
   std::mutex mutex;
   Result<void> outcome;  // of the first that failed, which ends all
   std::vector<std::jthread> threads;
-  for (const RoleTask& task : tasks_) {
+  for (const Task& task : tasks_) {
     threads.emplace_back([&](const std::stop_token& stop) {
-      const auto done = caught([&] { return task(stop); });
+      log_context().task = task.name;
+      const auto done = caught([&] { return task.run(stop); });
       const std::lock_guard lock(mutex);
       if (done) {
         if (!stop.stop_requested()) context_.stop();
@@ -141,6 +143,8 @@ Result<void> Process::run(const std::string& listen, HeldSignals& signals) {
       context_, handle_, config_.http_limits,
       [this](std::string_view route, Status code, std::chrono::nanoseconds took) {
         metrics_.replied(route, static_cast<unsigned>(code), took);
+        spdlog::debug("http {}: {} in {:.1f} ms", route, static_cast<unsigned>(code),
+                      std::chrono::duration<double, std::milli>(took).count());
       },
       tracer());
   asio::co_spawn(context_, stop_on_signal(context_, server), asio::detached);

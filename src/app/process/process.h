@@ -48,8 +48,11 @@ class Process {
   // (another process on this host has it; says what to do).
   Result<std::string> take_instance(const std::string& group);
 
-  // A task that ends by itself ends the process.
-  void add(RoleTask task) { tasks_.push_back(std::move(task)); }
+  // A task that ends by itself ends the process. `name`: as on the board, for the lines that it
+  // logs; empty where there is one task.
+  void add(std::string name, RoleTask task) {
+    tasks_.push_back({std::move(name), std::move(task)});
+  }
   // Serves what `handle` answers instead of health and metrics alone; `what` it is, for the log.
   void answer_with(Handle handle, std::string what = "the API") {
     handle_ = std::move(handle);
@@ -65,6 +68,11 @@ class Process {
   Result<void> run(const std::string& listen, HeldSignals& signals);
 
  private:
+  struct Task {
+    std::string name;
+    RoleTask run;
+  };
+
   Result<void> run_tasks(Server& server);
   void end_telemetry();
 
@@ -77,7 +85,7 @@ class Process {
   TopicGuard topics_{config_, clock_, board_, metrics_};
   boost::asio::io_context context_{1};
   std::vector<FileLock> locks_;
-  std::vector<RoleTask> tasks_;
+  std::vector<Task> tasks_;
   std::vector<std::function<void()>> at_stop_;
   std::vector<std::function<void()>> when_stopped_;
   Handle handle_;

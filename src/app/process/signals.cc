@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <spdlog/spdlog.h>
 
+#include "app/process/log.h"
+
 namespace dwell {
 
 namespace asio = boost::asio;
@@ -21,10 +23,17 @@ sigset_t stopping_signals() {
   return signals;
 }
 
+// And the one that switches the level of the log.
+sigset_t held_signals() {
+  sigset_t signals = stopping_signals();
+  sigaddset(&signals, SIGUSR1);
+  return signals;
+}
+
 }  // namespace
 
 HeldSignals::HeldSignals() {
-  const sigset_t signals = stopping_signals();
+  const sigset_t signals = held_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, &before_);
 }
 
@@ -46,10 +55,15 @@ void HeldSignals::let_go() {
 
 asio::awaitable<void> first_signal() {
   const auto executor = co_await asio::this_coro::executor;
-  asio::signal_set signals(executor, SIGINT, SIGTERM);
-  const int signal = co_await signals.async_wait(asio::use_awaitable);
+  asio::signal_set signals(executor, SIGINT, SIGTERM, SIGUSR1);
+  int signal = co_await signals.async_wait(asio::use_awaitable);
+  while (signal == SIGUSR1) {
+    switch_debug();
+    signal = co_await signals.async_wait(asio::use_awaitable);
+  }
   // By the system from here on: it also ends a thread that waits for the disk.
   signals.clear();
+  std::signal(SIGUSR1, SIG_IGN);
   for (const int number : {SIGINT, SIGTERM}) {
     std::signal(number, [](int second) { std::_Exit(128 + second); });
   }

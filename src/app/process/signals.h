@@ -6,8 +6,8 @@
 
 namespace dwell {
 
-// Keeps SIGINT and SIGTERM back until it ends, or is told to let them go: a start that is stopped
-// ends as any other stop does. For the thread that makes it, before it makes others.
+// Keeps SIGINT, SIGTERM and SIGUSR1 back until it ends, or is told to let them go: a start that is
+// stopped ends as any other stop does. For the thread that makes it, before it makes others.
 class HeldSignals {
  public:
   HeldSignals();
@@ -15,7 +15,7 @@ class HeldSignals {
   HeldSignals(const HeldSignals&) = delete;
   HeldSignals& operator=(const HeldSignals&) = delete;
 
-  // Whether one came, or comes within `patience`; it is logged and done with.
+  // Whether one that stops came, or comes within `patience`; it is logged and done with.
   bool came_within(std::chrono::milliseconds patience);
 
   // To whoever looks out for them by now.
@@ -26,8 +26,9 @@ class HeldSignals {
   bool are_held_ = true;
 };
 
-// Waits for SIGINT or SIGTERM. Once it came, the next one ends the process at once, with status
-// 128 + its number, whatever its threads wait for.
+// Waits for SIGINT or SIGTERM; until then, each SIGUSR1 switches the log to debug or back. Once it
+// came, the next one ends the process at once, with status 128 + its number, whatever its threads
+// wait for.
 boost::asio::awaitable<void> first_signal();
 
 }  // namespace dwell

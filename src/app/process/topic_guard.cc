@@ -10,7 +10,6 @@
 namespace dwell {
 namespace {
 
-constexpr const char* kTask = "topics";
 constexpr const char* kBrokers = "brokers";
 constexpr Milliseconds kLookAgain{1'000};
 constexpr Milliseconds kAway{4'000};  // without an answer, until that is told

@@ -23,6 +23,8 @@ namespace dwell {
 // topics before the first task runs; then any thread.
 class TopicGuard {
  public:
+  static constexpr const char* kTask = "topics";  // its name on the board
+
   TopicGuard(const Config& config, Clock& clock, HealthBoard& board, Metrics& metrics)
       : config_(config), clock_(clock), board_(board), metrics_(metrics) {}
 

@@ -62,6 +62,9 @@ class CleanMember {
     process.board().set(task_, kJoining);
   }
 
+  const std::string& task() const { return task_; }
+  const std::string& hop_task() const { return hop_task_; }
+
   // Until `stop` is asked for. Errors: what joining again cannot mend.
   Result<void> run(const std::stop_token& stop) {
     return process_.topics().keep_joining(
@@ -106,7 +109,7 @@ class CleanMember {
     MetricsObserver counts(process_.metrics(), task_);
     LagObserver lags(process_.metrics(), process_.board(), process_.clock(), (*source)->client(),
                      {task_, of_source.topic, config_.stalled_after});
-    LogObserver log;
+    LogObserver log(task_);
     SummaryObserver summary(effective->rule, process_.clock());
     TraceObserver traces(process_.tracer(), process_.clock(),
                          {"clean", of_source.topic, of_source.group, of_source.member});
@@ -154,7 +157,8 @@ class CleanMember {
                      {hop_task_, of_source.topic, config_.stalled_after});
     TraceObserver traces(process_.tracer(), process_.clock(),
                          {"hop", of_source.topic, of_source.group, of_source.member});
-    Observers observers({&lags, &health, &traces});
+    LogObserver log(hop_task_);
+    Observers observers({&lags, &health, &log, &traces});
     return Runner(**hop, process_.clock(), observers, joining_again()).run(**source, ends);
   }
 
@@ -180,8 +184,10 @@ Result<void> add_clean(Process& process) {
   topics.add(config.topics.rejected);
   for (std::size_t i = 0; i < config.clean_threads; ++i) {
     const auto member = std::make_shared<CleanMember>(process, *instance, i);
-    process.add([member](const std::stop_token& stop) { return member->run(stop); });
-    process.add([member](const std::stop_token& stop) { return member->run_hop(stop); });
+    process.add(member->task(),
+                [member](const std::stop_token& stop) { return member->run(stop); });
+    process.add(member->hop_task(),
+                [member](const std::stop_token& stop) { return member->run_hop(stop); });
   }
   return {};
 }

@@ -137,7 +137,7 @@ class EmbeddedService {
   QueueOpener opener_;
   QueueObserver intake_;
   MetricsObserver counts_;
-  LogObserver log_;
+  LogObserver log_{""};
   SummaryObserver summary_;
   Observers observers_;
   Pipeline pipeline_;
@@ -201,7 +201,7 @@ Result<void> EmbeddedService::fold_events(const std::stop_token& stop) {
 }  // namespace
 
 Result<void> run_embedded(const Config& loaded, const std::string& from) {
-  log_to_stderr();
+  const Log log(loaded.log);
   HeldSignals signals;
   StartPatience patience(signals);
   const auto tries_again = [&patience](const Error& error) { return patience.tries_again(error); };
@@ -222,7 +222,7 @@ Result<void> run_embedded(const Config& loaded, const std::string& from) {
   const auto service =
       std::make_shared<EmbeddedService>(process, std::move(*committer), std::move(*readers));
   if (auto followed = service->follow(from); !followed) return followed;
-  process.add([service](const std::stop_token& stop) { return service->fold_events(stop); });
+  process.add("", [service](const std::stop_token& stop) { return service->fold_events(stop); });
   process.answer_with([service](Request request) { return service->handle(std::move(request)); },
                       config.db_path);
   process.at_stop([service] { service->close(); });

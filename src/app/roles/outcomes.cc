@@ -22,8 +22,8 @@ constexpr const char* kTask = "devices";
 class OutcomesStage final : public Stage {
  public:
   // Borrows the watch and the store.
-  OutcomesStage(OutcomeReader reader, DeviceStore& store, StoreWatch& watch)
-      : reader_(std::move(reader)), store_(store), watch_(watch) {}
+  OutcomesStage(OutcomeReader reader, DeviceStore& store, StoreWatch& watch, Clock& clock)
+      : reader_(std::move(reader)), store_(store), watch_(watch), clock_(clock) {}
 
   Result<Ready> restore(std::span<const PartitionId> partitions) override {
     auto positions = restored_positions(reader_, store_, watch_, partitions);
@@ -46,6 +46,7 @@ class OutcomesStage final : public Stage {
 
   Result<Committed> commit() override {
     if (slices_.empty()) return Committed{};
+    const auto start = clock_.monotonic();
     auto stored = watch_.commit([&] { return store_.commit(slices_); });
     if (!stored) return may_pass(stored.error());
     for (const std::string& what : store_.refused()) {
@@ -53,6 +54,8 @@ class OutcomesStage final : public Stage {
     }
     Committed committed;
     committed.has_batch = true;
+    committed.took = clock_.monotonic() - start;
+    for (const DeviceSlice& slice : slices_) committed.changes += slice.devices.size();
     return committed;
   }
 
@@ -60,6 +63,7 @@ class OutcomesStage final : public Stage {
   OutcomeReader reader_;
   DeviceStore& store_;
   StoreWatch& watch_;
+  Clock& clock_;
   std::vector<StorePosition> positions_;  // of the partitions restored last
   std::span<const DeviceSlice> slices_;
 };
@@ -107,10 +111,11 @@ class OutcomesMember {
     });
     if (!reader) return pass(reader);
 
-    OutcomesStage stage(std::move(*reader), **store, watch_);
+    OutcomesStage stage(std::move(*reader), **store, watch_, process_.clock());
     LagObserver lags(process_.metrics(), process_.board(), process_.clock(), (*source)->client(),
                      {kTask, options.topic, config_.stalled_after});
-    Observers observers({&lags, &watch_});
+    LogObserver log(kTask);
+    Observers observers({&lags, &watch_, &log});
     return Runner(stage, process_.clock(), observers, joining_again()).run(**source, ends);
   }
 
@@ -125,7 +130,7 @@ class OutcomesMember {
 
 void add_outcomes(Process& process, const std::string& instance) {
   const auto member = std::make_shared<OutcomesMember>(process, instance);
-  process.add([member](const std::stop_token& stop) { return member->run(stop); });
+  process.add(kTask, [member](const std::stop_token& stop) { return member->run(stop); });
 }
 
 }  // namespace dwell

@@ -9,7 +9,7 @@ namespace dwell {
 
 Result<void> run_process(const Config& config, const std::string& name, const std::string& listen,
                          std::span<const AddRole> roles) {
-  log_to_stderr();
+  const Log log(config.log);
   HeldSignals signals;
   Process process(config, name);
   for (const AddRole add : roles) {
@@ -17,7 +17,8 @@ Result<void> run_process(const Config& config, const std::string& name, const st
   }
   TopicGuard& topics = process.topics();
   if (topics.is_needed()) {
-    process.add([&topics](const std::stop_token& stop) { return topics.run(stop); });
+    process.add(TopicGuard::kTask,
+                [&topics](const std::stop_token& stop) { return topics.run(stop); });
   }
   return process.run(listen, signals);
 }

@@ -111,7 +111,7 @@ Result<void> add_serve(Process& process) {
   const auto role = std::make_shared<ServeRole>(process, std::move(*intake));
   process.topics().add(config.topics.input);
   process.answer_with([role](Request request) { return role->handle(std::move(request)); });
-  process.add([role](const std::stop_token& stop) { return role->watch_database(stop); });
+  process.add(kTask, [role](const std::stop_token& stop) { return role->watch_database(stop); });
   return {};
 }
 

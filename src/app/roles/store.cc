@@ -29,6 +29,8 @@ class StoreMember {
     process.board().set(task_, kJoining);
   }
 
+  const std::string& task() const { return task_; }
+
   // Until `stop` is asked for. Errors: what joining again cannot mend.
   Result<void> run(const std::stop_token& stop) {
     return process_.topics().keep_joining(
@@ -60,10 +62,11 @@ class StoreMember {
     MetricsObserver counts(process_.metrics(), task_);
     LagObserver lags(process_.metrics(), process_.board(), process_.clock(), (*source)->client(),
                      {task_, options.topic, config_.stalled_after});
+    LogObserver log(task_);
     SummaryObserver summary(config_.rule, process_.clock());
     TraceObserver traces(process_.tracer(), process_.clock(),
                          {"store", options.topic, options.group, options.member, host});
-    Observers observers({&counts, &lags, &watch_, &summary, &traces});
+    Observers observers({&counts, &lags, &watch_, &log, &summary, &traces});
     return Runner(stage, process_.clock(), observers, joining_again()).run(**source, ends);
   }
 
@@ -88,7 +91,8 @@ Result<void> add_store(Process& process) {
   topics.add(config.topics.rejected);
   for (std::size_t i = 0; i < config.store_threads; ++i) {
     const auto member = std::make_shared<StoreMember>(process, *instance, i);
-    process.add([member](const std::stop_token& stop) { return member->run(stop); });
+    process.add(member->task(),
+                [member](const std::stop_token& stop) { return member->run(stop); });
   }
   add_outcomes(process, *instance);
   add_upkeep(process);

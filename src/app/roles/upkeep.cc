@@ -39,7 +39,8 @@ Result<void> keep_database_up(Process& process, const std::stop_token& stop) {
 void add_upkeep(Process& process) {
   const UpkeepOptions& upkeep = process.config().upkeep;
   if (!upkeep.retention && !upkeep.compress_after) return;
-  process.add([&process](const std::stop_token& stop) { return keep_database_up(process, stop); });
+  process.add(kTask,
+              [&process](const std::stop_token& stop) { return keep_database_up(process, stop); });
 }
 
 }  // namespace dwell

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "app/settings/log_options.h"
 #include "core/rule.h"
 #include "file/file_limits.h"
 #include "http/wire/server_limits.h"
@@ -65,6 +66,7 @@ struct Config {
 
   bool names_devices = false;  // in telemetry
   Milliseconds stalled_after = std::chrono::minutes(1);
+  LogOptions log;
 };
 
 }  // namespace dwell

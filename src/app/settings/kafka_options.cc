@@ -14,7 +14,8 @@ KafkaOptions kafka_options(const Config& config) {
   options.brokers = config.brokers;
   options.extra.assign(config.kafka_extra.begin(), config.kafka_extra.end());
   options.on_log = [](int severity, std::string_view text) {
-    if (severity <= kWarning) spdlog::warn("kafka: {}", text);
+    spdlog::log(severity <= kWarning ? spdlog::level::warn : spdlog::level::debug, "kafka: {}",
+                text);
   };
   return options;
 }

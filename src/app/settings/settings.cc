@@ -323,10 +323,31 @@ std::vector<Setting> telemetry_settings() {
   };
 }
 
+// Of the log of `dwell run`, `clean`, `store` and `serve`.
+std::vector<Setting> log_settings() {
+  return {
+      choice(
+          "log.format", at(&Config::log, &LogOptions::format),
+          std::vector<std::pair<std::string_view, LogFormat>>{
+              {"auto", LogFormat::automatic}, {"text", LogFormat::text}, {"json", LogFormat::json}},
+          "Whether the log is text or one JSON object a line; auto: text on a terminal, json "
+          "elsewhere"),
+      choice(
+          "log.level", at(&Config::log, &LogOptions::level),
+          std::vector<std::pair<std::string_view, LogLevel>>{{"debug", LogLevel::debug},
+                                                             {"info", LogLevel::info},
+                                                             {"warning", LogLevel::warning},
+                                                             {"error", LogLevel::error}},
+          "The log has the lines of this level and of graver ones; while a process runs, SIGUSR1 "
+          "switches to debug and back"),
+  };
+}
+
 std::vector<Setting> make_settings() {
   std::vector<Setting> all;
-  for (const auto make : {file_settings, rule_settings, input_settings, http_settings,
-                          topic_settings, clean_settings, database_settings, telemetry_settings}) {
+  for (const auto make :
+       {file_settings, rule_settings, input_settings, http_settings, topic_settings, clean_settings,
+        database_settings, log_settings, telemetry_settings}) {
     for (Setting& setting : make()) all.push_back(std::move(setting));
   }
   return all;

@@ -153,6 +153,7 @@ Result<void> KeyHop::write() {
     nexts[*partition] = held.front().offset + 1;
     held.pop_front();
   }
+  copied_ = records;
   for (const auto& [partition, next] : nexts) offsets_.push_back({partition, next});
   return {};
 }
@@ -180,9 +181,12 @@ Result<Committed> KeyHop::commit() {
   Committed committed;
   committed.nexts = nexts_;
   if (offsets_.empty()) return committed;
+  const auto start = clock_.monotonic();
   auto done = transactions_.commit(source_, std::exchange(offsets_, {}));
   if (!done) return pass(done);
   committed.has_batch = true;
+  committed.took = clock_.monotonic() - start;
+  committed.changes = copied_;
   return committed;
 }
 

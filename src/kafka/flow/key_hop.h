@@ -90,6 +90,7 @@ class KeyHop final : public Stage {
   HopOrder order_;
   std::map<PartitionId, Input> inputs_;
   std::vector<PartitionNext> offsets_;  // behind what was copied in the transaction
+  std::uint64_t copied_ = 0;            // records, in it
   std::vector<PartitionNext> nexts_;    // of every partition, what is copied
 };
 
