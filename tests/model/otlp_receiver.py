@@ -2,14 +2,10 @@
 
 import gzip
 import http.server
-import pathlib
-import sys
 import threading
 
+import kafka_fixtures  # noqa: F401  installs the descriptions of the protocol
 from dwell_service import wait_until
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path += map(str, (ROOT / "build" / "python" / "lib").glob("python3*/site-packages"))
 
 
 def value_of(value):
