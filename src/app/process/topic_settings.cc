@@ -76,7 +76,7 @@ Result<Config> with_facts_of_topics(const Config& config, std::string& warning) 
   return effective;
 }
 
-// Facts are never changed while a group has members.
+// Where a group has members, facts are only added: those that are there stay as they are.
 Result<void> check_no_upgrade(const Config& effective) {
   if (effective.rule.version >= 2) return {};
   const auto facts = read_facts(kafka_options(effective), effective.topics.state);
