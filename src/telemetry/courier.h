@@ -2,14 +2,12 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <mutex>
 #include <span>
-#include <thread>
 #include <vector>
 
-#include "base/check.h"
+#include "telemetry/ending_thread.h"
 #include "telemetry/exporter.h"
 #include "telemetry/otel_settings.h"
 
@@ -27,9 +25,9 @@ class Courier {
   static constexpr std::chrono::milliseconds kFirstWait{1'000};  // doubled at each further try
 
   Courier(const OtelSettings::Queue& options, Send send)
-      : options_(options), send_(std::move(send)), thread_([this] { run(); }) {}
-  // Legal once end() gave true.
-  ~Courier() { CHECK(!thread_.joinable()); }
+      : options_(options),
+        send_(std::move(send)),
+        thread_([this](std::unique_lock<std::mutex>& lock) { run(lock); }) {}
   Courier(const Courier&) = delete;
   Courier& operator=(const Courier&) = delete;
 
@@ -38,39 +36,25 @@ class Courier {
     return waiting_count_.load(std::memory_order_relaxed) < options_.capacity;
   }
   void add(Thing thing) {
-    const std::lock_guard lock(mutex_);
-    if (is_ending_ || waiting_.size() >= options_.capacity) return drop();
+    const std::lock_guard lock(thread_.mutex());
+    if (thread_.is_ending() || waiting_.size() >= options_.capacity) return drop();
     waiting_.push_back(std::move(thing));
     waiting_count_.store(waiting_.size(), std::memory_order_relaxed);
-    if (waiting_.size() == options_.batch) changed_.notify_all();
+    if (waiting_.size() == options_.batch) thread_.notify();
   }
   void drop(std::uint64_t count = 1) { dropped_.fetch_add(count, std::memory_order_relaxed); }
   std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
   // Sends what waits, each batch once, until `deadline`. False: the last call of `send` is not
   // over, and this object has to outlive it.
-  bool end(std::chrono::steady_clock::time_point deadline) {
-    std::unique_lock lock(mutex_);
-    is_ending_ = true;
-    deadline_ = deadline;
-    changed_.notify_all();
-    const bool is_done = changed_.wait_until(lock, deadline, [this] { return is_done_; });
-    lock.unlock();
-    if (is_done) {
-      thread_.join();
-    } else {
-      thread_.detach();
-    }
-    return is_done;
-  }
+  bool end(std::chrono::steady_clock::time_point deadline) { return thread_.end(deadline); }
 
  private:
-  void run() {
+  void run(std::unique_lock<std::mutex>& lock) {
     std::vector<Thing> batch;
-    std::unique_lock lock(mutex_);
-    while (!is_ending_ || (!waiting_.empty() && std::chrono::steady_clock::now() < deadline_)) {
-      changed_.wait_for(lock, options_.delay,
-                        [this] { return is_ending_ || waiting_.size() >= options_.batch; });
+    while (!thread_.is_ending() ||
+           (!waiting_.empty() && !thread_.is_over(std::chrono::steady_clock::now()))) {
+      thread_.wait(lock, options_.delay, [this] { return waiting_.size() >= options_.batch; });
       const auto count = std::min(waiting_.size(), options_.batch);
       const auto end = waiting_.begin() + static_cast<std::ptrdiff_t>(count);
       batch.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
@@ -80,8 +64,6 @@ class Courier {
     }
     drop(waiting_.size());
     waiting_.clear();
-    is_done_ = true;
-    changed_.notify_all();
   }
 
   // With the lock let go meanwhile.
@@ -92,24 +74,18 @@ class Courier {
       const Sent sent = send_(batch);
       lock.lock();
       if (sent.kind != Sent::Kind::later) return sent.kind == Sent::Kind::ok;
-      if (tries == kMostTries || is_ending_) return false;
-      const auto is_ending = [this] { return is_ending_; };
-      if (changed_.wait_for(lock, std::max(wait, sent.wait), is_ending)) return false;
+      if (tries == kMostTries || thread_.is_ending()) return false;
+      if (thread_.wait(lock, std::max(wait, sent.wait), [] { return false; })) return false;
       wait *= 2;
     }
   }
 
   const OtelSettings::Queue options_;
   const Send send_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
   std::vector<Thing> waiting_;
-  bool is_ending_ = false;
-  std::chrono::steady_clock::time_point deadline_{};
-  bool is_done_ = false;
   std::atomic<std::size_t> waiting_count_ = 0;
   std::atomic<std::uint64_t> dropped_ = 0;
-  std::thread thread_;  // last: it uses the rest
+  EndingThread thread_;  // last: it uses the rest
 };
 
 }  // namespace dwell

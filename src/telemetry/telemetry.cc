@@ -1,11 +1,8 @@
 #include "telemetry/telemetry.h"
 
-#include <condition_variable>
 #include <dlfcn.h>
 #include <filesystem>
 #include <fmt/format.h>
-#include <mutex>
-#include <thread>
 
 #include "base/mask.h"
 
@@ -42,46 +39,29 @@ Result<MakeExporter> find_exporter() {
 class Telemetry::MetricsCourier {
  public:
   MetricsCourier(std::chrono::milliseconds every, std::function<bool()> send)
-      : every_(every), send_(std::move(send)), thread_([this] { run(); }) {}
+      : every_(every),
+        send_(std::move(send)),
+        thread_([this](std::unique_lock<std::mutex>& lock) { run(lock); }) {}
 
   // As of a Courier.
-  bool end(std::chrono::steady_clock::time_point deadline) {
-    std::unique_lock lock(mutex_);
-    is_ending_ = true;
-    changed_.notify_all();
-    const bool is_done = changed_.wait_until(lock, deadline, [this] { return is_done_; });
-    lock.unlock();
-    if (is_done) {
-      thread_.join();
-    } else {
-      thread_.detach();
-    }
-    return is_done;
-  }
+  bool end(std::chrono::steady_clock::time_point deadline) { return thread_.end(deadline); }
   std::uint64_t dropped() const { return dropped_; }
 
  private:
-  void run() {
-    std::unique_lock lock(mutex_);
+  void run(std::unique_lock<std::mutex>& lock) {
     bool is_last = false;
     while (!is_last) {
-      is_last = changed_.wait_for(lock, every_, [this] { return is_ending_; });
+      is_last = thread_.wait(lock, every_, [] { return false; });
       lock.unlock();
       if (!send_()) ++dropped_;
       lock.lock();
     }
-    is_done_ = true;
-    changed_.notify_all();
   }
 
   const std::chrono::milliseconds every_;
   const std::function<bool()> send_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool is_ending_ = false;
-  bool is_done_ = false;
   std::atomic<std::uint64_t> dropped_ = 0;
-  std::thread thread_;  // last: it uses the rest
+  EndingThread thread_;  // last: it uses the rest
 };
 
 Result<std::unique_ptr<Telemetry>> Telemetry::start(const OtelSettings& settings, Process process) {

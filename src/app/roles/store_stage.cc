@@ -11,6 +11,10 @@ namespace {
 
 constexpr int kCarefulBatches = 100;
 
+void move_behind(std::vector<TracedRecord> more, std::vector<TracedRecord>& all) {
+  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+}
+
 }  // namespace
 
 StoreStage::StoreStage(std::unique_ptr<CleanedReader> reader, std::unique_ptr<PostgresStore> store,
@@ -57,10 +61,8 @@ Result<Committed> StoreStage::commit_carefully() {
       reader_->commit_apart([this](const RowSlice& slice) { return writer_.commit_now(slice); });
   if (!refused) return pass(refused);
   {
-    auto traced = reader_->take_traced();
     const std::lock_guard lock(mutex_);
-    stored_traced_.insert(stored_traced_.end(), std::make_move_iterator(traced.begin()),
-                          std::make_move_iterator(traced.end()));
+    move_behind(reader_->take_traced(), stored_traced_);
   }
   careful_batches_ = *refused > 0 ? kCarefulBatches : careful_batches_ - 1;
   if (*refused > 0) {
@@ -79,9 +81,7 @@ Result<void> StoreStage::commit_watched(const RowBatch& batch, const RowWriter::
     stored_.has_batch = true;
     stored_.took += clock_.monotonic() - start;
     if (!handed_traced_.empty()) {  // else the batch is stored in parts
-      auto& traced = handed_traced_.front();
-      stored_traced_.insert(stored_traced_.end(), std::make_move_iterator(traced.begin()),
-                            std::make_move_iterator(traced.end()));
+      move_behind(std::move(handed_traced_.front()), stored_traced_);
       handed_traced_.pop_front();
     }
     for (const RowBatch::Part& part : batch.parts()) {

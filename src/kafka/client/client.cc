@@ -87,6 +87,12 @@ std::string_view header_of(const rd_kafka_message_t& message, const char* name) 
   return bytes_of(value, size);
 }
 
+void pass_header(const rd_kafka_message_t& message, const char* name, rd_kafka_headers_t* headers) {
+  constexpr std::size_t kLongest = 1 << 10;
+  const auto value = header_of(message, name);
+  if (value.data() && value.size() <= kLongest) add_header(headers, name, value);
+}
+
 Timestamp received_at(const rd_kafka_message_t& message) {
   rd_kafka_timestamp_type_t type{};
   const std::int64_t ms = rd_kafka_message_timestamp(&message, &type);

@@ -113,6 +113,8 @@ inline std::string_view bytes_of(const void* data, std::size_t size) {
 void add_header(rd_kafka_headers_t* headers, std::string_view name, std::string_view value);
 // The last header of this name; without data(): none.
 std::string_view header_of(const rd_kafka_message_t& message, const char* name);
+// What came with a message stays with what it became, up to 1 KiB.
+void pass_header(const rd_kafka_message_t& message, const char* name, rd_kafka_headers_t* headers);
 
 // When the broker received it, or when it was made, as the topic is set up. In the range of times.
 Timestamp received_at(const rd_kafka_message_t& message);

@@ -4,6 +4,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "kafka/client/record_trace.h"
 #include "kafka/topics/redrive_options.h"
 
 namespace dwell {
@@ -117,23 +118,14 @@ struct CleanedReader::Records {
   std::size_t end;
 };
 
-// The span that a record's storing will be; the same at each try. Traces do not begin here: who
-// cleaned the record has decided.
+// Traces do not begin here: who cleaned the record has decided.
 std::optional<TraceContext> CleanedReader::trace(const rd_kafka_message_t& message,
                                                  std::string_view outcome) {
-  const auto traceparent = header_of(message, kTraceParent);
-  if (!traceparent.data()) return {};
-  TracedRecord traced;
-  const auto own = tracer_.begin(tracer_.settings().records, traceparent, traced.parent);
-  if (!own || traced.parent == TraceContext()) return {};
-  traced.own = *own;
-  traced.own.span = span_of(own->trace, fmt::format("store {}/{}@{}", source_.options().topic,
-                                                    message.partition, message.offset));
-  traced.partition = message.partition;
-  traced.offset = message.offset;
-  traced.outcome = outcome;
-  if (tracer_.settings().names_devices) traced.device = bytes_of(message.key, message.key_len);
-  return traced_.emplace_back(std::move(traced)).own;
+  if (!header_of(message, kTraceParent).data()) return {};
+  auto traced = trace_of_record(tracer_, "store", source_.options().topic, message);
+  if (!traced || traced->parent == TraceContext()) return {};
+  traced->outcome = outcome;
+  return traced_.emplace_back(std::move(*traced)).own;
 }
 
 Result<std::uint64_t> CleanedReader::commit_apart(const Commit& commit) {

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/varint.h"
 #include "core/cleaned_value.h"
+#include "kafka/client/record_trace.h"
 #include "kafka/topics/rejected_topic.h"
 
 namespace dwell {
@@ -16,8 +17,7 @@ constexpr std::size_t kCleaned = 0;
 constexpr std::size_t kState = 1;
 constexpr std::size_t kRejected = 2;
 
-constexpr std::size_t kLongestHeader = 1 << 10;  // that is passed on
-constexpr std::size_t kAhead = 8;                // memory is asked for so many records before
+constexpr std::size_t kAhead = 8;  // memory is asked for so many records before
 
 // What a header says in digits.
 class Digits {
@@ -30,12 +30,6 @@ class Digits {
   std::array<char, 20> digits_;
   const char* end_;
 };
-
-// What came with a record stays with what it became.
-void pass_header(const rd_kafka_message_t& message, const char* name, rd_kafka_headers_t* headers) {
-  const auto value = header_of(message, name);
-  if (value.data() && value.size() <= kLongestHeader) add_header(headers, name, value);
-}
 
 // A record goes to the partition its input came from.
 Result<void> check_partitions(const KafkaSource& source, const std::string& topic) {
@@ -189,24 +183,12 @@ void KafkaCommitter::trace(const Partition& partition) {
   const bool has_headers = source_.has_headers(partition.id);
   if (!has_headers && !sampler.takes_roots()) return;
   for (std::uint32_t i = 0; i < unit.records.size(); ++i) {
-    const rd_kafka_message_t& message = source_.message(partition.id, i);
-    const auto traceparent = has_headers ? header_of(message, kTraceParent) : std::string_view();
-    TracedRecord traced;
-    const auto own = options_.tracer.begin(sampler, traceparent, traced.parent);
-    if (!own) continue;
-    traced.own = *own;
-    traced.partition = partition.id;
-    traced.record = i;
-    traced.offset = message.offset;
-    traced.outcome = name(unit.outcomes[i]);
-    if (traced.parent != TraceContext()) {
-      // The same at each try: a record that is read again after a crash gives no other span.
-      const auto place =
-          fmt::format("clean {}/{}@{}", source_.options().topic, partition.id, message.offset);
-      traced.own.span = span_of(own->trace, place);
-    }
-    if (options_.tracer.settings().names_devices) traced.device = unit.records[i].key;
-    traced_.push_back(std::move(traced));
+    auto traced = trace_of_record(options_.tracer, "clean", source_.options().topic,
+                                  source_.message(partition.id, i));
+    if (!traced) continue;
+    traced->record = i;
+    traced->outcome = name(unit.outcomes[i]);
+    traced_.push_back(std::move(*traced));
   }
 }
 
@@ -221,13 +203,9 @@ const TracedRecord* KafkaCommitter::traced_at(std::uint32_t record) const {
 // What is traced is handed on with its span here, all else as it came.
 void KafkaCommitter::add_trace(const Partition& partition, std::uint32_t record,
                                rd_kafka_headers_t* headers) {
-  const rd_kafka_message_t& message = source_.message(partition.id, record);
-  if (const TracedRecord* traced = traced_at(record)) {
-    add_header(headers, kTraceParent, format_traceparent(traced->own));
-  } else {
-    pass_header(message, kTraceParent, headers);
-  }
-  pass_header(message, kTraceState, headers);
+  const TracedRecord* traced = traced_at(record);
+  pass_trace(source_.message(partition.id, record),
+             traced ? std::optional(traced->own) : std::nullopt, headers);
 }
 
 Result<void> KafkaCommitter::write(const Partition& partition) {

@@ -1,5 +1,6 @@
 #include "kafka/topics/rejected_producer.h"
 
+#include "kafka/client/record_trace.h"
 #include "kafka/topics/rejected_topic.h"
 
 namespace dwell {
@@ -31,13 +32,7 @@ Result<void> RejectedProducer::add(const rd_kafka_message_t& message,
                                    const std::optional<TraceContext>& trace) {
   const RejectedOutput rejected = make_rejected(message, kNotCleaned, source_topic, record_bytes_);
   add_header(rejected.headers, "detail", detail);
-  const auto own = trace ? format_traceparent(*trace) : std::string();
-  const auto traceparent = trace ? std::string_view(own) : header_of(message, kTraceParent);
-  if (traceparent.data()) add_header(rejected.headers, kTraceParent, traceparent);
-  const auto state = header_of(message, kTraceState);
-  if (state.data() && state.size() <= kLongestTraceState) {
-    add_header(rejected.headers, kTraceState, state);
-  }
+  pass_trace(message, trace, rejected.headers);
   is_empty_ = false;
   for (;;) {
     const auto code = rd_kafka_producev(
