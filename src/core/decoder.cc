@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fmt/format.h>
 
+#include "base/characters.h"
 #include "base/mac_address.h"
 #include "core/event_timestamp.h"
 #include "core/plain_scanner.h"
@@ -16,15 +17,7 @@ namespace ondemand = simdjson::ondemand;
 
 namespace {
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-
-// White space as RFC 8259 has it: another control character behind a number is no JSON.
-bool is_space(char c) {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
+// Another control character behind a number is no JSON.
 std::string_view trim_right(std::string_view token) {
   while (!token.empty() && is_space(token.back())) token.remove_suffix(1);
   return token;

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <limits>
 
+#include "base/characters.h"
+
 namespace dwell {
 namespace {
 
@@ -13,10 +15,6 @@ constexpr std::array kUnits{TimeUnit::ms, TimeUnit::s, TimeUnit::us, TimeUnit::n
 
 // A number of milliseconds beyond every time.
 constexpr std::int64_t kBeyond = std::numeric_limits<std::int64_t>::max();
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 // How many places the decimal point moves to make milliseconds of the unit.
 int places_to_ms(TimeUnit unit) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/characters.h"
 #include "file/json_cutter.h"
 
 namespace dwell {
@@ -87,10 +88,6 @@ std::string_view wide_encoding(std::string_view head) {
   if (zeros(2, 1)) return "UTF-16BE";
   if (zeros(4, 0)) return "UTF-32LE";
   return zeros(4, 3) ? "UTF-32BE" : "";
-}
-
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 std::string_view without_leading_space(std::string_view text) {

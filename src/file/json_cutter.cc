@@ -1,14 +1,12 @@
 #include "file/json_cutter.h"
 
+#include "base/characters.h"
+
 namespace dwell {
 namespace {
 
 constexpr std::size_t kDeepest = 1024;  // brackets that are told apart; deeper ones are counted
 constexpr std::string_view kOpening = "{\"events\":[";
-
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
 
 bool is_separator(char c) {
   return is_space(c) || c == ',' || c == '[' || c == ']';

@@ -14,7 +14,7 @@ using MockCluster = KafkaHandle<rd_kafka_mock_cluster_t, rd_kafka_mock_cluster_d
 
 constexpr const char* kInput = "events";
 constexpr std::size_t kLongest = 10'000;
-constexpr std::int16_t kProduce = 0;  // of the Kafka protocol guide
+constexpr std::int16_t kProduceKey = 0;  // of the Kafka protocol guide
 
 class KafkaIntakeTest : public ::testing::Test {
  protected:
@@ -91,7 +91,7 @@ TEST_F(KafkaIntakeTest, OneThatTheClientIsSetUpToRefuseIsRefusedForGood) {
 
 TEST_F(KafkaIntakeTest, OneThatTheTopicRefusesIsRefusedForGood) {
   const rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
-  rd_kafka_mock_push_request_errors_array(cluster_.get(), kProduce, 1, &error);
+  rd_kafka_mock_push_request_errors_array(cluster_.get(), kProduceKey, 1, &error);
   const auto refused = submit({100});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::invalid);

@@ -2,11 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/fakes/event_types.h"
+
 namespace dwell {
 namespace {
-
-constexpr auto kEnter = EventType::enter;
-constexpr auto kExit = EventType::exit;
 
 template <typename State>
 Outcome decide(State& state, EventType type, std::int64_t ms, const Rule& rule = {}) {

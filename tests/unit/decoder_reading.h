@@ -13,7 +13,7 @@ namespace dwell {
 inline constexpr Timestamp kNow = from_ms(7000);
 
 // A decoded record that owns what it points to.
-struct Reading {
+struct ReadRecord {
   Outcome outcome;
   std::string device;
   std::int64_t ms;
@@ -29,7 +29,7 @@ inline Rule rule_1(ClockSource clock_source = ClockSource::event) {
   return rule;
 }
 
-inline Reading read(const std::string& bytes, const Rule& rule = rule_1()) {
+inline ReadRecord read(const std::string& bytes, const Rule& rule = rule_1()) {
   Decoder decoder(rule);
   Record record;
   record.bytes = bytes;

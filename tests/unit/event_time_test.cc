@@ -6,12 +6,11 @@
 #include <numeric>
 
 #include "core/state_record.h"
+#include "tests/fakes/event_types.h"
 
 namespace dwell {
 namespace {
 
-constexpr auto kEnter = EventType::enter;
-constexpr auto kExit = EventType::exit;
 constexpr Timestamp kLater = from_ms(1'000'000'000);
 
 Rule event_time_rule() {

@@ -9,6 +9,7 @@
 #include <zstd.h>
 
 #include "file/file_source.h"
+#include "tests/fakes/small_files.h"
 #include "tests/fakes/stopped_clock.h"
 
 namespace dwell {
@@ -40,9 +41,6 @@ std::string zstd(const std::string& text) {
   out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
   return out;
 }
-
-constexpr FileLimits kSmall{.record_bytes = 1024, .batch_records = 1000, .batch_bytes = 2048};
-constexpr FileLimits kOneByOne{.record_bytes = 1024, .batch_records = 1, .batch_bytes = 2048};
 
 class FileFormsTest : public testing::Test {
  protected:

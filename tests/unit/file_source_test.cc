@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/fakes/no_free_files.h"
+#include "tests/fakes/small_files.h"
 
 namespace dwell {
 namespace {
@@ -41,9 +42,6 @@ std::ostream& operator<<(std::ostream& out, const Line& line) {
   return out << line.offset << ":" << line.bytes.substr(0, 20) << "(" << line.bytes.size() << " of "
              << line.truncated_from << ")";
 }
-
-constexpr FileLimits kSmall{.record_bytes = 1024, .batch_records = 1000, .batch_bytes = 2048};
-constexpr FileLimits kOneByOne{.record_bytes = 1024, .batch_records = 1, .batch_bytes = 2048};
 
 class FileSourceTest : public testing::Test {
  protected:

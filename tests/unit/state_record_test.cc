@@ -3,14 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "base/varint.h"
+#include "tests/fakes/event_types.h"
 
 namespace dwell {
 namespace {
 
 using namespace std::string_literals;
 
-constexpr auto kEnter = EventType::enter;
-constexpr auto kExit = EventType::exit;
 constexpr Timestamp kLater = from_ms(1'000'000'000);
 
 template <typename State>

@@ -2,11 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/fakes/event_types.h"
+
 namespace dwell {
 namespace {
-
-constexpr auto kEnter = EventType::enter;
-constexpr auto kExit = EventType::exit;
 
 Row row(EventType type, std::int64_t ms, std::uint64_t rank = 0) {
   return {from_ms(ms), rank, type, 1};

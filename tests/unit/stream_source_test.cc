@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "file/file_source.h"
+#include "tests/fakes/small_files.h"
 
 namespace dwell {
 namespace {
@@ -20,9 +21,6 @@ class CountingClock final : public Clock {
  private:
   std::int64_t readings_ = 0;
 };
-
-constexpr FileLimits kSmall{.record_bytes = 1024, .batch_records = 1000, .batch_bytes = 2048};
-constexpr FileLimits kOneByOne{.record_bytes = 1024, .batch_records = 1, .batch_bytes = 2048};
 
 class StreamSourceTest : public testing::Test {
  protected:

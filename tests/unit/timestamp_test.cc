@@ -5,12 +5,12 @@
 namespace dwell {
 namespace {
 
-struct Reading {
+struct Readable {
   const char* text;
   std::int64_t ms;
 };
 
-class ReadableTimestamp : public testing::TestWithParam<Reading> {};
+class ReadableTimestamp : public testing::TestWithParam<Readable> {};
 
 TEST_P(ReadableTimestamp, GivesItsInstant) {
   const auto parsed = parse_rfc3339(GetParam().text);
@@ -21,23 +21,24 @@ TEST_P(ReadableTimestamp, GivesItsInstant) {
 INSTANTIATE_TEST_SUITE_P(
     Timestamp, ReadableTimestamp,
     testing::Values(
-        Reading{"1970-01-01T00:00:00Z", 0}, Reading{"1970-01-01T00:00:00.001Z", 1},
-        Reading{"1970-01-02T00:00:00Z", 86'400'000},
-        Reading{"2025-07-08T00:00:00Z", 1'751'932'800'000},
-        Reading{"2025-07-08t00:00:00z", 1'751'932'800'000},
-        Reading{"2024-02-29T00:00:00Z", 1'709'164'800'000},
-        Reading{"2000-02-29T00:00:00Z", 951'782'400'000},
+        Readable{"1970-01-01T00:00:00Z", 0}, Readable{"1970-01-01T00:00:00.001Z", 1},
+        Readable{"1970-01-02T00:00:00Z", 86'400'000},
+        Readable{"2025-07-08T00:00:00Z", 1'751'932'800'000},
+        Readable{"2025-07-08t00:00:00z", 1'751'932'800'000},
+        Readable{"2024-02-29T00:00:00Z", 1'709'164'800'000},
+        Readable{"2000-02-29T00:00:00Z", 951'782'400'000},
         // fractions: one digit to as many as fit, cut not rounded
-        Reading{"1970-01-01T00:00:01.5Z", 1'500}, Reading{"1970-01-01T00:00:01.05Z", 1'050},
-        Reading{"1970-01-01T00:00:01.0009Z", 1'000},
-        Reading{"1970-01-01T00:00:01.9999999999Z", 1'999},
+        Readable{"1970-01-01T00:00:01.5Z", 1'500}, Readable{"1970-01-01T00:00:01.05Z", 1'050},
+        Readable{"1970-01-01T00:00:01.0009Z", 1'000},
+        Readable{"1970-01-01T00:00:01.9999999999Z", 1'999},
         // offsets
-        Reading{"1970-01-01T00:00:00+00:00", 0}, Reading{"1970-01-01T00:00:00-00:00", 0},
-        Reading{"1970-01-01T02:30:00+02:30", 0}, Reading{"1970-01-01T23:59:00+23:59", 0},
-        Reading{"1969-12-31T19:00:00-05:00", 0}, Reading{"1970-01-01T00:00:00.25-01:00", 3'600'250},
+        Readable{"1970-01-01T00:00:00+00:00", 0}, Readable{"1970-01-01T00:00:00-00:00", 0},
+        Readable{"1970-01-01T02:30:00+02:30", 0}, Readable{"1970-01-01T23:59:00+23:59", 0},
+        Readable{"1969-12-31T19:00:00-05:00", 0},
+        Readable{"1970-01-01T00:00:00.25-01:00", 3'600'250},
         // the end of the range, from both sides
-        Reading{"9999-12-31T23:59:59.999Z", 253'402'300'799'999},
-        Reading{"9999-12-31T22:59:59.9999-01:00", 253'402'300'799'999}));
+        Readable{"9999-12-31T23:59:59.999Z", 253'402'300'799'999},
+        Readable{"9999-12-31T22:59:59.9999-01:00", 253'402'300'799'999}));
 
 class UnreadableTimestamp : public testing::TestWithParam<const char*> {};
 

@@ -26,7 +26,7 @@ struct Window {
   Timestamp start, end;
 };
 
-constexpr std::size_t kPage = 10'000;
+constexpr std::size_t kRowsAPage = 10'000;
 
 // Calls f(rows) for every page of rows, in bounded memory.
 template <typename F>
@@ -34,7 +34,7 @@ Result<void> each_page(RowReader& reader, const Window& window, F f) {
   boost::asio::io_context context(1);
   Timeline timeline(window.device, window.start, window.end);
   do {
-    if (auto read = awaited(context, timeline.read(reader, kPage)); !read) return read;
+    if (auto read = awaited(context, timeline.read(reader, kRowsAPage)); !read) return read;
     if (Result<void> done = f(timeline.rows()); !done) return done;
   } while (timeline.has_more());
   return {};

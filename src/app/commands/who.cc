@@ -19,7 +19,7 @@ struct WhoArguments {
   Format format = Format::table;
 };
 
-constexpr std::size_t kPage = 1'000;
+constexpr std::size_t kDevicesAPage = 1'000;
 constexpr std::size_t kRowsOfPage = 10'000;
 constexpr Milliseconds kStripSpan = std::chrono::hours(24);
 constexpr std::size_t kStripColumns = 24;  // one for each hour
@@ -30,7 +30,7 @@ Result<void> each_page(RowReader& reader, Timestamp at, F f) {
   boost::asio::io_context context(1);
   PresenceQuery query;
   query.at = at;
-  query.limit = kPage;
+  query.limit = kDevicesAPage;
   do {
     auto page = awaited(context, presence(reader, query));
     if (!page) return pass(page);

@@ -16,7 +16,7 @@
 namespace dwell {
 namespace {
 
-constexpr const char* kTask = "devices";
+constexpr const char* kDevices = "devices";
 
 // Keeps in the database what became of each device's events, as the state topic has it.
 class OutcomesStage final : public Stage {
@@ -76,13 +76,13 @@ class OutcomesMember {
         config_(process.config()),
         door_(config_),
         instance_(std::move(instance)),
-        watch_(kTask, process.board()) {
-    process.board().set(kTask, kJoining);
+        watch_(kDevices, process.board()) {
+    process.board().set(kDevices, kJoining);
   }
 
   Result<void> run(const std::stop_token& stop) {
     bool from_start = false;
-    return process_.topics().keep_joining(kTask, stop, [&](const std::stop_token& ends) {
+    return process_.topics().keep_joining(kDevices, stop, [&](const std::stop_token& ends) {
       auto done = run_once(from_start, ends);
       // Offsets do not tell whether a topic that changed is still the one that was read.
       from_start |= ends.stop_requested();
@@ -113,8 +113,8 @@ class OutcomesMember {
 
     OutcomesStage stage(std::move(*reader), **store, watch_, process_.clock());
     LagObserver lags(process_.metrics(), process_.board(), process_.clock(), (*source)->client(),
-                     {kTask, options.topic, config_.stalled_after});
-    LogObserver log(kTask);
+                     {kDevices, options.topic, config_.stalled_after});
+    LogObserver log(kDevices);
     Observers observers({&lags, &watch_, &log});
     return Runner(stage, process_.clock(), observers, joining_again()).run(**source, ends);
   }
@@ -130,7 +130,7 @@ class OutcomesMember {
 
 void add_outcomes(Process& process, const std::string& instance) {
   const auto member = std::make_shared<OutcomesMember>(process, instance);
-  process.add(kTask, [member](const std::stop_token& stop) { return member->run(stop); });
+  process.add(kDevices, [member](const std::stop_token& stop) { return member->run(stop); });
 }
 
 }  // namespace dwell

@@ -13,7 +13,7 @@
 namespace dwell {
 namespace {
 
-constexpr const char* kTask = "serve";
+constexpr const char* kServe = "serve";
 constexpr Milliseconds kLookAtDatabase{2'000};
 constexpr Milliseconds kLookForStop{50};
 
@@ -33,7 +33,7 @@ class ServeRole {
               [&process] { return process.board().health(); },
               [&process] { return process.metrics().text(); }, &visibility_,
               config_.limits.record_bytes, config_.http_limits.body_bytes, config_.rule}) {
-    board_.set(kTask, "looking for the database");
+    board_.set(kServe, "looking for the database");
   }
 
   boost::asio::awaitable<Routed> handle(Request request) { return api_.handle(std::move(request)); }
@@ -41,14 +41,14 @@ class ServeRole {
   // Brings the database up to date, and tells whether questions are answered. It keeps no
   // connection of its own: where the database gives few, questions need them.
   Result<void> watch_database(const std::stop_token& stop) {
-    return keep_joining(kTask, stop, clock_, board_, [&]() -> Result<void> {
+    return keep_joining(kServe, stop, clock_, board_, [&]() -> Result<void> {
       if (!door_.was_open() || !look(stop)) {
         if (auto database = door_.open(); !database) return pass(database);
       }
       for (;;) {
         if (auto looked = look(stop); !looked) return may_pass(looked.error());
         if (stop.stop_requested()) return {};
-        board_.set(kTask, "");
+        board_.set(kServe, "");
         clock_.sleep(kLookAtDatabase, stop);
       }
     });
@@ -70,7 +70,7 @@ class ServeRole {
     if (checked && !is_ready_) co_await reader_.open_all();
     is_ready_ = checked.has_value();
     const PgPoolState connections = reader_.connections();
-    board_.warn(kTask,
+    board_.warn(kServe,
                 connections.open > 0 && !connections.shortage.empty()
                     ? fmt::format("{} of {} connections to the database (serve.connections): {}",
                                   connections.open, config_.serve_connections, connections.shortage)
@@ -111,7 +111,7 @@ Result<void> add_serve(Process& process) {
   const auto role = std::make_shared<ServeRole>(process, std::move(*intake));
   process.topics().add(config.topics.input);
   process.answer_with([role](Request request) { return role->handle(std::move(request)); });
-  process.add(kTask, [role](const std::stop_token& stop) { return role->watch_database(stop); });
+  process.add(kServe, [role](const std::stop_token& stop) { return role->watch_database(stop); });
   return {};
 }
 

@@ -9,13 +9,13 @@
 namespace dwell {
 namespace {
 
-constexpr const char* kTask = "upkeep";
+constexpr const char* kUpkeep = "upkeep";
 
 // Drops and compresses old rows now and then, on a connection of its own.
 Result<void> keep_database_up(Process& process, const std::stop_token& stop) {
   const Config& config = process.config();
   DatabaseDoor door(config);
-  return keep_joining(kTask, stop, process.clock(), process.board(), [&]() -> Result<void> {
+  return keep_joining(kUpkeep, stop, process.clock(), process.board(), [&]() -> Result<void> {
     PgOptions options = postgres_options(config);
     options.statement_timeout = Milliseconds(0);  // old rows may be many
     auto database = door.open(options);
@@ -23,7 +23,7 @@ Result<void> keep_database_up(Process& process, const std::stop_token& stop) {
     while (!stop.stop_requested()) {
       const auto report = apply_retention(**database, config.upkeep, process.clock().wall());
       if (!report) return may_pass(report.error());
-      process.board().set(kTask, "");
+      process.board().set(kUpkeep, "");
       if (report->dropped_rows + report->compressed_chunks > 0) {
         spdlog::info("retention: {} rows dropped, {} chunks compressed", report->dropped_rows,
                      report->compressed_chunks);
@@ -39,7 +39,7 @@ Result<void> keep_database_up(Process& process, const std::stop_token& stop) {
 void add_upkeep(Process& process) {
   const UpkeepOptions& upkeep = process.config().upkeep;
   if (!upkeep.retention && !upkeep.compress_after) return;
-  process.add(kTask,
+  process.add(kUpkeep,
               [&process](const std::stop_token& stop) { return keep_database_up(process, stop); });
 }
 

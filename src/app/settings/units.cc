@@ -10,25 +10,25 @@
 namespace dwell {
 namespace {
 
-struct TimeUnit {
+struct NamedSize {
   std::string_view name;
   std::uint64_t size;
 };
 
 // Largest first.
-constexpr std::array kDurations = {TimeUnit{"d", 86'400'000}, TimeUnit{"h", 3'600'000},
-                                   TimeUnit{"min", 60'000}, TimeUnit{"s", 1'000},
-                                   TimeUnit{"ms", 1}};
-constexpr std::array kSizes = {TimeUnit{"GiB", 1ull << 30}, TimeUnit{"MiB", 1ull << 20},
-                               TimeUnit{"KiB", 1ull << 10}, TimeUnit{"", 1}};
+constexpr std::array kDurations = {NamedSize{"d", 86'400'000}, NamedSize{"h", 3'600'000},
+                                   NamedSize{"min", 60'000}, NamedSize{"s", 1'000},
+                                   NamedSize{"ms", 1}};
+constexpr std::array kSizes = {NamedSize{"GiB", 1ull << 30}, NamedSize{"MiB", 1ull << 20},
+                               NamedSize{"KiB", 1ull << 10}, NamedSize{"", 1}};
 
 constexpr std::uint64_t kLargest = std::uint64_t{1} << 50;
 
-std::optional<std::uint64_t> parse(std::string_view text, std::span<const TimeUnit> units) {
+std::optional<std::uint64_t> parse(std::string_view text, std::span<const NamedSize> units) {
   const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
   const auto count = parse_count(text.substr(0, digits));
   if (!count) return std::nullopt;
-  for (const TimeUnit& unit : units) {
+  for (const NamedSize& unit : units) {
     if (text.substr(digits) != unit.name) continue;
     if (*count > kLargest / unit.size) return std::nullopt;
     return *count * unit.size;
@@ -36,8 +36,8 @@ std::optional<std::uint64_t> parse(std::string_view text, std::span<const TimeUn
   return std::nullopt;
 }
 
-std::string format(std::uint64_t value, std::span<const TimeUnit> units) {
-  for (const TimeUnit& unit : units) {
+std::string format(std::uint64_t value, std::span<const NamedSize> units) {
+  for (const NamedSize& unit : units) {
     if (value >= unit.size && value % unit.size == 0) {
       return fmt::format("{}{}", value / unit.size, unit.name);
     }
@@ -89,7 +89,7 @@ std::string format_span(Milliseconds duration) {
   auto rest = static_cast<std::uint64_t>(std::max<std::int64_t>(0, duration.count()));
   std::string text;
   int units = 0;
-  for (const TimeUnit& unit : std::span(kDurations).first(4)) {
+  for (const NamedSize& unit : std::span(kDurations).first(4)) {
     if (rest < unit.size && units == 0) continue;
     if (rest >= unit.size) {
       text += fmt::format("{}{} {}", text.empty() ? "" : " ", rest / unit.size, unit.name);
@@ -101,7 +101,7 @@ std::string format_span(Milliseconds duration) {
 }
 
 std::string format_size(std::uint64_t bytes) {
-  for (const TimeUnit& unit : std::span(kSizes).first(3)) {
+  for (const NamedSize& unit : std::span(kSizes).first(3)) {
     if (bytes >= unit.size) {
       return fmt::format("{:.1f} {}", static_cast<double>(bytes) / static_cast<double>(unit.size),
                          unit.name);

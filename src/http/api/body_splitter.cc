@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "base/characters.h"
+
 namespace dwell {
 namespace {
 
@@ -135,10 +137,6 @@ std::size_t end_of_plain_object(std::string_view text) {
         static_cast<unsigned char>(is_special | (c == '\\') | (c == '{') | (c == '[') | (c == ']'));
   }
   return is_in_text == 0 && is_special == 0 ? brace + 1 : 0;
-}
-
-bool is_space(char c) {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
 bool can_begin_value(char c) {

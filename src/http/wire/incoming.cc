@@ -1,12 +1,12 @@
 #include "http/wire/incoming.h"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/write.hpp>
 #include <tuple>
+
+#include "http/wire/await.h"
 
 namespace dwell {
 namespace {
@@ -15,7 +15,6 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using Doing = Connection::Doing;
 
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kPiece = 16 << 10;  // of a body, read at a time
 
 // A handler whose client may have left is looked at when it takes longer.

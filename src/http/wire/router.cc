@@ -3,6 +3,20 @@
 #include <algorithm>
 
 namespace dwell {
+namespace {
+
+bool fits(const Target& target, const Route& route) {
+  return std::equal(route.pattern.begin(), route.pattern.end(), target.segments.begin(),
+                    target.segments.end(), [](std::string_view pattern, const auto& segment) {
+                      return pattern.empty() ? !segment.empty() : pattern == segment;
+                    });
+}
+
+Routed of_no_route(Reply reply) {
+  return Routed("none", std::move(reply));
+}
+
+}  // namespace
 
 Reply target_too_long() {
   return problem(Status::uri_too_long, "target-too-long",
@@ -10,32 +24,25 @@ Reply target_too_long() {
 }
 
 boost::asio::awaitable<Routed> Router::handle(Request request) const {
-  const auto none = [](Reply reply) { return Routed("none", std::move(reply)); };
   if (request.target.size() > kLongestTarget) {
-    co_return none(target_too_long());
+    co_return of_no_route(target_too_long());
   }
   if (request.method == Method::options && request.target == "*") {
     Reply reply;
     reply.status = Status::no_content;
     reply.content_type.clear();
     reply.headers.emplace_back("Allow", "GET, HEAD, POST, OPTIONS");
-    co_return none(std::move(reply));
+    co_return of_no_route(std::move(reply));
   }
   const auto target = parse_target(request.target);
   if (!target)
-    co_return none(problem(Status::bad_request, "invalid-target", target.error().message));
+    co_return of_no_route(problem(Status::bad_request, "invalid-target", target.error().message));
 
-  const auto fits = [&](const Route& route) {
-    return std::equal(route.pattern.begin(), route.pattern.end(), target->segments.begin(),
-                      target->segments.end(), [](std::string_view pattern, const auto& segment) {
-                        return pattern.empty() ? !segment.empty() : pattern == segment;
-                      });
-  };
   const auto method = request.method == Method::head ? Method::get : request.method;
   std::string_view name = "none";
   std::string allowed;
   for (const Route& route : routes_) {
-    if (!fits(route)) continue;
+    if (!fits(*target, route)) continue;
     if (route.method == method) {
       Reply reply = co_await route.handler(request, *target);
       co_return Routed(route.name, std::move(reply));
@@ -44,7 +51,7 @@ boost::asio::awaitable<Routed> Router::handle(Request request) const {
     allowed = route.method == Method::get ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
   }
   if (allowed.empty()) {
-    co_return none(problem(Status::not_found, "no-such-resource", elsewhere_));
+    co_return of_no_route(problem(Status::not_found, "no-such-resource", elsewhere_));
   }
   Reply reply;
   if (request.method == Method::options) {

@@ -1,17 +1,16 @@
 #include "http/wire/server.h"
 
 #include <array>
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cerrno>
 #include <charconv>
 #include <optional>
 #include <sys/socket.h>
 #include <thread>
 
+#include "http/wire/await.h"
 #include "http/wire/incoming.h"
 #include "http/wire/request_span.h"
 #include "http/wire/wire.h"
@@ -21,8 +20,6 @@ namespace {
 
 namespace asio = boost::asio;
 using asio::ip::tcp;
-
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::size_t kIdleBuffer = 1'024;   // bytes a connection holds while it waits
 constexpr std::size_t kMostEmptyLines = 8;   // before a request

@@ -1,19 +1,17 @@
 #include "http/wire/turns.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <list>
 #include <optional>
+
+#include "http/wire/await.h"
 
 namespace dwell {
 namespace {
 
 namespace asio = boost::asio;
 using std::chrono::steady_clock;
-
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
 }  // namespace
 

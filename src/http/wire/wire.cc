@@ -1,8 +1,6 @@
 #include "http/wire/wire.h"
 
-#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/http/chunk_encode.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -14,6 +12,7 @@
 #include <optional>
 #include <tuple>
 
+#include "http/wire/await.h"
 #include "http/wire/gzip.h"
 
 namespace dwell {
@@ -23,7 +22,6 @@ namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using asio::ip::tcp;
 
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kSmallestGzip = 1'024;  // bytes; below, headers outweigh the gain
 
 // The Date header, made once a second.

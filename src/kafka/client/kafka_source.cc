@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::chrono::seconds kLongestClose{5};
 constexpr std::chrono::seconds kLongestLeave{1};
-constexpr std::chrono::milliseconds kPatience{2'000};  // for an answer of the brokers
+constexpr std::chrono::milliseconds kSourcePatience{2'000};  // for an answer of the brokers
 
 std::vector<PartitionId> partitions_of(const rd_kafka_topic_partition_list_t* list) {
   std::vector<PartitionId> all;
@@ -287,7 +287,7 @@ Result<Batch> KafkaSource::changed(rd_kafka_event_t* event) {
 // the brokers remember what a member was given when it asked for another topic.
 Result<void> KafkaSource::check_own(const rd_kafka_topic_partition_list_t& list) const {
   if (list.cnt == 0) return {};
-  const auto count = client_->partition_count(options_.topic, kPatience);
+  const auto count = client_->partition_count(options_.topic, kSourcePatience);
   if (!count) return pass(count);
   std::vector<bool> is_given(static_cast<std::size_t>(*count));
   for (const auto& one : std::span(list.elems, static_cast<std::size_t>(list.cnt))) {

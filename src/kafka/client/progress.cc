@@ -3,8 +3,8 @@
 namespace dwell {
 namespace {
 
-constexpr const char* kNoGroup = "dwell-serve";        // named to the brokers, never joined
-constexpr std::chrono::milliseconds kPatience{2'000};  // for an answer of the brokers
+constexpr const char* kNoGroup = "dwell-serve";                // named to the brokers, never joined
+constexpr std::chrono::milliseconds kProgressPatience{2'000};  // for an answer of the brokers
 
 }  // namespace
 
@@ -26,7 +26,7 @@ Result<PartitionOffsets> KafkaProgress::committed(const std::string& group,
                                                   std::span<const PartitionId> partitions) {
   auto asker = client(group);
   if (!asker) return pass(asker);
-  const auto offsets = (*asker)->committed(group, topic, partitions, kPatience);
+  const auto offsets = (*asker)->committed(group, topic, partitions, kProgressPatience);
   if (!offsets) return pass(offsets);
   PartitionOffsets found;
   for (std::size_t i = 0; i < partitions.size(); ++i) {
@@ -41,7 +41,7 @@ Result<PartitionOffsets> KafkaProgress::ends(const std::string& topic,
   if (!asker) return pass(asker);
   PartitionOffsets found;
   for (const PartitionId partition : partitions) {
-    const auto offsets = (*asker)->offsets(topic, partition, kPatience);
+    const auto offsets = (*asker)->offsets(topic, partition, kProgressPatience);
     if (!offsets) return pass(offsets);
     found[partition] = offsets->high;
   }
@@ -51,7 +51,7 @@ Result<PartitionOffsets> KafkaProgress::ends(const std::string& topic,
 Result<int> KafkaProgress::partition_count(const std::string& topic) {
   auto asker = client(kNoGroup);
   if (!asker) return pass(asker);
-  return (*asker)->partition_count(topic, kPatience);
+  return (*asker)->partition_count(topic, kProgressPatience);
 }
 
 }  // namespace dwell

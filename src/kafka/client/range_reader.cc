@@ -9,7 +9,7 @@
 namespace dwell {
 namespace {
 
-constexpr std::chrono::seconds kPatience{10};  // without a record or an end
+constexpr std::chrono::seconds kReadPatience{10};  // without a record or an end
 constexpr std::size_t kReadTogether = 4'000;
 constexpr int kWaitMs = 5;  // for as many
 
@@ -75,7 +75,7 @@ Result<void> RangeReader::read(const std::string& topic, std::span<const OffsetR
     const auto now = std::chrono::steady_clock::now();
     if (count > 0) {
       last_at = now;
-    } else if (now - last_at > kPatience) {
+    } else if (now - last_at > kReadPatience) {
       result = fail(ErrorKind::retry_later, "{}: the broker sends nothing", topic);
     }
     wanted.clear();

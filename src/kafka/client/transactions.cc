@@ -8,7 +8,7 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kPatience{5'000};  // for the end of what was left open
+constexpr std::chrono::milliseconds kAbortPatience{5'000};  // for the end of what was left open
 
 KafkaList list_of(const std::string& topic, std::span<const PartitionNext> offsets) {
   KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
@@ -41,7 +41,7 @@ Result<KafkaTransactions::Producer> KafkaTransactions::make_producer(
   if (!client) return pass(client);
   rd_kafka_t* handle = (*client)->get();
   if (rd_kafka_error_t* error =
-          rd_kafka_init_transactions(handle, static_cast<int>(kPatience.count()))) {
+          rd_kafka_init_transactions(handle, static_cast<int>(kAbortPatience.count()))) {
     return kafka_failure(error, "transactional id " + options.member);
   }
   Producer producer{std::move(*client), {}};

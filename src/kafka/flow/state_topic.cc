@@ -10,8 +10,8 @@
 namespace dwell {
 namespace {
 
-constexpr std::chrono::seconds kPatience{10};  // without a record or an end
-constexpr std::size_t kAhead = 8;              // memory is asked for so many states before
+constexpr std::chrono::seconds kRestorePatience{10};  // without a record or an end
+constexpr std::size_t kAhead = 8;                     // memory is asked for so many states before
 
 constexpr std::string_view kStartAnew =
     "`dwell topics reset` forgets states and offsets and starts again at the beginning of the "
@@ -46,7 +46,7 @@ StateTopic::StateTopic(const KafkaOptions& kafka, const KafkaSource& source, std
 
 Result<std::unique_ptr<StateTopic>> StateTopic::open(const KafkaOptions& kafka,
                                                      const KafkaSource& source, std::string name) {
-  auto cluster = source.client().cluster_id(kPatience);
+  auto cluster = source.client().cluster_id(kRestorePatience);
   if (!cluster) return pass(cluster);
   return std::unique_ptr<StateTopic>(
       new StateTopic(kafka, source, std::move(name), std::move(*cluster)));
@@ -73,7 +73,8 @@ Result<std::vector<StateTopic::Lack>> StateTopic::restore_all(std::span<Restorin
     // A broker that has just come back was seen to tell the end of a topic as its beginning: nobody
     // is refused for a single answer.
     if (one.marker && one.marker->next < one.first) {
-      auto again = reader_->client().offsets(source_.options().topic, one.partition->id, kPatience);
+      auto again =
+          reader_->client().offsets(source_.options().topic, one.partition->id, kRestorePatience);
       if (!again) return pass(again);
       one.first = std::min(one.first, again->low);
     }
@@ -92,14 +93,14 @@ Result<void> StateTopic::find_ranges(std::span<Restoring> all) {
   const auto& topic = source_.options().topic;
   std::vector<PartitionId> ids;
   for (const Restoring& one : all) ids.push_back(one.partition->id);
-  auto committed = source_.committed(ids, kPatience);
+  auto committed = source_.committed(ids, kRestorePatience);
   if (!committed) return pass(committed);
   for (std::size_t i = 0; i < all.size(); ++i) {
     Restoring& one = all[i];
     one.committed = (*committed)[i];
-    auto input = reader_->client().offsets(topic, one.partition->id, kPatience);
+    auto input = reader_->client().offsets(topic, one.partition->id, kRestorePatience);
     if (!input) return pass(input);
-    auto state = reader_->client().offsets(name_, one.partition->id, kPatience);
+    auto state = reader_->client().offsets(name_, one.partition->id, kRestorePatience);
     if (!state) return pass(state);
     one.first = input->low;
     one.end = input->high;

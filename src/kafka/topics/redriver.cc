@@ -9,7 +9,7 @@
 namespace dwell {
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{8'000};  // for an answer of the brokers
+constexpr std::chrono::milliseconds kRedrivePatience{8'000};  // for an answer of the brokers
 constexpr std::chrono::milliseconds kTransactionTimeout{10'000};
 constexpr std::size_t kLongestMessage = 256 << 20;
 
@@ -105,8 +105,8 @@ Result<void> Redriver::load_positions(Lane& lane, std::size_t partitions) const 
   if (!member) return pass(member);
   std::vector<PartitionId> all(partitions);
   std::iota(all.begin(), all.end(), PartitionId{0});
-  const auto committed = keep_asking(kPatience, [&] {
-    return (*member)->committed(lane.group, options_.topics.rejected, all, kPatience);
+  const auto committed = keep_asking(kRedrivePatience, [&] {
+    return (*member)->committed(lane.group, options_.topics.rejected, all, kRedrivePatience);
   });
   if (!committed) return pass(committed);
   for (std::size_t i = 0; i < partitions; ++i) {

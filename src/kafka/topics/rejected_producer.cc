@@ -6,7 +6,7 @@
 namespace dwell {
 namespace {
 
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kDeliveryPatience{10};
 
 }  // namespace
 
@@ -59,7 +59,7 @@ Result<void> RejectedProducer::flush() {
   if (is_empty_) return {};
   const std::string_view topic = rd_kafka_topic_name(topic_.get());
   const KafkaQueue reports(rd_kafka_queue_get_main(client_->get()));
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto deadline = std::chrono::steady_clock::now() + kDeliveryPatience;
   std::optional<rd_kafka_resp_err_t> refused;
   while (rd_kafka_outq_len(client_->get()) > 0) {
     const auto left =

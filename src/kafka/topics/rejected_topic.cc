@@ -9,7 +9,7 @@
 namespace dwell {
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{8'000};  // for an answer of the brokers
+constexpr std::chrono::milliseconds kRejectsPatience{8'000};  // for an answer of the brokers
 
 constexpr std::size_t kLongestKey = 32 << 10;  // a longer one is left out
 
@@ -104,7 +104,8 @@ Result<std::unique_ptr<RejectedTopic>> RejectedTopic::open(const KafkaOptions& k
 }
 
 Result<int> RejectedTopic::partition_count(const std::string& topic) const {
-  return keep_asking(kPatience, [&] { return client_->partition_count(topic, kPatience); });
+  return keep_asking(kRejectsPatience,
+                     [&] { return client_->partition_count(topic, kRejectsPatience); });
 }
 
 Result<std::vector<RejectedTopic::Range>> RejectedTopic::ranges() const {
@@ -112,8 +113,8 @@ Result<std::vector<RejectedTopic::Range>> RejectedTopic::ranges() const {
   if (!count) return pass(count);
   std::vector<Range> found;
   for (PartitionId partition = 0; partition < *count; ++partition) {
-    auto offsets =
-        keep_asking(kPatience, [&] { return client_->offsets(name_, partition, kPatience); });
+    auto offsets = keep_asking(
+        kRejectsPatience, [&] { return client_->offsets(name_, partition, kRejectsPatience); });
     if (!offsets) return pass(offsets);
     found.push_back({partition, offsets->low, offsets->high});
   }
@@ -142,7 +143,7 @@ Result<std::map<PartitionId, Offset>> RejectedTopic::read(std::span<const Range>
   Result<void> result;
   while (result && !unfinished.empty()) {
     const KafkaMessage message(
-        rd_kafka_consumer_poll(client_->get(), static_cast<int>(kPatience.count())));
+        rd_kafka_consumer_poll(client_->get(), static_cast<int>(kRejectsPatience.count())));
     if (!message) {
       result = fail(ErrorKind::retry_later, "topic {}: the brokers send nothing", name_);
       continue;

@@ -17,7 +17,7 @@ constexpr unsigned char kFactsVersion = 1;
 constexpr PartitionId kPartition = 0;
 constexpr std::size_t kMostSettings = 100;
 constexpr std::size_t kLongestText = 10'000;
-constexpr std::chrono::milliseconds kPatience{10'000};
+constexpr std::chrono::milliseconds kFactsPatience{10'000};
 
 }  // namespace
 
@@ -70,9 +70,9 @@ Result<std::optional<TopicFacts>> read_facts(const KafkaOptions& kafka, const st
   auto reader = RangeReader::open(kafka, "dwell-facts");
   if (!reader) return pass(reader);
   // Of a topic that is missing it tells apart that nobody knows yet.
-  const auto partitions = (*reader)->client().partition_count(topic, kPatience);
+  const auto partitions = (*reader)->client().partition_count(topic, kFactsPatience);
   if (!partitions) return pass(partitions);
-  const auto offsets = (*reader)->client().offsets(topic, kPartition, kPatience);
+  const auto offsets = (*reader)->client().offsets(topic, kPartition, kFactsPatience);
   if (!offsets) return pass(offsets);
   // An error ends the reading: the record is the only one of its key.
   constexpr std::string_view kFound = "found";
@@ -97,7 +97,7 @@ Result<std::optional<TopicFacts>> read_facts(const KafkaOptions& kafka, const st
 
 Result<Offset> write_facts(const KafkaOptions& kafka, const std::string& topic,
                            const TopicFacts& facts) {
-  const auto patience = std::to_string(kPatience.count());
+  const auto patience = std::to_string(kFactsPatience.count());
   auto client = KafkaClient::make(RD_KAFKA_PRODUCER, kafka,
                                   {{"enable.idempotence", "true"},
                                    {"acks", "all"},
@@ -114,7 +114,7 @@ Result<Offset> write_facts(const KafkaOptions& kafka, const std::string& topic,
                                       RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return (*client)->failure(code, topic);
   const KafkaQueue queue(rd_kafka_queue_get_main((*client)->get()));
-  const auto deadline = std::chrono::steady_clock::now() + 2 * kPatience;
+  const auto deadline = std::chrono::steady_clock::now() + 2 * kFactsPatience;
   while (std::chrono::steady_clock::now() < deadline) {
     const KafkaEvent event(rd_kafka_queue_poll(queue.get(), 100));
     if (rd_kafka_event_type(event.get()) != RD_KAFKA_EVENT_DR) continue;

@@ -6,7 +6,7 @@
 namespace dwell {
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{1'000};  // for an answer of the brokers
+constexpr std::chrono::milliseconds kWatchPatience{1'000};  // for an answer of the brokers
 
 std::string sentence(const std::string& topic, TopicChange change, bool was_there, int before,
                      int now) {
@@ -144,8 +144,8 @@ Result<void> TopicWatch::connect(std::span<const Topic> topics) {
 // Those of the topics that the brokers speak of, all in one answer.
 Result<std::map<std::string, TopicSight>> TopicWatch::look_at_partitions() const {
   const struct rd_kafka_metadata* metadata = nullptr;
-  const auto code =
-      rd_kafka_metadata(client_->get(), 0, nullptr, &metadata, static_cast<int>(kPatience.count()));
+  const auto code = rd_kafka_metadata(client_->get(), 0, nullptr, &metadata,
+                                      static_cast<int>(kWatchPatience.count()));
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return kafka_failure(code, "topics");
   const KafkaHandle<const struct rd_kafka_metadata, rd_kafka_metadata_destroy> owned(metadata);
   std::map<std::string, TopicSight> sights;
@@ -175,8 +175,8 @@ void TopicWatch::add_offsets(std::map<std::string, TopicSight>& sights) const {
   const auto ask = [&](std::int64_t which) {
     KafkaList list(rd_kafka_topic_partition_list_copy(all.get()));
     for (int i = 0; i < list->cnt; ++i) list->elems[i].offset = which;
-    const auto code =
-        rd_kafka_offsets_for_times(client_->get(), list.get(), static_cast<int>(kPatience.count()));
+    const auto code = rd_kafka_offsets_for_times(client_->get(), list.get(),
+                                                 static_cast<int>(kWatchPatience.count()));
     return code == RD_KAFKA_RESP_ERR_NO_ERROR ? std::move(list) : nullptr;
   };
   const auto begins = ask(RD_KAFKA_OFFSET_BEGINNING);
