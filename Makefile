@@ -52,13 +52,14 @@ run: build ## Replay the examples, show them and serve them on LISTEN until Ctrl
 	@mkdir -p $(dir $(DATABASE))
 	@scripts/serve-examples $(BINARY) $(DATABASE) $(LISTEN) $(EXAMPLES)
 
-up: need-compose ## Start the whole system with Docker; PROFILE=connect for Kafka Connect as the store
+up: need-compose ## Start the whole system with Docker; PROFILE=connect: Kafka Connect as the store, observe: with Grafana
 	@$(COMPOSE) --profile $(PROFILE) up --build --detach --wait
 	@echo 'Dwell http://127.0.0.1:8080, Kafka 127.0.0.1:9092, PostgreSQL 127.0.0.1:5432, Kafka UI http://127.0.0.1:10015'
+	@[ $(PROFILE) != observe ] || echo 'Grafana http://127.0.0.1:3000, Prometheus http://127.0.0.1:9090'
 	@echo 'make client, make data and make e2e talk to it; make down ends it and keeps the data'
 
 down: need-compose ## End what make up started; CLEAN=1 removes the data too
-	@$(COMPOSE) --profile store --profile connect down $(if $(CLEAN),--volumes)
+	@$(COMPOSE) --profile store --profile connect --profile observe down $(if $(CLEAN),--volumes)
 
 need-compose:
 	@docker compose version >/dev/null 2>&1 || { \

@@ -10,14 +10,17 @@ namespace {
 
 constexpr std::string_view kSourceName = "http";
 
-template <typename All>
-std::size_t bytes_of(const All& all) {
-  std::size_t bytes = 0;
-  for (const auto& waiting : all) bytes += waiting.submission.bytes.size();
-  return bytes;
-}
-
 }  // namespace
+
+template <typename All>
+IntakeLoad IntakeQueue::load_of(const All& all) {
+  IntakeLoad load;
+  for (const auto& waiting : all) {
+    load.records += waiting.submission.ends.size();
+    load.bytes += waiting.submission.bytes.size();
+  }
+  return load;
+}
 
 IntakeQueue::~IntakeQueue() {
   close({ErrorKind::retry_later, "the service is stopping"});
@@ -35,11 +38,12 @@ void IntakeQueue::submit(Submission submission, std::function<void(SubmissionRes
     const std::size_t size = submission.bytes.size();
     if (!is_open_) {
       refusal = closed_because_;
-    } else if (held_bytes_ > 0 && held_bytes_ + size > limits_.queued_bytes) {
+    } else if (held_.bytes > 0 && held_.bytes + size > limits_.queued_bytes) {
       refusal = {ErrorKind::retry_later, "too many events are waiting to be committed"};
     } else {
+      held_.records += submission.ends.size();
+      held_.bytes += size;
       waiting_.push_back({std::move(submission), std::move(done)});
-      held_bytes_ += size;
     }
   }
   if (refusal) {
@@ -89,7 +93,7 @@ Result<void> IntakeQueue::seek(PartitionId /*partition*/, std::span<const Positi
     // The commit nobody could vouch for did happen; its outcomes are lost with the answer.
     give_up_polled({ErrorKind::unknown_outcome,
                     "the events are stored, but what became of each is not known"});
-    release(bytes_of(in_flight_));
+    release(load_of(in_flight_));
     in_flight_.clear();
   }
   next_ = next;
@@ -118,7 +122,7 @@ void IntakeQueue::committed(std::span<const Outcome> outcomes,
     if (waiting.done) waiting.done(std::move(submitted));
   }
   next_ += static_cast<Offset>(start);
-  release(bytes_of(in_flight_));
+  release(load_of(in_flight_));
   in_flight_.clear();
 }
 
@@ -151,7 +155,7 @@ void IntakeQueue::close(const Error& reason) {
     refused.swap(waiting_);
   }
   answer(refused, reason);
-  release(bytes_of(refused));
+  release(load_of(refused));
 }
 
 void IntakeQueue::open() {
@@ -169,9 +173,15 @@ void IntakeQueue::answer(std::deque<Waiting>& all, const Error& error) {
   }
 }
 
-void IntakeQueue::release(std::size_t bytes) {
+IntakeLoad IntakeQueue::load() const {
   const std::lock_guard lock(mutex_);
-  held_bytes_ -= bytes;
+  return held_;
+}
+
+void IntakeQueue::release(const IntakeLoad& load) {
+  const std::lock_guard lock(mutex_);
+  held_.records -= load.records;
+  held_.bytes -= load.bytes;
 }
 
 }  // namespace dwell

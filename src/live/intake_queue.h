@@ -28,6 +28,7 @@ class IntakeQueue final : public Intake, public Source {
   ~IntakeQueue() override;
 
   void submit(Submission submission, std::function<void(SubmissionResult)> done) override;
+  IntakeLoad load() const override;
 
   // Never waits; see wait_for_submission().
   Result<Batch> poll() override;
@@ -58,16 +59,18 @@ class IntakeQueue final : public Intake, public Source {
 
   void trace(const Submission& submission) const;
   static void answer(std::deque<Waiting>& all, const Error& error);
-  void release(std::size_t bytes);
+  template <typename All>
+  static IntakeLoad load_of(const All& all);
+  void release(const IntakeLoad& load);
 
   const IntakeLimits limits_;
   Clock& clock_;
   const Tracer tracer_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable arrived_;
   std::deque<Waiting> waiting_;  // guarded by mutex_
-  std::size_t held_bytes_ = 0;   // guarded by mutex_: waiting and in flight
+  IntakeLoad held_;              // guarded by mutex_: waiting and in flight
   Error closed_because_{ErrorKind::retry_later, "not started yet"};  // guarded by mutex_
   bool is_open_ = false;                                             // guarded by mutex_
 

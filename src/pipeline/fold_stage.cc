@@ -28,7 +28,7 @@ Result<Ready> FoldStage::restore(std::span<const PartitionId> partitions) {
   const auto coming = move_last(partitions);
   for (Partition& partition : coming) partition = {partition.id, Fold(rule_, hash_seed_)};
   if (auto restored = committer_.restore(coming); !restored) return pass(restored);
-  return Ready{coming, device_count()};
+  return Ready{coming, device_count(), state_bytes()};
 }
 
 Result<void> FoldStage::seek(Source& source, std::span<const PartitionId> partitions) {
@@ -59,6 +59,8 @@ Result<Committed> FoldStage::commit() {
   committed.took = clock_.monotonic() - start;
   committed.folds = partitions_;
   committed.devices = device_count();
+  committed.state_bytes = state_bytes();
+  committed.kept = committer_.counts();
   committed.known_late = committer_.known_late();
   committed.traced = committer_.traced();
   for (Partition& partition : partitions_) {
@@ -91,6 +93,12 @@ std::size_t FoldStage::device_count() const {
   std::size_t devices = 0;
   for (const Partition& partition : partitions_) devices += partition.fold.device_count();
   return devices;
+}
+
+std::size_t FoldStage::state_bytes() const {
+  std::size_t bytes = 0;
+  for (const Partition& partition : partitions_) bytes += partition.fold.state_bytes();
+  return bytes;
 }
 
 Partition* FoldStage::find(PartitionId id) {

@@ -26,6 +26,7 @@ class FoldStage final : public Stage {
   std::span<Partition> move_last(std::span<const PartitionId> ids);
   Partition* find(PartitionId id);
   std::size_t device_count() const;
+  std::size_t state_bytes() const;
 
   Committer& committer_;
   Clock& clock_;

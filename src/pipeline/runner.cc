@@ -80,10 +80,12 @@ Result<void> Runner::change_partitions(Source& source, const Batch& batch,
   if (batch.gained.empty()) return {};
   held_.insert(held_.end(), batch.gained.begin(), batch.gained.end());
   observer_.observe(Gained{batch.gained});
+  const auto start = clock_.monotonic();
   auto ready = load(batch.gained, stop);
   if (!ready) return pass(ready);
   retry_wait_ = Milliseconds{0};
   ready->partitions = held_.size();
+  ready->took = clock_.monotonic() - start;
   observer_.observe(*ready);
   return stage_.seek(source, batch.gained);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 
 #include "base/result.h"
@@ -7,6 +8,13 @@
 #include "ports/traced_record.h"
 
 namespace dwell {
+
+// What the last commit did beside its units.
+struct CommitCounts {
+  std::uint64_t checkpoints = 0;      // of partitions
+  std::uint64_t rejects_kept = 0;     // rejected records that were kept
+  std::uint64_t rejects_dropped = 0;  // kept ones that were dropped for a bound
+};
 
 // Where units go: rows, device states, totals, rejected records and input positions, together, of
 // all partitions at once. One thread at a time.
@@ -35,6 +43,8 @@ class Committer {
   // Of the last commit's units: the records that belong to a trace, partition by partition, in
   // order. Valid until the next call.
   virtual std::span<const TracedRecord> traced() const { return {}; }
+
+  virtual CommitCounts counts() const { return {}; }
 
   // Keeps what must be kept of partitions that somebody else takes over; they may be restored
   // again. Nothing of them is uncommitted.

@@ -38,6 +38,12 @@ struct Submitted {
 };
 using SubmissionResult = Result<Submitted>;
 
+// What an intake holds: records that are not durable yet.
+struct IntakeLoad {
+  std::size_t records = 0;
+  std::size_t bytes = 0;
+};
+
 // Takes records from clients. Any thread.
 //
 // Law: `done` is called exactly once, on any thread, and with a value only when the records are
@@ -48,6 +54,7 @@ class Intake {
   virtual ~Intake() = default;
 
   virtual void submit(Submission submission, std::function<void(SubmissionResult)> done) = 0;
+  virtual IntakeLoad load() const { return {}; }
 };
 
 }  // namespace dwell

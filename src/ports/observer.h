@@ -5,7 +5,9 @@
 #include <variant>
 
 #include "base/result.h"
+#include "ports/committer.h"
 #include "ports/partition.h"
+#include "ports/row_counts.h"
 #include "ports/source.h"
 #include "ports/traced_record.h"
 
@@ -32,7 +34,9 @@ struct Lost {
 struct Ready {
   std::span<const Partition> folds = {};  // of a stage that folds: those that came
   std::size_t devices = 0;                // of such a stage, of all that it holds
+  std::size_t state_bytes = 0;            // of such a stage: memory of what it holds of devices
   std::size_t partitions = 0;             // that are held now
+  std::chrono::nanoseconds took{};        // to restore them, tries that failed included
 };
 
 // A step is done.
@@ -41,9 +45,13 @@ struct Committed {
   std::chrono::nanoseconds took{};                 // for the batch
   std::span<const Partition> folds = {};           // of a stage that folds: all, with what changed
   std::size_t devices = 0;                         // of such a stage
+  std::size_t state_bytes = 0;                     // of such a stage
+  CommitCounts kept = {};                          // of such a stage: Committer::counts()
   std::span<const std::uint32_t> known_late = {};  // of such a stage: Committer::known_late()
   std::uint64_t changes = 0;  // of another stage: of rows, devices or copies that are stored now
   std::uint64_t not_cleaned = 0;              // of such a stage: records that were no change
+  RowCounts rows = {};                        // of such a stage, where it stores rows
+  std::span<const Timestamp> row_times = {};  // of the rows inserted, those of such a stage
   std::span<const TracedRecord> traced = {};  // of what is durable now
   std::uint64_t records = 0;                  // of the batch that was read last
   std::chrono::nanoseconds since_poll{};      // since its records, or the latest, were read

@@ -1,16 +1,16 @@
 #include "postgres/pool.h"
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
+#include <atomic>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <list>
 #include <optional>
 
+#include "base/await.h"
 #include "base/on_worker.h"
 #include "postgres/migrations.h"
 #include "postgres/pool_slot.h"
@@ -21,7 +21,6 @@ namespace {
 namespace asio = boost::asio;
 using std::chrono::steady_clock;
 
-constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kSweep{250};       // how often late questions are looked for
 constexpr std::chrono::milliseconds kFirstPause{100};  // after a database did not open
 constexpr std::chrono::milliseconds kLongestPause{2'000};
@@ -107,6 +106,8 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     return state;
   }
 
+  PgPoolLoad load() const { return {open_now_, busy_now_, waiting_now_}; }
+
   asio::awaitable<void> sweep() {
     const auto self = shared_from_this();
     while (!is_closed_) {
@@ -140,6 +141,7 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     ~Lease() {
       if (slot_) state_->give_back(*slot_);
       if (place_ != state_->waiting_.end()) state_->waiting_.erase(place_);
+      state_->note_load();
     }
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
@@ -147,18 +149,23 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     // An open connection: one that is free, or the first that comes free or can be opened.
     asio::awaitable<Result<void>> take() {
       slot_ = state_->take_open();
+      state_->note_load();
       if (slot_) {
         slot_->deadline = question_.deadline;
+        state_->note_wait({});
         co_return Result<void>();
       }
       if (state_->waiting_.size() >= state_->options_.waiting) {
         co_return fail(ErrorKind::retry_later, "too many questions at a time");
       }
+      const auto start = steady_clock::now();
       place_ = state_->waiting_.insert(state_->waiting_.end(), this);
+      state_->note_load();
       state_->grow();
       if (refused_) co_return Failure(*refused_);
       timer_.emplace(state_->context_).expires_at(question_.deadline);
       co_await timer_->async_wait(kAwait);
+      state_->note_wait(steady_clock::now() - start);
       if (slot_) co_return Result<void>();
       if (refused_) co_return Failure(*refused_);
       co_return fail(ErrorKind::retry_later, "no connection to the database came free in time{}{}",
@@ -228,6 +235,7 @@ class PgPool::State : public std::enable_shared_from_this<State> {
       pause_ = kFirstPause;
       slot->hold(std::move(*opened));
       give_back(*slot);
+      note_load();
       if (!waiting_.empty()) grow();
       co_return;
     }
@@ -236,6 +244,18 @@ class PgPool::State : public std::enable_shared_from_this<State> {
     closed_until_ = steady_clock::now() + pause_;
     pause_ = std::min(2 * pause_, kLongestPause);
     if (!has_open()) refuse_all();
+  }
+
+  // For load(), which other threads ask.
+  void note_load() {
+    const auto open = static_cast<std::size_t>(std::count_if(
+        slots_.begin(), slots_.end(), [](const PgSlot& slot) { return slot.is_open(); }));
+    open_now_ = open;
+    busy_now_ = open - std::min(open, free_.size());
+    waiting_now_ = waiting_.size();
+  }
+  void note_wait(std::chrono::nanoseconds duration) const {
+    if (options_.on_wait) options_.on_wait(duration);
   }
 
   bool has_open() const {
@@ -250,6 +270,7 @@ class PgPool::State : public std::enable_shared_from_this<State> {
                                               [](const PgSlot* slot) { return slot->is_open(); });
     closed_.insert(closed_.end(), broken, free_.end());
     free_.erase(broken, free_.end());
+    note_load();
   }
 
   void refuse_all() {
@@ -375,6 +396,9 @@ class PgPool::State : public std::enable_shared_from_this<State> {
   asio::steady_timer
       opening_;  // runs while open_all() waits for a connection; cancelled by its end
   bool is_closed_ = false;
+  std::atomic<std::size_t> open_now_{0};
+  std::atomic<std::size_t> busy_now_{0};
+  std::atomic<std::size_t> waiting_now_{0};
   std::string silence_;  // of the last question that came to an end
 
   bool is_opening_ = false;
@@ -481,6 +505,10 @@ asio::awaitable<void> PgPool::open_all() {
 
 PgPoolState PgPool::state() const {
   return state_->state();
+}
+
+PgPoolLoad PgPool::load() const {
+  return state_->load();
 }
 
 }  // namespace dwell

@@ -3,6 +3,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +19,14 @@ struct PgPoolOptions {
   std::size_t waiting = 4'096;                // questions; more are refused
   std::chrono::milliseconds patience{5'000};  // from asking to the answer
   std::chrono::milliseconds opening{2'000};   // that open_all() waits for each connection
+  // Told how long each question waited for a connection; may be empty.
+  std::function<void(std::chrono::nanoseconds)> on_wait = {};
+};
+
+struct PgPoolLoad {
+  std::size_t connections = 0;  // open ones
+  std::size_t busy = 0;         // those of them that are asked
+  std::size_t waiting = 0;      // questions that wait for one
 };
 
 struct PgPoolState {
@@ -57,6 +66,7 @@ class PgPool {
   boost::asio::awaitable<void> open_all();
 
   PgPoolState state() const;
+  PgPoolLoad load() const;  // any thread
 
  private:
   class State;

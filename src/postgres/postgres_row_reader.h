@@ -27,6 +27,7 @@ class PostgresRowReader final : public RowReader {
   // As PgPool::open_all().
   boost::asio::awaitable<void> open_all() { return pool_.open_all(); }
   PgPoolState connections() const { return pool_.state(); }
+  PgPoolLoad load() const { return pool_.load(); }  // any thread
 
  private:
   class View;

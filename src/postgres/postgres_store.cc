@@ -72,11 +72,17 @@ Result<void> PostgresStore::commit(const RowBatch& batch) {
   for (const RowBatch::Part& part : batch.parts()) {
     next_[part.position.partition] = part.position.next;
   }
+  last_ = {};
+  for (const RowCounts& counts : counts_) last_ += counts;
   return {};
 }
 
 Result<void> PostgresStore::write(const RowBatch& batch) {
-  counts_.assign(batch.parts().size(), {});
+  counts_.clear();
+  for (const RowBatch::Part& part : batch.parts()) {
+    counts_.push_back(
+        {static_cast<std::uint64_t>(part.inserts), static_cast<std::uint64_t>(part.retracts)});
+  }
   late_rows_.assign(batch.parts().size(), {});
   // Only what is about rows may be refused for a row's sake.
   const auto not_of_rows = [](Result<void> done) -> Result<void> {
@@ -155,7 +161,7 @@ Result<void> PostgresStore::retract(const RowBatch& batch) {
   for (const RowBatch::RetractedRow& contested : batch.retracted_rows()) {
     const bool is_insert = contested.change.operation == Operation::insert;
     Met& row = rows.at(RowIdentity(contested.change));
-    Counts& counts = counts_[contested.part];
+    RowCounts& counts = counts_[contested.part];
     if (row.exists == is_insert) {
       const bool is_expired = !is_insert && to_ms(contested.change.timestamp) < *edge;
       ++(is_insert ? counts.absorbed : is_expired ? counts.expired : counts.faults);
@@ -257,7 +263,7 @@ Result<void> PostgresStore::insert_staged(std::size_t part) {
       "SELECT (SELECT count(*) FROM dwell_staging) - (SELECT count(*) FROM inserted)",
       {});
   if (!inserted) return pass(inserted);
-  counts_[part].absorbed += inserted->integer(0, 0);
+  counts_[part].absorbed += static_cast<std::uint64_t>(inserted->integer(0, 0));
   if (!has_trigger_ && inserted->integer(0, 0) == 0) return {};
   // A row that was there and one that a trigger swallowed count alike.
   auto missing = database_->run(
@@ -285,12 +291,11 @@ Result<void> PostgresStore::count(const RowBatch& batch) {
     } else {
       parameters.bytes("");
     }
-    parameters.integer(part.inserts)
-        .integer(part.retracts)
-        .integer(counts_[i].absorbed)
-        .integer(counts_[i].faults)
-        .integer(part.rejected)
-        .integer(counts_[i].expired);
+    const RowCounts& counts = counts_[i];
+    for (const auto count : {counts.inserts, counts.retracts, counts.absorbed, counts.faults,
+                             static_cast<std::uint64_t>(part.rejected), counts.expired}) {
+      parameters.integer(static_cast<std::int64_t>(count));
+    }
     auto counted = database_->run(
         "UPDATE dwell_position SET next = $3, last = nullif($4::bigint, -1), "
         "last_hash = CASE WHEN $4 = -1 THEN NULL ELSE $5::bytea END, inserts = inserts + $6, "

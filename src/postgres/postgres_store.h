@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "ports/row_counts.h"
 #include "ports/store_slices.h"
 #include "postgres/connection.h"
 #include "postgres/row_batch.h"
@@ -36,14 +37,10 @@ class PostgresStore {
   // The same, of what was made ready before.
   Result<void> commit(const RowBatch& batch);
 
- private:
-  // What of the changes of one partition did not do what they said.
-  struct Counts {
-    std::int64_t absorbed = 0;
-    std::int64_t faults = 0;
-    std::int64_t expired = 0;
-  };
+  // What the last commit did, if it succeeded.
+  const RowCounts& last() const { return last_; }
 
+ private:
   explicit PostgresStore(std::unique_ptr<PgConnection> database);
 
   Result<void> write(const RowBatch& batch);
@@ -59,7 +56,8 @@ class PostgresStore {
 
   std::unique_ptr<PgConnection> database_;
   std::map<PartitionId, Offset> next_;  // as of the last commit
-  std::vector<Counts> counts_;          // by part
+  std::vector<RowCounts> counts_;       // by part
+  RowCounts last_;
   // Rows that are inserted behind a retract of the same row.
   struct LateRows {
     std::string copy;

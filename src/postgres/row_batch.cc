@@ -83,6 +83,7 @@ void put_copy_row(std::string& out, const RowChange& change) {
 void RowBatch::fill(std::span<const RowSlice> slices) {
   parts_.clear();
   copy_.clear();
+  times_.clear();
   retracted_rows_.clear();
   contested_devices_.clear();
   for (const RowSlice& slice : slices) {
@@ -90,7 +91,9 @@ void RowBatch::fill(std::span<const RowSlice> slices) {
     part.position = slice.position;
     part.rejected = static_cast<std::int64_t>(slice.rejected);
     for (const RowChange& change : slice.changes) {
-      ++(change.operation == Operation::insert ? part.inserts : part.retracts);
+      const bool is_insert = change.operation == Operation::insert;
+      ++(is_insert ? part.inserts : part.retracts);
+      if (is_insert) times_.push_back(change.timestamp);
     }
   }
   divide(slices);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ class RowBatch {
   // Rows in the binary format of COPY, without head and tail: device_id, event_type, timestamp,
   // rank, seq.
   std::string_view copy() const { return copy_; }
+  // Those of the rows that are inserted.
+  std::span<const Timestamp> times() const { return times_; }
   // In the order of the changes.
   const std::vector<RetractedRow>& retracted_rows() const { return retracted_rows_; }
 
@@ -50,6 +53,7 @@ class RowBatch {
 
   std::vector<Part> parts_;
   std::string copy_;
+  std::vector<Timestamp> times_;
   std::vector<RetractedRow> retracted_rows_;
   std::vector<std::string> contested_devices_;  // what retracted_rows_ points to
   std::vector<Place> order_;

@@ -36,7 +36,7 @@ Result<void> RowWriter::commit(std::span<const RowSlice> slices) {
 Result<void> RowWriter::commit_now(const RowSlice& slice) {
   if (auto finished = finish(); !finished) return finished;
   ready_.fill({&slice, 1});
-  return around_(ready_, [this] { return store_->commit(ready_); });
+  return around_(ready_, *store_, [this] { return store_->commit(ready_); });
 }
 
 Result<void> RowWriter::finish() {
@@ -54,7 +54,7 @@ void RowWriter::run(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (changed_.wait(lock, stop, [&] { return is_busy_; })) {
     lock.unlock();
-    auto committed = around_(stored_, [this] { return store_->commit(stored_); });
+    auto committed = around_(stored_, *store_, [this] { return store_->commit(stored_); });
     lock.lock();
     outcome_ = std::move(committed);
     is_busy_ = false;

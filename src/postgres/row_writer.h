@@ -12,10 +12,11 @@ namespace dwell {
 // Stores batches on a thread of its own, one at a time, while the next is read and made ready.
 class RowWriter {
  public:
-  // `around` calls each commit on that thread, and gives its outcome: it sees what is stored and
-  // how long that takes.
+  // `around` calls each commit on that thread, and gives its outcome: it sees what is stored, how
+  // long that takes and, of the store, what the commit did.
   using Commit = std::function<Result<void>()>;
-  using Around = std::function<Result<void>(const RowBatch& batch, const Commit& commit)>;
+  using Around = std::function<Result<void>(const RowBatch& batch, const PostgresStore& store,
+                                            const Commit& commit)>;
 
   RowWriter(std::unique_ptr<PostgresStore> store, Around around);
   ~RowWriter();

@@ -190,12 +190,15 @@ Result<void> SqliteCommitter::commit(std::span<const Partition> partitions) {
   CHECK(database_ && partitions.size() == 1);
   const auto& [id, fold, positions, unit] = partitions[0];
   known_late_.clear();
+  last_ = {};
   if (auto checked = claim_.check(); !checked) return checked;
   if (!unit) return {};
   StoreCounts counts = counts_;
   counts.late += unit->late;
   auto committed = write(*unit, fold, counts);
   if (committed) {
+    last_.rejects_kept = unit->rejected.size() - known_late_.size();
+    last_.rejects_dropped = counts.rejects_dropped - counts_.rejects_dropped;
     counts_ = counts;
     windows_.committed();
   } else {

@@ -58,6 +58,7 @@ class SqliteCommitter final : public Committer {
   Result<void> restore(std::span<Partition> partitions) override;
   Result<void> commit(std::span<const Partition> partitions) override;
   std::span<const std::uint32_t> known_late() const override { return known_late_; }
+  CommitCounts counts() const override { return last_; }
 
  private:
   struct Statements;
@@ -87,6 +88,7 @@ class SqliteCommitter final : public Committer {
   std::unique_ptr<Database> database_;  // empty after unknown_outcome
   std::unique_ptr<Statements> statements_;
   StoreCounts counts_;
+  CommitCounts last_;  // of the last commit
 
   WindowPieces windows_;
   std::vector<CleanedRecord> rows_;  // scratch

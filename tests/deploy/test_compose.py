@@ -18,11 +18,16 @@ PYTHON = ROOT / "build" / "python" / "bin"
 VARIABLE = re.compile(r"\$(?:\$|\{(\w+)(?::-([^}]*))?\})")
 PROFILES = {"store": {"kafka", "postgres", "kafka-ui", "topics", "dwell"},
             "connect": {"kafka", "postgres", "kafka-ui", "topics-beside-connect",
-                        "dwell-beside-connect", "connect"}}
-PORTS = {"store": {9092, 5432, 10015, 8080}, "connect": {9092, 5432, 10015, 8080, 8083}}
+                        "dwell-beside-connect", "connect"},
+            "observe": {"kafka", "postgres", "kafka-ui", "topics", "dwell-observed", "collector",
+                        "prometheus", "grafana"}}
+PORTS = {"store": {9092, 5432, 10015, 8080}, "connect": {9092, 5432, 10015, 8080, 8083},
+         "observe": {9092, 5432, 10015, 8080, 9090, 3000}}
 # What each image has to look after itself with, seen in its own build file.
 TOOLS = {"apache/kafka": "bash", "dwell-connect": "bash", "dwell": "curl",
-         "kafbat/kafka-ui": "wget", "timescale/timescaledb": "pg_isready"}
+         "kafbat/kafka-ui": "wget", "timescale/timescaledb": "pg_isready",
+         "prom/prometheus": "wget", "grafana/grafana": "curl"}
+BARE = {"collector"}  # nothing but the program is in its image
 
 
 def resolve(value, variables):
@@ -93,6 +98,9 @@ def test_a_service_has_a_health_check_or_ends(profile, name):
         return
     assert service["restart"] == "unless-stopped" and service["stop_grace_period"]
     assert set(users) <= {"service_healthy"}
+    if name in BARE:
+        assert "healthcheck" not in service and not users
+        return
     check = service["healthcheck"]
     assert {"interval", "timeout", "retries", "start_period"} <= set(check)
     kind, *command = check["test"]
@@ -142,7 +150,8 @@ def test_kafka_tells_each_side_an_address_that_it_reaches():
 
 def test_data_is_in_volumes_with_names():
     whole = yaml.safe_load(COMPOSE.read_text())
-    assert set(whole["volumes"]) == {"kafka-data", "postgres-data", "dwell-data"}
+    assert set(whole["volumes"]) == {"kafka-data", "postgres-data", "dwell-data",
+                                     "prometheus-data"}
     kafka = whole["services"]["kafka"]
     assert f"kafka-data:{kafka['environment']['KAFKA_LOG_DIRS']}" in kafka["volumes"]
     for service in whole["services"].values():
@@ -154,6 +163,26 @@ def test_data_is_in_volumes_with_names():
 def test_the_profile_connect_has_no_store_of_dwell():
     assert [roles(one) for one in dwells("store").values()] == [set(), {"clean", "store", "serve"}]
     assert [roles(one) for one in dwells("connect").values()] == [set(), {"clean", "serve"}]
+
+
+def test_the_profile_observe_is_the_profile_store_that_is_looked_at():
+    store, observed = services("store"), services("observe")
+    dwell, plain = observed["dwell-observed"], store["dwell"]
+    told = dict(dwell["environment"])
+    endpoint = told.pop("OTEL_EXPORTER_OTLP_ENDPOINT")
+    assert told == plain["environment"] and dwell["command"] == plain["command"]
+    assert dwell["depends_on"] == plain["depends_on"]
+    collector = yaml.safe_load((DEPLOY / "observe" / "collector.yaml").read_text())
+    listens = collector["receivers"]["otlp"]["protocols"]["http"]["endpoint"]
+    assert endpoint == f"http://collector:{listens.rpartition(':')[2]}"
+    scraped = yaml.safe_load((DEPLOY / "observe" / "prometheus.yaml").read_text())
+    targets = [target for job in scraped["scrape_configs"]
+               for one in job["static_configs"] for target in one["targets"]]
+    port = dwell["environment"]["DWELL_HTTP_LISTEN"].rpartition(":")[2]
+    assert targets == [f"dwell:{port}", "collector:8888"]
+    assert dwell["networks"] == {"default": {"aliases": ["dwell"]}}
+    source = (DEPLOY / "observe/provisioning/datasources/prometheus.yaml").read_text()
+    assert yaml.safe_load(source)["datasources"][0]["url"] == "http://prometheus:9090"
 
 
 def test_the_rows_of_the_profile_connect_are_never_taken_back():

@@ -7,6 +7,7 @@ import uuid
 
 from dwell_cli import Dwell
 from free_ports import free_ports
+from prometheus_text import Samples
 
 START = 1_000_000_000
 
@@ -32,10 +33,8 @@ class Probe:
         return status, json.loads(text) if text else {}
 
     def metric(self, name):
-        """The value of a line of /metrics, 0 without one."""
-        lines = self.get("/metrics")[1].splitlines()
-        return next((float(line.rsplit(" ", 1)[1]) for line in lines
-                     if line.startswith(f"{name} ")), 0.0)
+        """The value of /metrics, 0 without one."""
+        return Samples(self.get("/metrics")[1]).get(name, 0.0)
 
 
 def event(device, now):

@@ -2,6 +2,7 @@
 real broker."""
 
 import pathlib
+import signal
 import subprocess
 import uuid
 
@@ -139,21 +140,25 @@ def test_no_brokers(tmp_path):
 
 
 def test_create_waits_for_a_controller(broker, tmp_path):
-    """For longer than one request waits: brokers that elect one take a while."""
+    """For longer than one request waits: brokers that elect one take a while. Here they stand still:
+    how long some take to start is nothing that the command waits for."""
     from kafka_broker import Broker
     if not isinstance(broker, Broker):
         pytest.skip("SKIP: DWELL_TEST_KAFKA names one that is not to be stopped")
     own, dwell = Broker(tmp_path / "broker"), Dwell(tmp_path)
+    own.start()
+    own.process.send_signal(signal.SIGSTOP)
     process = dwell.start("topics", "create", "--brokers", own.address)
     try:
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(11)  # two requests; what is behind is another try
-        own.start()
+        own.process.send_signal(signal.SIGCONT)
         out, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
         assert out.decode().count(" made, with 1 partition,") == 4
     finally:
         process.kill()
+        own.process.send_signal(signal.SIGCONT)
         own.stop()
 
 

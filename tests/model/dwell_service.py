@@ -14,6 +14,7 @@ import time
 import urllib.parse
 
 from dwell_cli import Dwell
+from prometheus_text import Samples
 
 PATIENCE_S = 60
 STOP_S = 5  # the promise: SIGTERM to the end
@@ -180,10 +181,8 @@ class Service:
                 for event in reply.json["events"]]
 
     def metrics(self):
-        """{name{labels}: value} of /metrics."""
-        lines = self.get("/metrics").text.splitlines()
-        pairs = [line.rsplit(" ", 1) for line in lines if line and not line.startswith("#")]
-        return {name: float(value) for name, value in pairs}
+        """The Samples of /metrics."""
+        return Samples(self.get("/metrics").text)
 
     def memory(self):
         """Resident bytes."""

@@ -87,7 +87,8 @@ def test_metrics_are_those_of_the_page(receiver, tmp_path):
 
         def is_told():
             told = receiver.metrics.get("dwell_records_total")
-            return told and numbers(told).get((("outcome", "accepted"),)) == 7
+            return told and numbers(told).get(
+                (("outcome", "accepted"), ("stage", "embedded"))) == 7
 
         receiver.wait_for(is_told, what=receiver.metrics)
         told = dict(receiver.metrics)
@@ -96,7 +97,8 @@ def test_metrics_are_those_of_the_page(receiver, tmp_path):
     shown = {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
              for line in page.splitlines() if not line.startswith("#")}
     for name in ("dwell_batches_total", "dwell_devices", "dwell_partitions"):
-        assert numbers(told[name]) == {(): shown[name]}
+        assert numbers(told[name]) == {
+            (("stage", "embedded"),): shown[f'{name}{{stage="embedded"}}']}
     assert told["dwell_records_total"].sum.is_monotonic
     assert told["dwell_records_total"].sum.aggregation_temporality == 2  # cumulative
     seconds = told["dwell_commit_seconds"]
@@ -105,7 +107,8 @@ def test_metrics_are_those_of_the_page(receiver, tmp_path):
     bounds = [float(line.split('le="')[1].split('"')[0]) for line in page.splitlines()
               if line.startswith("dwell_commit_seconds_bucket")]
     assert list(point.explicit_bounds) + [float("inf")] == bounds
-    assert sum(point.bucket_counts) == point.count == shown["dwell_commit_seconds_count"]
+    assert sum(point.bucket_counts) == point.count == shown[
+        'dwell_commit_seconds_count{stage="embedded"}']
 
 
 def test_lines_of_the_log_arrive(receiver, tmp_path):

@@ -34,9 +34,7 @@ def lock(database, mode):
 
 def failures(service):
     """How many commits have failed."""
-    line, = [line for line in service.get("/metrics").text.splitlines()
-             if line.startswith("dwell_commit_failures_total ")]
-    return float(line.split()[1])
+    return service.metrics()['dwell_commit_failures_total{stage="store"}']
 
 
 def is_unready(service):

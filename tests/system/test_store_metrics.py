@@ -7,6 +7,9 @@ from dwell_system import system
 from test_database_stalls import STORE, STORED, lock, produce
 
 
+STORE_STAGE = 'stage="store"'
+
+
 def test_what_is_stored_is_counted(topics, database, tmp_path):
     import confluent_kafka
     with system(tmp_path, topics, database.url, *STORE) as service:
@@ -19,14 +22,21 @@ def test_what_is_stored_is_counted(topics, database, tmp_path):
 
         def counted():
             metrics = service.metrics()
-            return (metrics.get('dwell_records_total{outcome="stored"}'),
-                    metrics.get('dwell_records_total{outcome="not_cleaned"}'))
+            return (metrics.get(f'dwell_records_total{{outcome="stored",{STORE_STAGE}}}'),
+                    metrics.get(f'dwell_records_total{{outcome="not_cleaned",{STORE_STAGE}}}'))
 
         wait_until(lambda: counted() == (4, 1))
         metrics = service.metrics()
-        assert 1 <= metrics["dwell_batches_total"] <= 5
-        assert metrics["dwell_commit_seconds_count"] == metrics["dwell_batches_total"]
-        assert metrics["dwell_partitions"] == topics.partitions
+
+        def of_store(name):
+            return metrics[f"dwell_{name}{{{STORE_STAGE}}}"]
+
+        assert 1 <= of_store("batches_total") <= 5
+        assert of_store("commit_seconds_count") == of_store("batches_total")
+        assert of_store("partitions") == topics.partitions
+        assert of_store("store_inserts_total") == of_store("end_to_end_seconds_count") == 4
+        assert of_store("rejects_kept_total") == 1 and of_store("store_absorbed_total") == 0
+        assert of_store("restore_seconds_count") == of_store("rebalances_total") == 1
 
 
 def test_what_is_not_stored_yet_is_lag_also_while_the_database_hangs(topics, database, tmp_path):
@@ -35,17 +45,21 @@ def test_what_is_not_stored_yet_is_lag_also_while_the_database_hangs(topics, dat
         produce(topics, 1)
         wait_until(lambda: database.query(STORED) == [(1,)])
         wait_until(lambda: service.metrics().get(name) == 0)
+        seconds = name.replace("records", "seconds")
         with lock(database, "EXCLUSIVE"):
             produce(topics, 2, 3)
             wait_until(lambda: service.metrics().get(name) == 2)
             for _ in range(10):  # and stays so, however often nothing new is read
                 time.sleep(0.1)
                 assert service.metrics()[name] == 2
+            assert 1 <= service.metrics()[seconds] < 60
             produce(topics, 4, 5, 6)
             wait_until(lambda: service.metrics().get(name) == 5)
         wait_until(lambda: database.query(STORED) == [(6,)])
         wait_until(lambda: service.metrics().get(name) == 0)
-        states = [key for key in service.metrics() if f'topic="{topics.state}"' in key]
+        assert service.metrics()[seconds] == 0
+        states = [key for key in service.metrics()
+                  if key.startswith("dwell_consumer_lag_records") and f'topic="{topics.state}"' in key]
         assert len(states) == topics.partitions
 
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
@@ -14,37 +15,51 @@
 #include <string_view>
 #include <vector>
 
-#include "core/fold.h"
+#include "app/process/stage_metrics.h"
+#include "ports/intake.h"
 #include "telemetry/otel_settings.h"
 
 namespace dwell {
 
-// What /metrics shows. The label sets are bounded: outcomes, routes and statuses are fixed lists.
-// Any thread.
+// What /metrics shows and OTLP sends. The label sets are bounded: stages, outcomes, routes and
+// statuses are fixed lists. Any thread.
 class Metrics {
  public:
-  Metrics();
+  explicit Metrics(const char* version = "");
 
-  // What the task of that name holds. One that ends holds nothing.
-  void holds(const std::string& task, std::size_t partitions, std::size_t devices);
-  void committed(const Unit& unit);
-  // A batch is in the database: so many changes of rows, and records that were no change.
-  void stored(std::uint64_t changes, std::uint64_t not_cleaned);
-  void commit_took(std::chrono::nanoseconds duration);
-  void commit_failed();
-  // How many records of a partition are not committed yet.
+  // Made when it is first asked for, with all that it counts at 0.
+  StageMetrics& stage(StageName name);
+
+  // How far a partition's reader is behind.
   struct Lag {
     std::string topic;
     PartitionId partition;
-    std::int64_t records;
+    std::int64_t records;  // that are not committed yet
+    double seconds = 0;    // since the last of those committed was received
   };
   // Asked for by text(), until it is removed: no call lasts longer. Gives the number of `lags`.
   std::size_t add_lags(std::function<std::vector<Lag>()> lags);
   void remove_lags(std::size_t number);
+
+  // Something that is read when metrics are asked for.
+  struct Reading {
+    const char* name;
+    const char* help;
+    double value;
+    prometheus::Labels labels = {};
+  };
+  // The same for readings, until what it returns is let go.
+  [[nodiscard]] std::shared_ptr<void> add_readings(std::function<std::vector<Reading>()> readings);
+
   void gap();
   // The brokers have told how the topics are.
   void looked_at_topics();
   void replied(std::string_view route, unsigned status, std::chrono::nanoseconds duration);
+  // A question has waited so long for a connection to the database.
+  void waited_for_connection(std::chrono::nanoseconds duration);
+
+  // Shows what an intake holds, until what it returns is let go.
+  [[nodiscard]] std::shared_ptr<void> show(const Intake& intake);
 
   // How many of a signal could not be sent, until now; asked for by text(), until it is called with
   // nothing.
@@ -55,34 +70,22 @@ class Metrics {
 
  private:
   using Counter = prometheus::Counter;
+  using Gauge = prometheus::Gauge;
+  template <typename T>
+  using Asked = std::map<std::size_t, std::function<std::vector<T>()>>;  // by number
 
   prometheus::Registry registry_;
-  std::array<Counter*, kOutcomeCount> records_;
-  Counter* stored_ = nullptr;
-  Counter* not_cleaned_ = nullptr;
-  Counter& batches_;
-  Counter& failures_;
   Counter& gaps_;
-  Counter& miskeyed_;
-  Counter& late_;
   Counter& topic_looks_;
-  prometheus::Gauge& partitions_;
-  prometheus::Gauge& devices_;
-  prometheus::Family<prometheus::Gauge>& lag_;
-  prometheus::Histogram& commit_seconds_;
   prometheus::Family<Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& request_seconds_;
 
-  struct Held {
-    std::size_t partitions = 0;
-    std::size_t devices = 0;
-  };
-  std::mutex mutex_;                  // for held_
-  std::map<std::string, Held> held_;  // by task
-
-  std::mutex lag_mutex_;  // for what follows
-  std::map<std::size_t, std::function<std::vector<Lag>()>> lags_;
-  std::size_t next_lags_ = 0;
+  std::mutex mutex_;  // for what follows
+  std::array<std::unique_ptr<StageMetrics>, kStageCount> stages_;
+  prometheus::Histogram* connection_wait_ = nullptr;
+  Asked<Lag> lags_;
+  Asked<Reading> readings_;
+  std::size_t next_number_ = 0;
   std::function<std::uint64_t(Signal)> dropped_;
   std::array<Counter*, kSignals.size()> dropped_counters_{};
 

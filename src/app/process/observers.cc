@@ -115,27 +115,40 @@ void SummaryObserver::tell() {
 
 void MetricsObserver::observe(const Observation& observation) {
   if (const auto* ready = std::get_if<Ready>(&observation)) {
-    hold(ready->partitions, ready->devices);
+    hold({static_cast<double>(ready->partitions), static_cast<double>(ready->devices),
+          static_cast<double>(ready->state_bytes)});
+    metrics_.restored(ready->took);
   } else if (const auto* done = std::get_if<Committed>(&observation)) {
     committed(*done);
-  } else if (std::holds_alternative<CommitFailed>(observation)) {
-    metrics_.commit_failed();
+  } else if (const auto* failed = std::get_if<CommitFailed>(&observation)) {
+    metrics_.commit_failed(failed->error.kind);
+  } else if (std::holds_alternative<WentBack>(observation)) {
+    metrics_.went_back();
+  } else if (std::holds_alternative<Gained>(observation) ||
+             std::holds_alternative<Lost>(observation)) {
+    metrics_.rebalanced();
   }
 }
 
 void MetricsObserver::committed(const Committed& committed) {
-  hold(committed.partitions, committed.devices);
+  hold({static_cast<double>(committed.partitions), static_cast<double>(committed.devices),
+        static_cast<double>(committed.state_bytes)});
+  metrics_.kept(committed.kept);
   if (!committed.has_batch) return;
   metrics_.commit_took(committed.took);
+  const Timestamp now = clock_.wall();
   for (const Partition& partition : committed.folds) {
-    if (partition.unit) metrics_.committed(*partition.unit);
+    if (partition.unit) metrics_.committed(*partition.unit, now);
   }
-  if (committed.folds.empty()) metrics_.stored(committed.changes, committed.not_cleaned);
+  if (!committed.folds.empty()) return;
+  metrics_.stored(committed.changes, committed.not_cleaned);
+  metrics_.stored_rows(committed.rows, committed.row_times, now);
 }
 
-void MetricsObserver::hold(std::size_t partitions, std::size_t devices) {
-  const std::pair held(partitions, devices);
-  if (std::exchange(held_, held) != held) metrics_.holds(task_, partitions, devices);
+void MetricsObserver::hold(const Held& held) {
+  const Held before = std::exchange(held_, held);
+  metrics_.hold(held.partitions - before.partitions, held.devices - before.devices,
+                held.state_bytes - before.state_bytes);
 }
 
 LagObserver::LagObserver(Metrics& metrics, HealthBoard& board, Clock& clock,
@@ -176,14 +189,26 @@ void LagObserver::observe(const Observation& observation) {
   waited_then_ = waiting_now();
 }
 
+// A partition where nothing waits is up to date, however long ago its last record came.
 std::vector<Metrics::Lag> LagObserver::lags() {
+  const Timestamp now = clock_.wall();
   const std::lock_guard lock(mutex_);
-  return lags_now();
+  auto lags = lags_now();
+  for (Metrics::Lag& lag : lags) {
+    const auto met = met_.try_emplace(lag.partition, now).first;
+    if (lag.records == 0) met->second = now;
+    const auto next = std::find_if(durable_.begin(), durable_.end(), [&](const PartitionNext& of) {
+      return of.partition == lag.partition;
+    });
+    const Timestamp since = std::max(met->second, next->last);
+    lag.seconds = std::chrono::duration<double>(std::max(now - since, Milliseconds{0})).count();
+  }
+  return lags;
 }
 
 std::vector<Metrics::Lag> LagObserver::lags_now() const {
   std::vector<Metrics::Lag> lags;
-  for (const auto& [partition, next] : durable_) {
+  for (const auto& [partition, next, last] : durable_) {
     const auto end = client_.end_of(stage_.topic, partition);
     if (end) lags.push_back({stage_.topic, partition, std::max<std::int64_t>(0, *end - next)});
   }

@@ -81,21 +81,28 @@ class SummaryObserver final : public Observer {
   LateNotes late_notes_;
 };
 
-// Counts batches, records and what one task holds, until it ends.
+// Counts what one member of a stage does, and what it holds until it ends.
 class MetricsObserver final : public Observer {
  public:
-  MetricsObserver(Metrics& metrics, std::string task) : metrics_(metrics), task_(std::move(task)) {}
-  ~MetricsObserver() override { hold(0, 0); }
+  MetricsObserver(Metrics& metrics, StageName stage, Clock& clock)
+      : metrics_(metrics.stage(stage)), clock_(clock) {}
+  ~MetricsObserver() override { hold({}); }
 
   void observe(const Observation& observation) override;
 
  private:
-  void committed(const Committed& committed);
-  void hold(std::size_t partitions, std::size_t devices);
+  struct Held {
+    double partitions = 0;
+    double devices = 0;
+    double state_bytes = 0;
+  };
 
-  Metrics& metrics_;
-  std::string task_;
-  std::pair<std::size_t, std::size_t> held_;  // partitions, devices
+  void committed(const Committed& committed);
+  void hold(const Held& held);
+
+  StageMetrics& metrics_;
+  Clock& clock_;
+  Held held_;
 };
 
 // Counts how many records of a topic's partitions are not committed yet, whenever metrics are asked
@@ -119,7 +126,7 @@ class LagObserver final : public Observer {
 
  private:
   std::vector<Metrics::Lag> lags();
-  std::vector<Metrics::Lag> lags_now() const;
+  std::vector<Metrics::Lag> lags_now() const;  // without seconds
   std::int64_t waiting_now() const;
   std::vector<std::string> stalled();
 
@@ -128,7 +135,8 @@ class LagObserver final : public Observer {
   Clock& clock_;
   const KafkaClient& client_;
   const Stage stage_;
-  std::mutex mutex_;  // for what follows, up to the numbers
+  std::mutex mutex_;                      // for what follows, up to the numbers
+  std::map<PartitionId, Timestamp> met_;  // when a partition had nothing waiting, or was met first
   std::vector<PartitionNext> durable_;
   std::vector<PartitionNext> pending_;  // the same once what was handed over is durable, too
   std::chrono::nanoseconds moved_at_;   // when something became durable, or the stage began

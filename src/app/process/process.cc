@@ -70,6 +70,7 @@ void raise_descriptor_limit() {
 Process::Process(const Config& config, std::string name)
     : config_(config),
       name_(std::move(name)),
+      metrics_(DWELL_VERSION),
       telemetry_(start_telemetry(config, name_, metrics_)) {
   if (!telemetry_) return;
   send_log_to(telemetry_.get());
@@ -147,6 +148,15 @@ Result<void> Process::run(const std::string& listen, HeldSignals& signals) {
                       std::chrono::duration<double, std::milli>(took).count());
       },
       tracer());
+  const auto load = metrics_.add_readings([this, &server]() -> std::vector<Metrics::Reading> {
+    const Server::Load now = server.load();
+    return {
+        {"dwell_ready", "1 while this process does its work, as /readyz says it",
+         board_.health().not_ready_because.empty() ? 1.0 : 0.0},
+        {"dwell_http_connections", "Connections of clients", static_cast<double>(now.connections)},
+        {"dwell_http_streams", "Answers that are written piece by piece",
+         static_cast<double>(now.streams)}};
+  });
   asio::co_spawn(context_, stop_on_signal(context_, server), asio::detached);
   context_.poll();  // a signal is looked out for before anything else begins
   signals.let_go();

@@ -95,7 +95,7 @@ class CleanMember {
     of_source.topic = plan->has_hop ? config_.topics.keyed : config_.topics.input;
     of_source.group = config_.group;
     of_source.record_bytes = config_.limits.record_bytes;
-    of_source.reports_ends = plan->has_hop;  // so that what was copied counts as read to its end
+    of_source.commits_ends = plan->has_hop;  // so that what was copied counts as read to its end
     of_source.needs_keys = !plan->has_hop && plan->partitions > 1;
     auto source = KafkaSource::open(kafka, of_source);
     if (!source) return pass(source);
@@ -106,7 +106,7 @@ class CleanMember {
     if (!committer) return pass(committer);
 
     HealthObserver health(process_.board(), task_);
-    MetricsObserver counts(process_.metrics(), task_);
+    MetricsObserver counts(process_.metrics(), StageName::clean, process_.clock());
     LagObserver lags(process_.metrics(), process_.board(), process_.clock(), (*source)->client(),
                      {task_, of_source.topic, config_.stalled_after});
     LogObserver log(task_);
@@ -139,7 +139,7 @@ class CleanMember {
     of_source.topic = config_.topics.input;
     of_source.group = config_.group + "-key";
     of_source.record_bytes = kWhole;
-    of_source.reports_ends = true;  // a partition at its end holds up no other
+    of_source.commits_ends = true;  // a partition at its end holds up no other
     of_source.ahead_bytes = KeyHop::kReadAhead;
     auto source = KafkaSource::open(kafka, of_source);
     if (!source) return pass(source);
@@ -153,12 +153,13 @@ class CleanMember {
     if (!hop) return pass(hop);
 
     HealthObserver health(process_.board(), hop_task_);
+    MetricsObserver counts(process_.metrics(), StageName::hop, process_.clock());
     LagObserver lags(process_.metrics(), process_.board(), process_.clock(), (*source)->client(),
                      {hop_task_, of_source.topic, config_.stalled_after});
     TraceObserver traces(process_.tracer(), process_.clock(),
                          {"hop", of_source.topic, of_source.group, of_source.member});
     LogObserver log(hop_task_);
-    Observers observers({&lags, &health, &log, &traces});
+    Observers observers({&counts, &lags, &health, &log, &traces});
     return Runner(**hop, process_.clock(), observers, joining_again()).run(**source, ends);
   }
 
@@ -182,6 +183,7 @@ Result<void> add_clean(Process& process) {
   topics.add(config.topics.cleaned);
   topics.add(config.topics.state, true);
   topics.add(config.topics.rejected);
+  for (const StageName stage : {StageName::clean, StageName::hop}) process.metrics().stage(stage);
   for (std::size_t i = 0; i < config.clean_threads; ++i) {
     const auto member = std::make_shared<CleanMember>(process, *instance, i);
     process.add(member->task(),

@@ -82,7 +82,7 @@ class EmbeddedService {
         health_(process.board(), ""),
         opener_(queue_),
         intake_(queue_),
-        counts_(process.metrics(), "embedded"),
+        counts_(process.metrics(), StageName::embedded, process.clock()),
         summary_(config_.rule, process.clock()),
         observers_({&counts_, &opener_, &readiness_, &health_, &summary_, &intake_, &log_}),
         pipeline_(*committer_, process.clock(), observers_, service_options(config_)),
@@ -146,6 +146,7 @@ class EmbeddedService {
   FairReader questions_;
   FairReader streams_;
   Api api_;
+  std::shared_ptr<void> shown_ = process_.metrics().show(queue_);
 };
 
 Result<void> EmbeddedService::follow(const std::string& from) {
@@ -182,11 +183,14 @@ Result<void> EmbeddedService::follow(const std::string& from) {
 }
 
 Result<void> EmbeddedService::fold_events(const std::stop_token& stop) {
+  const auto start = process_.clock().monotonic();
   auto done = pipeline_.restore(stop);
   if (done) {
     Ready ready;
+    ready.took = process_.clock().monotonic() - start;
     ready.partitions = 1;
     ready.devices = pipeline_.partitions()[0].fold.device_count();
+    ready.state_bytes = pipeline_.partitions()[0].fold.state_bytes();
     observers_.observe(ready);
     spdlog::info("ready: {} devices", ready.devices);
     done = pipeline_.run(*source_, stop);

@@ -102,7 +102,7 @@ class OutcomesMember {
     KafkaSourceOptions options = source_options(config_, instance_);
     options.topic = config_.topics.state;
     options.group = config_.store_group + "-devices";
-    options.reports_ends = true;
+    options.commits_ends = true;
     options.record_bytes = std::numeric_limits<std::size_t>::max();
     auto source = KafkaSource::open(kafka_options(config_), options);
     if (!source) return pass(source);
@@ -114,8 +114,9 @@ class OutcomesMember {
     OutcomesStage stage(std::move(*reader), **store, watch_, process_.clock());
     LagObserver lags(process_.metrics(), process_.board(), process_.clock(), (*source)->client(),
                      {kDevices, options.topic, config_.stalled_after});
+    MetricsObserver counts(process_.metrics(), StageName::devices, process_.clock());
     LogObserver log(kDevices);
-    Observers observers({&lags, &watch_, &log});
+    Observers observers({&counts, &lags, &watch_, &log});
     return Runner(stage, process_.clock(), observers, joining_again()).run(**source, ends);
   }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_future.hpp>
 #include <future>
@@ -27,12 +28,14 @@ class ServeRole {
         context_(process.context()),
         door_(config_),
         intake_(std::move(intake)),
-        reader_(process.context(), pool_options(config_), config_.topics.cleaned),
+        reader_(process.context(), pool_options(process), config_.topics.cleaned),
         visibility_(process.context(), config_, reader_),
         api_({reader_, reader_, *intake_, process.clock(),
               [&process] { return process.board().health(); },
               [&process] { return process.metrics().text(); }, &visibility_,
-              config_.limits.record_bytes, config_.http_limits.body_bytes, config_.rule}) {
+              config_.limits.record_bytes, config_.http_limits.body_bytes, config_.rule}),
+        intake_shown_(process.metrics().show(*intake_)),
+        pool_shown_(process.metrics().add_readings([this] { return pool_readings(); })) {
     board_.set(kServe, "looking for the database");
   }
 
@@ -78,11 +81,26 @@ class ServeRole {
     co_return checked;
   }
 
-  static PgPoolOptions pool_options(const Config& config) {
+  std::vector<Metrics::Reading> pool_readings() const {
+    const PgPoolLoad load = reader_.load();
+    constexpr const char* kConnections = "dwell_database_connections";
+    constexpr const char* kHelp = "Open connections to the database that questions use";
+    const auto idle = load.connections - std::min(load.connections, load.busy);
+    return {{kConnections, kHelp, static_cast<double>(load.busy), {{"state", "busy"}}},
+            {kConnections, kHelp, static_cast<double>(idle), {{"state", "idle"}}},
+            {"dwell_database_waiting", "Questions that wait for a connection to the database",
+             static_cast<double>(load.waiting)}};
+  }
+
+  static PgPoolOptions pool_options(Process& process) {
+    const Config& config = process.config();
     PgPoolOptions options;
     options.database = postgres_options(config);
     options.connections = config.serve_connections;
     options.patience = config.serve_timeout;
+    options.on_wait = [&metrics = process.metrics()](std::chrono::nanoseconds waited) {
+      metrics.waited_for_connection(waited);
+    };
     return options;
   }
 
@@ -96,6 +114,8 @@ class ServeRole {
   ReadYourWrites visibility_;
   bool is_ready_ = false;  // as far as the last look tells; of the thread that serves
   Api api_;
+  std::shared_ptr<void> intake_shown_;
+  std::shared_ptr<void> pool_shown_;
 };
 
 }  // namespace

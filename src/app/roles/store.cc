@@ -51,7 +51,7 @@ class StoreMember {
     options.topic = config_.topics.cleaned;
     options.group = config_.store_group;
     options.record_bytes = config_.limits.record_bytes;
-    options.reports_ends = true;
+    options.commits_ends = true;
     auto source = KafkaSource::open(kafka, options);
     if (!source) return pass(source);
     auto reader = CleanedReader::open(kafka, **source, config_.topics.rejected, process_.tracer());
@@ -59,7 +59,7 @@ class StoreMember {
 
     StoreStage stage(std::move(*reader), std::move(*store), watch_, process_.clock(),
                      careful_batches_);
-    MetricsObserver counts(process_.metrics(), task_);
+    MetricsObserver counts(process_.metrics(), StageName::store, process_.clock());
     LagObserver lags(process_.metrics(), process_.board(), process_.clock(), (*source)->client(),
                      {task_, options.topic, config_.stalled_after});
     LogObserver log(task_);
@@ -89,6 +89,9 @@ Result<void> add_store(Process& process) {
   topics.add(config.topics.cleaned);
   topics.add(config.topics.state, true);
   topics.add(config.topics.rejected);
+  for (const StageName stage : {StageName::store, StageName::devices}) {
+    process.metrics().stage(stage);
+  }
   for (std::size_t i = 0; i < config.store_threads; ++i) {
     const auto member = std::make_shared<StoreMember>(process, *instance, i);
     process.add(member->task(),

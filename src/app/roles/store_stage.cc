@@ -23,8 +23,9 @@ StoreStage::StoreStage(std::unique_ptr<CleanedReader> reader, std::unique_ptr<Po
       watch_(watch),
       clock_(clock),
       careful_batches_(careful_batches),
-      writer_(std::move(store), [this](const RowBatch& batch, const RowWriter::Commit& work) {
-        return commit_watched(batch, work);
+      writer_(std::move(store), [this](const RowBatch& batch, const PostgresStore& store,
+                                       const RowWriter::Commit& work) {
+        return commit_watched(batch, store, work);
       }) {}
 
 // Each partition goes on where the database has it.
@@ -72,7 +73,8 @@ Result<Committed> StoreStage::commit_carefully() {
   return stored();
 }
 
-Result<void> StoreStage::commit_watched(const RowBatch& batch, const RowWriter::Commit& work) {
+Result<void> StoreStage::commit_watched(const RowBatch& batch, const PostgresStore& store,
+                                        const RowWriter::Commit& work) {
   return watch_.commit([&] {
     const auto start = clock_.monotonic();
     auto committed = work();
@@ -84,6 +86,8 @@ Result<void> StoreStage::commit_watched(const RowBatch& batch, const RowWriter::
       move_behind(std::move(handed_traced_.front()), stored_traced_);
       handed_traced_.pop_front();
     }
+    stored_.rows += store.last();
+    stored_times_.insert(stored_times_.end(), batch.times().begin(), batch.times().end());
     for (const RowBatch::Part& part : batch.parts()) {
       stored_.changes += static_cast<std::uint64_t>(part.inserts + part.retracts);
       stored_.not_cleaned += static_cast<std::uint64_t>(part.rejected);
@@ -106,6 +110,9 @@ Committed StoreStage::stored() {
   committed.is_pending = is_pending;
   told_traced_ = std::exchange(stored_traced_, {});
   committed.traced = told_traced_;
+  told_times_.clear();
+  std::swap(told_times_, stored_times_);
+  committed.row_times = told_times_;
   return committed;
 }
 

@@ -30,7 +30,8 @@ class StoreStage final : public Stage {
   Result<Committed> finish() override;
 
  private:
-  Result<void> commit_watched(const RowBatch& batch, const RowWriter::Commit& work);
+  Result<void> commit_watched(const RowBatch& batch, const PostgresStore& store,
+                              const RowWriter::Commit& work);
   Result<Committed> commit_carefully();
   void hand_over_traced();
   Committed stored();
@@ -49,6 +50,9 @@ class StoreStage final : public Stage {
   std::deque<std::vector<TracedRecord>> handed_traced_;
   std::vector<TracedRecord> stored_traced_;
   std::vector<TracedRecord> told_traced_;
+  std::vector<Timestamp>
+      stored_times_;  // guarded by mutex_; of rows inserted since it was last told
+  std::vector<Timestamp> told_times_;
 
   RowWriter writer_;  // calls commit_watched() on its thread
 };

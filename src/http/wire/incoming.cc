@@ -6,7 +6,7 @@
 #include <boost/beast/http/write.hpp>
 #include <tuple>
 
-#include "http/wire/await.h"
+#include "base/await.h"
 
 namespace dwell {
 namespace {

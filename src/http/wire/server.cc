@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <thread>
 
-#include "http/wire/await.h"
+#include "base/await.h"
 #include "http/wire/incoming.h"
 #include "http/wire/request_span.h"
 #include "http/wire/wire.h"
@@ -24,6 +24,18 @@ using asio::ip::tcp;
 constexpr std::size_t kIdleBuffer = 1'024;   // bytes a connection holds while it waits
 constexpr std::size_t kMostEmptyLines = 8;   // before a request
 constexpr std::size_t kAcceptedAtOnce = 32;  // connections
+
+// One more stream, until it ends.
+class CountedStream {
+ public:
+  explicit CountedStream(std::atomic<std::size_t>& streams) : streams_(streams) { ++streams_; }
+  ~CountedStream() { --streams_; }
+  CountedStream(const CountedStream&) = delete;
+  CountedStream& operator=(const CountedStream&) = delete;
+
+ private:
+  std::atomic<std::size_t>& streams_;
+};
 
 // Takes empty lines before a request away (RFC 9112 section 2.2), up to `most` of them. True: there
 // is something else.
@@ -46,8 +58,13 @@ struct Server::Session : Connection {
       : Connection(std::move(socket), most_unread),
         cancellation(cancellation),
         state(std::move(state)),
-        place(this->state->sessions.insert(this->state->sessions.end(), this)) {}
-  ~Session() { state->sessions.erase(place); }
+        place(this->state->sessions.insert(this->state->sessions.end(), this)) {
+    this->state->connections = this->state->sessions.size();
+  }
+  ~Session() {
+    state->sessions.erase(place);
+    state->connections = state->sessions.size();
+  }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -314,6 +331,8 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
   // once, and waking it costs as much as the reply.
   co_await asio::post(context_, asio::use_awaitable);
   session.start(Session::Doing::answering, limits_.write);
+  std::optional<CountedStream> stream;
+  if (routed->reply.more) stream.emplace(state_->streams);
   co_return co_await write_reply(session.socket, session.deadline, std::move(routed->reply),
                                  exchange);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
@@ -31,6 +32,11 @@ namespace dwell {
 // times of ServerLimits are kept to within a second.
 class Server {
  public:
+  // What it holds now.
+  struct Load {
+    std::size_t connections = 0;
+    std::size_t streams = 0;  // answers that are written piece by piece
+  };
   using OnReply =
       std::function<void(std::string_view route, Status status, std::chrono::nanoseconds took)>;
 
@@ -50,6 +56,7 @@ class Server {
   // Closes every connection and cancels its handler, whatever it is doing.
   void abort();
   bool is_drained() const { return state_->sessions.empty(); }
+  Load load() const { return {state_->connections, state_->streams}; }  // any thread
 
  private:
   struct Session;
@@ -57,6 +64,8 @@ class Server {
   // Shared with coroutines: one that is cut off is destroyed with the io_context, after the server.
   struct State {
     std::list<Session*> sessions;
+    std::atomic<std::size_t> connections{0};  // their number
+    std::atomic<std::size_t> streams{0};
     std::size_t body_bytes = 0;
     bool is_accepting = false;
     bool is_enforcing = false;

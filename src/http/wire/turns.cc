@@ -5,7 +5,7 @@
 #include <list>
 #include <optional>
 
-#include "http/wire/await.h"
+#include "base/await.h"
 
 namespace dwell {
 namespace {

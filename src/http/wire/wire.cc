@@ -12,7 +12,7 @@
 #include <optional>
 #include <tuple>
 
-#include "http/wire/await.h"
+#include "base/await.h"
 #include "http/wire/gzip.h"
 
 namespace dwell {

@@ -31,7 +31,7 @@ struct KafkaSourceOptions {
   bool needs_keys = false;             // a record without a key has an empty one, and not none
   // Whether a position goes on past what no reader sees (ends of transactions, what was aborted)
   // when the end of the partition is reached; a slice may then have no records.
-  bool reports_ends = false;
+  bool commits_ends = false;
   std::size_t ahead_bytes = 64 << 20;  // that the client reads ahead, and one answer more
   std::size_t batch_records = 100'000;
   std::size_t batch_bytes = 16 << 20;

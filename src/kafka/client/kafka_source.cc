@@ -52,7 +52,7 @@ Result<std::unique_ptr<KafkaSource>> KafkaSource::open(const KafkaOptions& kafka
       {"queued.max.messages.kbytes", std::to_string(options.ahead_bytes >> 10)},
       {"fetch.message.max.bytes", "1048576"},
       {"topic.metadata.refresh.interval.ms", "50"},
-      {"enable.partition.eof", options.reports_ends ? "true" : "false"},
+      {"enable.partition.eof", "true"},
   };
   auto client =
       KafkaClient::make(RD_KAFKA_CONSUMER, kafka, settings,
@@ -162,7 +162,7 @@ Batch KafkaSource::gathered() {
   slices_.clear();
   nexts_.clear();
   for (auto& [partition, input] : inputs_) {
-    nexts_.push_back({partition, input.next});
+    nexts_.push_back({partition, std::max(input.next, input.end), input.last});
     if (input.records.empty() && !input.has_moved) continue;
     input.position.next = input.next;
     slices_.push_back({partition, input.records, {&input.position, 1}});
@@ -206,6 +206,7 @@ Result<void> KafkaSource::take(KafkaEvent event) {
     input.messages.push_back(message);
     input.has_headers |= rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR;
     input.next = message->offset + 1;
+    input.last = record.now;
     input.is_at_end = false;
     ++record_count_;
     byte_count_ += message->len;
@@ -223,14 +224,15 @@ Result<void> KafkaSource::offset_gone(rd_kafka_event_t* event) const {
               name);
 }
 
-// The position goes on to the end that was reached.
+// The position goes on to the end that was reached, where that is to be committed.
 void KafkaSource::end_partition(rd_kafka_event_t* event) {
   const KafkaTopicPartition place(rd_kafka_event_topic_partition(event));
   if (!place) return;
   const auto found = inputs_.find(place->partition);
   if (found == inputs_.end()) return;
   found->second.is_at_end = place->offset >= found->second.next;
-  if (place->offset <= found->second.next) return;
+  found->second.end = place->offset;
+  if (!options_.commits_ends || place->offset <= found->second.next) return;
   found->second.next = place->offset;
   found->second.has_moved = true;
 }

@@ -40,7 +40,7 @@ class KafkaSource final : public Source {
   }
   // Whether any record of the last batch came with headers.
   bool has_headers(PartitionId partition) const { return inputs_.at(partition).has_headers; }
-  // Whether it was read to its end, as far as that was told (`reports_ends`).
+  // Whether it was read to its end, as far as that was told.
   bool is_at_end(PartitionId partition) const { return inputs_.at(partition).is_at_end; }
   // Whether poll() leaves a partition alone, but for what the client handed on before. It reads
   // that partition ahead meanwhile, up to `ahead_bytes`.
@@ -50,6 +50,8 @@ class KafkaSource final : public Source {
  private:
   struct Input {  // of one partition
     Offset next = 0;
+    Offset end = 0;          // that was reached last; 0: none yet
+    Timestamp last = {};     // receive time of the record before `next`
     bool has_moved = false;  // by more than the records say
     bool is_at_end = false;
     std::vector<Record> records;

@@ -12,8 +12,8 @@ constexpr std::chrono::milliseconds kAbortPatience{5'000};  // for the end of wh
 
 KafkaList list_of(const std::string& topic, std::span<const PartitionNext> offsets) {
   KafkaList list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
-  for (const auto& [partition, next] : offsets) {
-    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition)->offset = next;
+  for (const PartitionNext& one : offsets) {
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), one.partition)->offset = one.next;
   }
   return list;
 }

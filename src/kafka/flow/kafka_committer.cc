@@ -119,6 +119,7 @@ Result<void> KafkaCommitter::commit(std::span<const Partition> partitions) {
     }
   }
   traced_.clear();
+  counts_ = {};
   const auto due = due_checkpoints(partitions, unsaved_, options_.checkpoints, clock_.monotonic());
   if (!has_units && due.empty()) return {};
   return commit(partitions, due);
@@ -142,6 +143,7 @@ Result<void> KafkaCommitter::commit(std::span<const Partition> partitions,
     return std::find(checkpoints.begin(), checkpoints.end(), partition.id) != checkpoints.end();
   };
   traced_.clear();
+  counts_ = {};
   if (auto begun = transactions_.begin(); !begun) return begun;
   std::vector<PartitionNext> offsets;
   for (const Partition& partition : partitions) {
@@ -156,11 +158,13 @@ Result<void> KafkaCommitter::commit(std::span<const Partition> partitions,
   if (auto committed = transactions_.commit(source_, offsets); !committed) return committed;
 
   const auto now = clock_.monotonic();
+  counts_.checkpoints = checkpoints.size();
   for (const Partition& partition : partitions) {
     Unsaved& unsaved = unsaved_.at(partition.id);
     if (partition.unit) {
       unsaved.records += partition.unit->records.size();
       unsaved.changed = now;
+      counts_.rejects_kept += partition.unit->rejected.size();
     }
     if (is_due(partition)) {
       unsaved.devices.clear();

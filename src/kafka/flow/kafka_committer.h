@@ -29,6 +29,7 @@ class KafkaCommitter final : public Committer {
   Result<void> commit(std::span<const Partition> partitions) override;
   Result<void> release(std::span<const Partition> partitions) override;
   std::span<const TracedRecord> traced() const override { return traced_; }
+  CommitCounts counts() const override { return counts_; }
 
  private:
   KafkaCommitter(const KafkaCommitterOptions& options, const KafkaSource& source, Clock& clock,
@@ -55,7 +56,8 @@ class KafkaCommitter final : public Committer {
   std::unique_ptr<StateTopic> states_;
   std::map<PartitionId, Unsaved> unsaved_;
 
-  std::vector<TracedRecord> traced_;  // of the last commit
+  CommitCounts counts_;               // of the last commit
+  std::vector<TracedRecord> traced_;  // of it, too
   std::size_t traced_before_ = 0;     // how many of them are of partitions written before
 
   std::optional<RejectReasons> reasons_;  // under the rule of the partitions

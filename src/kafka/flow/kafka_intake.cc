@@ -155,9 +155,13 @@ Result<void> KafkaIntake::send(const Submission& submission, std::size_t index, 
     parts[count++] = header(kTraceParent, submission.traceparent);
     if (!submission.tracestate.empty()) parts[count++] = header(kTraceState, submission.tracestate);
   }
+  ++sent_records_;  // before it can be reported
+  sent_bytes_ += bytes.size();
   const KafkaError error(rd_kafka_produceva(client_->get(), parts.data(), count));
   const auto code = error ? rd_kafka_error_code(error.get()) : RD_KAFKA_RESP_ERR_NO_ERROR;
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return {};
+  --sent_records_;
+  sent_bytes_ -= bytes.size();
   if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
     return fail(ErrorKind::retry_later, "too many events are on their way to the brokers");
   }
@@ -179,6 +183,8 @@ void KafkaIntake::watch(const std::stop_token& stop) {
 
 void KafkaIntake::report(const rd_kafka_message_t& message) {
   auto* const sending = static_cast<Sending*>(message._private);
+  --sent_records_;
+  sent_bytes_ -= message.len;
   if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
     const InputPlace place{message.partition, message.offset};
     Sending::end(sending, std::nullopt, &place);

@@ -28,6 +28,7 @@ class KafkaIntake final : public Intake {
   ~KafkaIntake() override;
 
   void submit(Submission submission, std::function<void(SubmissionResult)> done) override;
+  IntakeLoad load() const override { return {sent_records_, sent_bytes_}; }
 
  private:
   struct Sending;
@@ -43,6 +44,8 @@ class KafkaIntake final : public Intake {
   const KafkaIntakeOptions options_;
   std::unique_ptr<KafkaClient> client_;
   KafkaTopic topic_;
+  std::atomic<std::size_t> sent_records_{0};  // that were not reported yet
+  std::atomic<std::size_t> sent_bytes_{0};    // of them
   std::jthread reports_;
 };
 

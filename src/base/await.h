@@ -5,7 +5,7 @@
 
 namespace dwell {
 
-// How the coroutines of this room wait: an error is a value of the answer, never thrown.
+// How coroutines wait: an error is a value of the answer, never thrown.
 inline constexpr auto kAwait = boost::asio::as_tuple(boost::asio::use_awaitable);
 
 }  // namespace dwell
