@@ -56,6 +56,15 @@ TEST(LogFormats, JsonSaysTheTaskWhereThereIsOne) {
   EXPECT_THAT(json("a"), Not(HasSubstr("task")));
 }
 
+TEST(LogFormats, JsonSaysTheSpanWhereThereIsOne) {
+  log_context().span = parse_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  EXPECT_THAT(json("a"), EndsWith(R"("message":"a","trace_id":"0af7651916cd43dd8448eb211c80319c",)"
+                                  R"("span_id":"b7ad6b7169203331"})"
+                                  "\n"));
+  log_context().span.reset();
+  EXPECT_THAT(json("a"), Not(HasSubstr("trace_id")));
+}
+
 TEST(LogFormats, WhateverANameHoldsJsonIsOneValidLine) {
   for (const std::string_view name : {"\"}\n{\"level\":\"error", "a\\", "\x1b[2J", "\xff\xfe",
                                       "\xe2\x80\xae", "\xc3\xa9", "\x7f"}) {

@@ -135,7 +135,7 @@ class CrowdTest : public testing::Test {
   Api api_{{questions_, streams_, intake_, clock_, [] { return Health(); },
             [] { return std::string(); }}};
   Server server_{context_, [this](Request request) { return api_.handle(std::move(request)); },
-                 ServerLimits(), [](std::string_view, Status, std::chrono::nanoseconds) {}};
+                 ServerLimits(), [](const Server::Answered&) {}};
   std::jthread thread_;
 };
 

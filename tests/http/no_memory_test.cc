@@ -94,8 +94,7 @@ class NoMemoryTest : public testing::Test {
 
   asio::io_context client_;
   asio::io_context context_{1};
-  Server server_{context_, read_events, ServerLimits(),
-                 [](std::string_view, Status, std::chrono::nanoseconds) {}};
+  Server server_{context_, read_events, ServerLimits(), [](const Server::Answered&) {}};
   std::jthread thread_;
 };
 

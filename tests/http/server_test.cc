@@ -80,7 +80,7 @@ class ServerTest : public testing::Test {
   Api api_{{questions_, questions_, intake_, clock_, [] { return Health(); },
             [] { return std::string(); }}};
   Server server_{context_, [this](Request request) { return api_.handle(std::move(request)); },
-                 limits(), [](std::string_view, Status, std::chrono::nanoseconds) {}};
+                 limits(), [](const Server::Answered&) {}};
   std::jthread thread_;
 };
 

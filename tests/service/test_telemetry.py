@@ -61,6 +61,27 @@ def test_a_question_is_a_span_without_the_device(receiver, tmp_path):
     assert "badge-17" not in repr(receiver.spans)
 
 
+@pytest.mark.parametrize("path", ["/timeline/d", "/devices/d", "/presence"])
+def test_what_a_question_asks_of_the_store_is_below_it(receiver, tmp_path, path):
+    with Service(tmp_path, "--log-level", "debug", "--log-format", "json",
+                 environment=receiver.environment()).start() as service:
+        service.store(("d", "enter", NOW))
+        trace, client = secrets.token_hex(16), secrets.token_hex(8)
+        assert service.get(path, traceparent=f"00-{trace}-{client}-01").status == 200
+        receiver.wait_for(lambda: len(receiver.trace(trace)) == 2)
+        service.stop()
+        lines = [json.loads(line) for line in service.log.splitlines()]
+    request, question = sorted(receiver.trace(trace), key=lambda span: span.kind)
+    assert (request.parent, request.kind) == (client, 2)
+    assert (question.name, question.parent, question.kind) == (
+        "SELECT device_events_cleaned", request.id, 3)
+    assert question.attributes == {"db.system.name": "sqlite", "db.operation.name": "SELECT",
+                                   "db.collection.name": "device_events_cleaned"}
+    assert request.start <= question.start <= question.end <= request.end
+    told, = [line for line in lines if line.get("trace_id") == trace]
+    assert told["span_id"] == request.id and told["message"].startswith("http /")
+
+
 @pytest.mark.parametrize("sampler, flags, is_traced", [
     (None, "00", False), (None, "01", True), ("always_on", "00", True), ("always_off", "01", False),
     ("parentbased_always_off", "01", True), ("traceidratio", "01", False)])

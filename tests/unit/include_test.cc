@@ -31,7 +31,7 @@ const std::map<std::string, Rooms> kArrows = {
     {"kafka/topics", {"base", "telemetry", "core", "ports", "kafka/client"}},
     {"kafka/flow", {"base", "telemetry", "core", "ports", "kafka/client", "kafka/topics"}},
     {"http/wire", {"base", "telemetry"}},
-    {"http/api", {"base", "core", "ports", "questions", "http/wire"}},
+    {"http/api", {"base", "core", "ports", "questions", "telemetry", "http/wire"}},
     {"app/settings", {}},
     {"app/terminal", {"app/settings"}},
     {"app/process", {"app/settings", "app/terminal"}},

@@ -82,7 +82,8 @@ class TelemetrySink final : public spdlog::sinks::base_sink<std::mutex> {
   void sink_it_(const spdlog::details::log_msg& message) override {
     if (!telemetry_) return;
     const auto text = printable({message.payload.data(), message.payload.size()});
-    telemetry_->add(LogLine{message.time, level_of(message.level), std::string(text)});
+    telemetry_->add(LogLine{message.time, level_of(message.level), std::string(text),
+                            log_context().span.value_or(TraceContext())});
   }
   void flush_() override {}
 

@@ -19,6 +19,9 @@ using spdlog::details::log_msg;
 constexpr std::size_t kAround = 512;  // bytes of a line besides its message, and more
 constexpr std::size_t kLongestMessage = PIPE_BUF - kAround;
 
+// Where ids are in a traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01.
+constexpr std::size_t kTraceAt = 3, kTraceDigits = 32, kSpanAt = 36, kSpanDigits = 16;
+
 std::string text_of(const log_msg& message) {
   return printable({message.payload.data(), message.payload.size()});
 }
@@ -60,7 +63,13 @@ class JsonLines final : public spdlog::formatter {
     boost::json::object line{{"time", utc(message.time)},
                              {"level", boost::json::string_view(level.data(), level.size())},
                              {"message", cut(text_of(message), kLongestMessage)}};
-    if (const auto& task = log_context().task; !task.empty()) line["task"] = task;
+    const auto& [task, span] = log_context();
+    if (!task.empty()) line["task"] = task;
+    if (span) {
+      const auto text = format_traceparent(*span);
+      line["trace_id"] = text.substr(kTraceAt, kTraceDigits);
+      line["span_id"] = text.substr(kSpanAt, kSpanDigits);
+    }
     const auto text = boost::json::serialize(line) + '\n';
     out.append(text.data(), text.data() + text.size());
   }

@@ -12,8 +12,8 @@ namespace dwell {
 std::unique_ptr<spdlog::formatter> text_lines();
 
 // {"time":"2025-07-08T06:00:00.000Z","level":"info","message":"ready: 3 devices"}, and what
-// LogContext knows. A line is at most PIPE_BUF (4,096) bytes long, which a pipe takes whole; a
-// longer message is cut, and ends in "...".
+// LogContext knows: task, trace_id, span_id. A line is at most PIPE_BUF (4,096) bytes long, which a
+// pipe takes whole; a longer message is cut, and ends in "...".
 std::unique_ptr<spdlog::formatter> json_lines();
 
 }  // namespace dwell

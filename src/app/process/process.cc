@@ -142,10 +142,13 @@ Result<void> Process::run(const std::string& listen, HeldSignals& signals) {
   }
   Server server(
       context_, handle_, config_.http_limits,
-      [this](std::string_view route, Status code, std::chrono::nanoseconds took) {
+      [this](const Server::Answered& answered) {
+        const auto& [route, code, took, span] = answered;
         metrics_.replied(route, static_cast<unsigned>(code), took);
+        log_context().span = span;
         spdlog::debug("http {}: {} in {:.1f} ms", route, static_cast<unsigned>(code),
                       std::chrono::duration<double, std::milli>(took).count());
+        log_context().span.reset();
       },
       tracer());
   const auto load = metrics_.add_readings([this, &server]() -> std::vector<Metrics::Reading> {

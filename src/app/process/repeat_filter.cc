@@ -30,7 +30,8 @@ void RepeatFilter::sink_it_(const log_msg& message) {
   const bool is_repeated = same != known_.end();
   if (is_repeated) {
     ++same->held_back;
-    if (same->context.task != log_context().task) same->context = {};
+    if (same->context.task != log_context().task) same->context.task.clear();
+    if (same->context.span != log_context().span) same->context.span.reset();
   }
   for (Known& one : known_) {
     if (is_due(one)) tell_count(one, now);

@@ -91,7 +91,7 @@ class EmbeddedService {
         api_({questions_, streams_, queue_, process.clock(),
               [&process] { return process.board().health(); },
               [&process] { return process.metrics().text(); }, nullptr, config_.limits.record_bytes,
-              config_.http_limits.body_bytes, config_.rule}) {
+              config_.http_limits.body_bytes, config_.rule, process.tracer(), "sqlite"}) {
     process.board().set("", "restoring the committed state");
     process.board().add_check([this] { return readiness_.reasons(); });
   }

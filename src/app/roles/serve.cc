@@ -33,7 +33,8 @@ class ServeRole {
         api_({reader_, reader_, *intake_, process.clock(),
               [&process] { return process.board().health(); },
               [&process] { return process.metrics().text(); }, &visibility_,
-              config_.limits.record_bytes, config_.http_limits.body_bytes, config_.rule}),
+              config_.limits.record_bytes, config_.http_limits.body_bytes, config_.rule,
+              process.tracer(), "postgresql"}),
         intake_shown_(process.metrics().show(*intake_)),
         pool_shown_(process.metrics().add_readings([this] { return pool_readings(); })) {
     board_.set(kServe, "looking for the database");

@@ -8,6 +8,7 @@
 #include "http/api/negotiate.h"
 #include "http/api/places.h"
 #include "http/api/post_events.h"
+#include "http/api/traced_reader.h"
 #include "http/wire/parameters.h"
 #include "http/wire/process_routes.h"
 #include "questions/device.h"
@@ -120,6 +121,12 @@ asio::awaitable<std::optional<Reply>> Api::wait_for(const std::vector<InputPlace
   co_return std::nullopt;
 }
 
+// The reader, or one that records what a traced request asks it.
+std::shared_ptr<RowReader> Api::reader_for(const Request& request, RowReader& reader) const {
+  if (!request.is_traced || !parts_.tracer.is_on()) return {std::shared_ptr<void>(), &reader};
+  return std::make_shared<TracedReader>(reader, parts_.tracer, parts_.system, request);
+}
+
 asio::awaitable<Reply> Api::post_timeline(const Request& request, const Target& target) {
   const PostParts parts{parts_.intake, posted_events_, parts_.clock, parts_.body_bytes};
   co_return co_await post_events(parts, request, target);
@@ -153,12 +160,13 @@ asio::awaitable<Reply> Api::get_list(const ListRoute& route, const Request& requ
   reply.content_type = content_type(*representation);
   if (!route.is_json_alone) reply.headers.emplace_back("Vary", "Accept, Accept-Encoding");
   question->begin(*representation, reply.body);
-  const auto has_more = co_await question->page(parts_.reader, limit.value_or(kPage), reply.body);
+  const auto reader = reader_for(request, parts_.reader);
+  const auto has_more = co_await question->page(*reader, limit.value_or(kPage), reply.body);
   if (!has_more) co_return store_problem(has_more.error());
   if (*has_more && !limit && route.is_streamed) {
-    reply.more = [&reader = parts_.stream_reader,
+    reply.more = [reader = reader_for(request, parts_.stream_reader),
                   question](std::string& out) -> asio::awaitable<Result<bool>> {
-      auto more = co_await question->page(reader, kPage, out);
+      auto more = co_await question->page(*reader, kPage, out);
       if (more && !*more) question->end(std::nullopt, out);
       co_return more;
     };
@@ -173,14 +181,15 @@ asio::awaitable<Reply> Api::get_list(const ListRoute& route, const Request& requ
   co_return reply;
 }
 
-asio::awaitable<Reply> Api::get_device(const Request&, const Target& target) {
+asio::awaitable<Reply> Api::get_device(const Request& request, const Target& target) {
   Parameters parameters(target);
   const auto after = places_of(parameters);
   if (auto wrong = parameters.problem_found()) co_return *wrong;
   if (auto late = co_await wait_for(after)) co_return *late;
   const std::string& id = target.segments[1];
   Result<std::optional<DeviceReport>> found;
-  if (is_valid_device_id(id)) found = co_await device_report(parts_.reader, id);
+  const auto reader = reader_for(request, parts_.reader);
+  if (is_valid_device_id(id)) found = co_await device_report(*reader, id);
   if (!found) co_return store_problem(found.error());
   if (!*found) co_return problem(Status::not_found, "no-such-device", "the device was never seen");
   co_return json_reply(device_json(id, **found));

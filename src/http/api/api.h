@@ -15,6 +15,7 @@
 #include "ports/intake.h"
 #include "ports/row_reader.h"
 #include "ports/visibility.h"
+#include "telemetry/tracer.h"
 
 namespace dwell {
 
@@ -30,6 +31,8 @@ struct ApiParts {
   std::size_t record_bytes = 1 << 20;    // an event that is longer, sent or as a record, is refused
   std::size_t body_bytes = 16 << 20;     // the same of a compressed body, once it is unpacked
   Rule rule = {};                        // how posted events are read that are not as documented
+  Tracer tracer = {};                    // takes the spans of questions
+  std::string_view system = "other_sql";  // the store, as in the attribute db.system.name
 };
 
 // The HTTP API, contract in docs/api.md and web/openapi.json: requests in, replies out, no sockets.
@@ -50,6 +53,7 @@ class Api {
   std::vector<InputPlace> places_of(Parameters& parameters) const;
   boost::asio::awaitable<std::optional<Reply>> wait_for(const std::vector<InputPlace>& places);
   boost::asio::awaitable<Reply> post_timeline(const Request& request, const Target& target);
+  std::shared_ptr<RowReader> reader_for(const Request& request, RowReader& reader) const;
   boost::asio::awaitable<Reply> get_list(const ListRoute& route, const Request& request,
                                          const Target& target);
   boost::asio::awaitable<Reply> get_device(const Request& request, const Target& target);

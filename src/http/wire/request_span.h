@@ -13,6 +13,9 @@ class RequestSpan {
   // `request.traceparent` names this span from now on, if it is recorded.
   RequestSpan(const Tracer& tracer, Request& request);
 
+  // Of the span itself; empty: it is not recorded.
+  const std::optional<TraceContext>& context() const { return own_; }
+
   // `route`: as in the API's description, never the path, which names a device.
   void end(std::string_view route, Status status);
 

@@ -296,7 +296,7 @@ asio::awaitable<void> Server::drain(Session& session) {
 
 // Answers a request that could not be read; the connection ends.
 asio::awaitable<void> Server::refuse(Session& session, Reply reply) {
-  on_reply_("none", reply.status, std::chrono::nanoseconds(0));
+  on_reply_({"none", reply.status, std::chrono::nanoseconds(0)});
   Exchange exchange;
   exchange.keeps_alive = false;
   session.start(Session::Doing::answering, limits_.write);
@@ -325,7 +325,8 @@ asio::awaitable<bool> Server::receive_and_reply(Session& session) {
     co_return false;
   }
   exchange.keeps_alive = exchange.keeps_alive && !is_stopping_;
-  on_reply_(routed->route, routed->reply.status, std::chrono::steady_clock::now() - start);
+  on_reply_({routed->route, routed->reply.status, std::chrono::steady_clock::now() - start,
+             span->context()});
   span->end(routed->route, routed->reply.status);
   // Behind the other requests that are there: replies written in a row wake a client's machine
   // once, and waking it costs as much as the reply.

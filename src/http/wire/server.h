@@ -10,6 +10,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -37,8 +38,13 @@ class Server {
     std::size_t connections = 0;
     std::size_t streams = 0;  // answers that are written piece by piece
   };
-  using OnReply =
-      std::function<void(std::string_view route, Status status, std::chrono::nanoseconds took)>;
+  struct Answered {
+    std::string_view route;
+    Status status;
+    std::chrono::nanoseconds took;
+    std::optional<TraceContext> span = {};  // of the request, where it is traced
+  };
+  using OnReply = std::function<void(const Answered& answered)>;
 
   Server(boost::asio::io_context& context, Handle handle, const ServerLimits& limits,
          OnReply on_reply, const Tracer& tracer = {});
