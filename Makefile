@@ -10,6 +10,8 @@ BROKERS ?= 127.0.0.1:9092
 TOPIC ?= device-events
 KAFKA_PORT ?= 9092
 POSTGRES_PORT ?= 5432
+PROMETHEUS_PORT ?= 9090
+COLLECTOR_PORT ?= 4318
 LOCAL ?= var/local
 PROFILE ?= store
 COMPOSE := docker compose -f deploy/compose.yaml
@@ -65,9 +67,10 @@ need-compose:
 	@docker compose version >/dev/null 2>&1 || { \
 	  echo 'This needs Docker with its compose plugin; make up-local runs the same system without.' >&2; exit 1; }
 
-up-local: build deps-local ## Start the whole system without Docker; LISTEN, KAFKA_PORT, POSTGRES_PORT, LOCAL
+up-local: build deps-local ## Start the whole system without Docker; OBSERVE=yes with Prometheus; LISTEN, KAFKA_PORT, LOCAL
 	@scripts/local-system --folder $(LOCAL) up --binary $(BINARY) --listen $(LISTEN) \
-	  --kafka-port $(KAFKA_PORT) --postgres-port $(POSTGRES_PORT)
+	  --kafka-port $(KAFKA_PORT) --postgres-port $(POSTGRES_PORT) \
+	  $(if $(OBSERVE),--observe --prometheus-port $(PROMETHEUS_PORT) --collector-port $(COLLECTOR_PORT))
 
 down-local: ## End what make up-local started; CLEAN=1 removes the data too
 	@scripts/local-system --folder $(LOCAL) down $(if $(CLEAN),--clean)
@@ -94,7 +97,7 @@ test: deps-test ## Build and run every test, with and without sanitizers
 soak: deps-test ## The long tests: CHAOS_ROUNDS kills, FUZZ_SECONDS a fuzz target
 	@DWELL_CHAOS_ROUNDS=$(CHAOS_ROUNDS) DWELL_FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/run-tests $(JOBS) 'chaos|fuzz'
 
-bench: deps-bench ## Measure against the floors and print ratios; PART=core, service, kafka, store, serve, growth or window alone
+bench: deps-bench ## Measure against the floors and print ratios; PART=core, service, kafka, store, serve, growth, window or telemetry alone
 	@cmake --preset bench
 	@cmake --build build/bench -j $(JOBS)
 	@/usr/bin/python3 bench/run.py build/bench --part $(PART)

@@ -5,7 +5,7 @@ usage: run.py BUILD [--part PART|all] [--rounds N] [--events N] [--devices N]
               [--kafka-events N] [--kafka-devices N] [--kafka-known N] [--kafka-only ROWS]...
               [--store-rows N]
 
-PART is core, service, kafka, store, serve, growth or window.
+PART is core, service, kafka, store, serve, growth, window or telemetry.
 
 BUILD holds the bench programs and dwell, built alike. Both sides of a row run in turns in one
 sitting on one disk, and only their ratio is reported: the absolute figures behind it hold for this
@@ -28,11 +28,12 @@ import kafka
 import serve
 import service
 import store
+import telemetry
 import window
 from table import HEAD, output_of
 
 PARTS = {"core": core, "service": service, "kafka": kafka, "store": store, "serve": serve,
-         "growth": growth, "window": window}
+         "growth": growth, "window": window, "telemetry": telemetry}
 
 
 def first_match(path, pattern, default="unknown"):

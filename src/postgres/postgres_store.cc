@@ -314,6 +314,20 @@ Result<std::int64_t> count_positions(PgConnection& database, const std::string& 
   return counted->integer(0, 0);
 }
 
+Result<std::vector<std::optional<Offset>>> stored_offsets(PgConnection& database,
+                                                          const std::string& topic,
+                                                          std::size_t partitions) {
+  auto rows = database.run("SELECT partition, next FROM dwell_position WHERE topic = $1",
+                           PgParameters().text(topic));
+  if (!rows) return pass(rows);
+  std::vector<std::optional<Offset>> offsets(partitions);
+  for (int i = 0; i < rows->rows(); ++i) {
+    const auto partition = static_cast<std::size_t>(rows->integer(i, 0));
+    if (partition < partitions) offsets[partition] = rows->integer(i, 1);
+  }
+  return offsets;
+}
+
 Result<void> forget_positions(PgConnection& database, const std::string& topic) {
   auto begun = database.execute("BEGIN");
   if (!begun) return pass(begun);

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "ports/row_counts.h"
@@ -69,6 +70,11 @@ class PostgresStore {
 
 // How many partitions of a topic have a position.
 Result<std::int64_t> count_positions(PgConnection& database, const std::string& topic);
+
+// The next offset of each of so many partitions of a topic, none where nothing of it was stored.
+Result<std::vector<std::optional<Offset>>> stored_offsets(PgConnection& database,
+                                                          const std::string& topic,
+                                                          std::size_t partitions);
 
 // Forgets how far a topic was read, so that stores begin at its start. Rows stay, and count as
 // adopted from then on.

@@ -184,6 +184,34 @@ def test_what_ended_by_itself_is_started_again(local):
     local.make("e2e")
 
 
+def test_it_can_be_observed(folder):
+    need("install-kafka")
+    system = Local(folder / "observed")
+    prometheus, collector = free_ports(2)
+    ports = {"OBSERVE": "yes", "PROMETHEUS_PORT": prometheus, "COLLECTOR_PORT": collector}
+    try:
+        said = system.make("up-local", **ports)
+        observers = {"prometheus"} if "Without a collector" in said else {"prometheus", "collector"}
+        assert set(system.processes()) == PARTS | observers
+        assert f"Prometheus  http://127.0.0.1:{prometheus}\n" in said
+        system.make("e2e")
+
+        def is_scraped():
+            url = f"http://127.0.0.1:{prometheus}/api/v1/query?query=dwell_ready"
+            with urllib.request.urlopen(url) as answer:
+                found = json.load(answer)["data"]["result"]
+            return [one["value"][1] for one in found] == ["1"]
+
+        wait_until(is_scraped)
+        if "collector" in observers:
+            log = system.folder / "collector.log"
+            wait_until(lambda: "POST /timeline" in log.read_text(), what=log)
+        assert system.make("up-local", **ports).startswith("It is up already.")
+    finally:
+        system.make("down-local")
+    assert living(system.folder) == []
+
+
 def test_down_leaves_the_processes_of_others(tmp_path):
     """Whose id is one that an earlier process of ours had."""
     other = subprocess.Popen(["sleep", "600"])

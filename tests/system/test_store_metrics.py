@@ -39,6 +39,33 @@ def test_what_is_stored_is_counted(topics, database, tmp_path):
         assert of_store("restore_seconds_count") == of_store("rebalances_total") == 1
 
 
+def described(service, topics, *flags):
+    """What `dwell topics describe` says of the group of the store."""
+    said = service.dwell.run("topics", "describe", "--json", *topics.names(),
+                             "--store-group", topics.name + "-store", *flags)
+    return said, [group for group in said.json["groups"] if group["group"] == topics.name + "-store"]
+
+
+def test_topics_describe_knows_how_far_the_store_is(topics, database, tmp_path):
+    def partition():
+        (group,) = described(service, topics, "--database-url", database.url)[1]
+        assert group["topic"] == topics.cleaned and group["members"] == 1
+        (partition,) = group["partitions"]
+        return partition
+
+    with system(tmp_path, topics, database.url, *STORE) as service:
+        produce(topics, 1, 2)
+        wait_until(lambda: database.query(STORED) == [(2,)])
+        assert partition() == {"partition": 0, "committed": 2, "end": 2, "lag": 0}
+        with lock(database, "EXCLUSIVE"):
+            produce(topics, 3)
+            wait_until(lambda: partition()["lag"] == 1)
+        said, groups = described(service, topics)
+        assert not groups and not said.err  # no database is named
+        said, groups = described(service, topics, "--database-url", "postgresql://127.0.0.1:1/none")
+        assert not groups and "how far `dwell store` is: " in said.err
+
+
 def test_what_is_not_stored_yet_is_lag_also_while_the_database_hangs(topics, database, tmp_path):
     name = f'dwell_consumer_lag_records{{partition="0",topic="{topics.cleaned}"}}'
     with system(tmp_path, topics, database.url, *STORE) as service:

@@ -483,12 +483,17 @@ void add_topics(CommandSet& commands) {
   Command topics =
       commands.add("topics", "Make, check, describe, upgrade and reset the topics of `clean`");
   const auto arguments = std::make_shared<TopicsArguments>();
-  const auto add = [&](const char* name, const char* help, auto action) -> Command {
-    return commands.add(
-        topics, name, help,
-        {"brokers", "kafka.", "topics.", "clean.group", "clean.session_timeout", "store.group",
-         "input.", "order.mode", "clock.earliest"},
-        [arguments, action](const Config& config) { return action(config, *arguments); });
+  const SettingKeys settings = {
+      "brokers",     "kafka.", "topics.",    "clean.group",   "clean.session_timeout",
+      "store.group", "input.", "order.mode", "clock.earliest"};
+  const auto add_with = [&](const char* name, const char* help, const SettingKeys& of_command,
+                            auto action) -> Command {
+    return commands.add(topics, name, help, of_command, [arguments, action](const Config& config) {
+      return action(config, *arguments);
+    });
+  };
+  const auto add = [&](const char* name, const char* help, auto action) {
+    return add_with(name, help, settings, action);
   };
   Command create = add("create", "Make the topics that are missing", create_topics);
   create
@@ -502,10 +507,13 @@ void add_topics(CommandSet& commands) {
       .shows_default();
   add("check", "Say what is wrong with the topics, and the command that mends it",
       [](const Config& config, const TopicsArguments&) { return check_topics(config); });
-  Command describe = add("describe", "Show offsets, settings and how far the groups are",
-                         [](const Config& config, const TopicsArguments& given) {
-                           return describe_topics(config, given.format);
-                         });
+  auto with_database = settings;
+  with_database.emplace_back("database.url");
+  Command describe =
+      add_with("describe", "Show offsets, settings and how far the groups are", with_database,
+               [](const Config& config, const TopicsArguments& given) {
+                 return describe_topics(config, given.format);
+               });
   describe.add_json(arguments->format);
   add("upgrade", "Let topics of the first release go on under the rule of this one",
       [](const Config& config, const TopicsArguments&) { return upgrade_topics(config); });

@@ -2,14 +2,17 @@
 #include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <spdlog/spdlog.h>
 
 #include "app/commands/topics.h"
+#include "app/process/database_door.h"
 #include "app/process/log.h"
 #include "app/settings/kafka_options.h"
 #include "app/settings/units.h"
 #include "app/terminal/output.h"
 #include "app/terminal/terminal.h"
 #include "kafka/topics/topic_plan.h"
+#include "postgres/postgres_store.h"
 
 namespace dwell {
 namespace {
@@ -53,6 +56,27 @@ Result<GroupView> view_group(const TopicAdmin& admin, std::string group, const T
   if (!committed) return pass(committed);
   view.committed = std::move(*committed);
   return view;
+}
+
+// How far `dwell store` is, which the database knows. None where no database is named, or where it
+// cannot be asked, which the log says.
+Result<std::optional<GroupView>> view_store(const Config& config, const TopicAdmin& admin,
+                                            const TopicView& read) {
+  if (config.database_url == "default") return std::optional<GroupView>();
+  GroupView view{config.store_group, read.topic.wanted.name, 0, {}, read.offsets};
+  const auto members = admin.members(view.group);
+  if (!members) return pass(members);
+  view.members = members->size();
+  auto database = PgConnection::open(postgres_options(config));
+  Result<std::vector<std::optional<Offset>>> stored;
+  if (database) stored = stored_offsets(**database, view.topic, read.offsets.size());
+  const auto* error = !database ? &database.error() : !stored ? &stored.error() : nullptr;
+  if (error) {
+    spdlog::warn("how far `dwell store` is: {}", error->message);
+    return std::optional<GroupView>();
+  }
+  view.committed = std::move(*stored);
+  return std::optional(std::move(view));
 }
 
 std::string number(std::optional<Offset> offset) {
@@ -166,6 +190,11 @@ Result<void> describe_topics(const Config& config, Format format) {
       auto group = view_group(*admin, config.group + (is_read ? "" : "-key"), view);
       if (!group) return pass(group);
       groups.push_back(std::move(*group));
+    }
+    if (topic.found && topic.wanted.role == "cleaned") {
+      auto store = view_store(config, *admin, view);
+      if (!store) return pass(store);
+      if (*store) groups.push_back(std::move(**store));
     }
     topics.push_back(std::move(view));
   }
