@@ -19,7 +19,7 @@ struct Slice {
 struct PartitionNext {
   PartitionId partition = 0;
   Offset next = 0;
-  Timestamp last = {};  // receive time of the record read last; zero: none was read
+  Timestamp last = {};  // when about the record before it was received; zero: none was read
 };
 
 // What is new: at most one slice a partition, or none at all (nothing new yet).

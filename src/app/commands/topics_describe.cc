@@ -47,14 +47,21 @@ struct GroupView {
   }
 };
 
-Result<GroupView> view_group(const TopicAdmin& admin, std::string group, const TopicView& read) {
+// Without what it has committed.
+Result<GroupView> view_members(const TopicAdmin& admin, std::string group, const TopicView& read) {
   GroupView view{std::move(group), read.topic.wanted.name, 0, {}, read.offsets};
   const auto members = admin.members(view.group);
   if (!members) return pass(members);
   view.members = members->size();
-  auto committed = admin.committed(view.group, view.topic, static_cast<int>(read.offsets.size()));
+  return view;
+}
+
+Result<GroupView> view_group(const TopicAdmin& admin, std::string group, const TopicView& read) {
+  auto view = view_members(admin, std::move(group), read);
+  if (!view) return view;
+  auto committed = admin.committed(view->group, view->topic, static_cast<int>(read.offsets.size()));
   if (!committed) return pass(committed);
-  view.committed = std::move(*committed);
+  view->committed = std::move(*committed);
   return view;
 }
 
@@ -63,20 +70,18 @@ Result<GroupView> view_group(const TopicAdmin& admin, std::string group, const T
 Result<std::optional<GroupView>> view_store(const Config& config, const TopicAdmin& admin,
                                             const TopicView& read) {
   if (config.database_url == "default") return std::optional<GroupView>();
-  GroupView view{config.store_group, read.topic.wanted.name, 0, {}, read.offsets};
-  const auto members = admin.members(view.group);
-  if (!members) return pass(members);
-  view.members = members->size();
+  auto view = view_members(admin, config.store_group, read);
+  if (!view) return pass(view);
   auto database = PgConnection::open(postgres_options(config));
   Result<std::vector<std::optional<Offset>>> stored;
-  if (database) stored = stored_offsets(**database, view.topic, read.offsets.size());
+  if (database) stored = stored_offsets(**database, view->topic, read.offsets.size());
   const auto* error = !database ? &database.error() : !stored ? &stored.error() : nullptr;
   if (error) {
     spdlog::warn("how far `dwell store` is: {}", error->message);
     return std::optional<GroupView>();
   }
-  view.committed = std::move(*stored);
-  return std::optional(std::move(view));
+  view->committed = std::move(*stored);
+  return std::optional(std::move(*view));
 }
 
 std::string number(std::optional<Offset> offset) {

@@ -12,8 +12,6 @@ namespace dwell {
 struct LogContext {
   std::string task = {};                  // by its name on the health board, as in "member 0"
   std::optional<TraceContext> span = {};  // what the line is about, where that is traced
-
-  friend bool operator==(const LogContext&, const LogContext&) = default;
 };
 
 // That of this thread.

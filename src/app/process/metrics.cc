@@ -118,14 +118,10 @@ void Metrics::replied(std::string_view route, unsigned status, std::chrono::nano
   took->Observe(in_seconds(duration));
 }
 
-void Metrics::waited_for_connection(std::chrono::nanoseconds duration) {
-  const std::lock_guard lock(mutex_);
-  if (!connection_wait_) {
-    connection_wait_ = &histograms(registry_, "dwell_database_wait_seconds",
-                                   "Time that a question waits for a connection to the database")
-                            .Add({}, kShortSeconds);
-  }
-  connection_wait_->Observe(in_seconds(duration));
+prometheus::Histogram& Metrics::connection_wait() {
+  return histograms(registry_, "dwell_database_wait_seconds",
+                    "Time that a question waits for a connection to the database")
+      .Add({}, kShortSeconds);
 }
 
 std::string Metrics::text() {

@@ -55,8 +55,8 @@ class Metrics {
   // The brokers have told how the topics are.
   void looked_at_topics();
   void replied(std::string_view route, unsigned status, std::chrono::nanoseconds duration);
-  // A question has waited so long for a connection to the database.
-  void waited_for_connection(std::chrono::nanoseconds duration);
+  // Of the seconds that questions wait for a connection to the database; made at the first call.
+  prometheus::Histogram& connection_wait();
 
   // Shows what an intake holds, until what it returns is let go.
   [[nodiscard]] std::shared_ptr<void> show(const Intake& intake);
@@ -82,7 +82,6 @@ class Metrics {
 
   std::mutex mutex_;  // for what follows
   std::array<std::unique_ptr<StageMetrics>, kStageCount> stages_;
-  prometheus::Histogram* connection_wait_ = nullptr;
   Asked<Lag> lags_;
   Asked<Reading> readings_;
   std::size_t next_number_ = 0;

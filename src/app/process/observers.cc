@@ -193,31 +193,30 @@ void LagObserver::observe(const Observation& observation) {
 std::vector<Metrics::Lag> LagObserver::lags() {
   const Timestamp now = clock_.wall();
   const std::lock_guard lock(mutex_);
-  auto lags = lags_now();
+  auto lags = lags_now(now);
   for (Metrics::Lag& lag : lags) {
     const auto met = met_.try_emplace(lag.partition, now).first;
     if (lag.records == 0) met->second = now;
-    const auto next = std::find_if(durable_.begin(), durable_.end(), [&](const PartitionNext& of) {
-      return of.partition == lag.partition;
-    });
-    const Timestamp since = std::max(met->second, next->last);
-    lag.seconds = std::chrono::duration<double>(std::max(now - since, Milliseconds{0})).count();
+    const std::chrono::duration<double> since_met = now - met->second;
+    lag.seconds = std::max(0.0, std::min(lag.seconds, since_met.count()));
   }
   return lags;
 }
 
-std::vector<Metrics::Lag> LagObserver::lags_now() const {
+std::vector<Metrics::Lag> LagObserver::lags_now(Timestamp now) const {
   std::vector<Metrics::Lag> lags;
   for (const auto& [partition, next, last] : durable_) {
     const auto end = client_.end_of(stage_.topic, partition);
-    if (end) lags.push_back({stage_.topic, partition, std::max<std::int64_t>(0, *end - next)});
+    if (!end) continue;
+    lags.push_back({stage_.topic, partition, std::max<std::int64_t>(0, *end - next),
+                    std::chrono::duration<double>(now - last).count()});
   }
   return lags;
 }
 
 std::int64_t LagObserver::waiting_now() const {
   std::int64_t all = 0;
-  for (const Metrics::Lag& lag : lags_now()) all += lag.records;
+  for (const Metrics::Lag& lag : lags_now({})) all += lag.records;
   return all;
 }
 

@@ -126,7 +126,7 @@ class LagObserver final : public Observer {
 
  private:
   std::vector<Metrics::Lag> lags();
-  std::vector<Metrics::Lag> lags_now() const;  // without seconds
+  std::vector<Metrics::Lag> lags_now(Timestamp now) const;  // as if nothing had waited before
   std::int64_t waiting_now() const;
   std::vector<std::string> stalled();
 

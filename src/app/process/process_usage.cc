@@ -78,10 +78,13 @@ std::vector<MetricFamily> process_usage() {
     }
   }
   std::error_code error;
-  const std::filesystem::directory_iterator open("/proc/self/fd", error);
+  double open = 0;
+  for (std::filesystem::directory_iterator one("/proc/self/fd", error), end; !error && one != end;
+       one.increment(error)) {
+    ++open;
+  }
   if (!error) {
-    add(all, "process_open_fds", "File descriptors that are open", MetricType::Gauge,
-        static_cast<double>(std::distance(begin(open), end(open))));
+    add(all, "process_open_fds", "File descriptors that are open", MetricType::Gauge, open);
   }
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {

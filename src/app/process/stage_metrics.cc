@@ -17,8 +17,13 @@ constexpr std::array kFailures = {"refused", "refused", "retried", "aborted",
 constexpr std::array<std::int64_t, 16> kAgesMs = {5,      10,      25,      50,     100,    250,
                                                   500,    1'000,   2'500,   5'000,  10'000, 30'000,
                                                   60'000, 120'000, 300'000, 600'000};
-const prometheus::Histogram::BucketBoundaries kLong = {
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600};
+
+// The same in seconds.
+prometheus::Histogram::BucketBoundaries long_seconds() {
+  prometheus::Histogram::BucketBoundaries bounds;
+  for (const std::int64_t ms : kAgesMs) bounds.push_back(static_cast<double>(ms) / 1'000);
+  return bounds;
+}
 
 void add(prometheus::Counter* counter, std::uint64_t count) {
   if (count > 0) counter->Increment(static_cast<double>(count));
@@ -62,7 +67,7 @@ class StageMetrics::Ages {
   std::uint64_t ahead_ = 0;
 };
 
-StageMetrics::StageMetrics(prometheus::Registry& registry, StageName stage) : stage_(stage) {
+StageMetrics::StageMetrics(prometheus::Registry& registry, StageName stage) {
   const prometheus::Labels labels = {{"stage", std::string(name(stage))}};
   const auto counter = [&](const char* name, const char* help) {
     return &counters(registry, name, help).Add(labels);
@@ -96,8 +101,9 @@ StageMetrics::StageMetrics(prometheus::Registry& registry, StageName stage) : st
   commit_seconds_ =
       histogram("dwell_commit_seconds", "Time to make a batch durable", kShortSeconds);
   partitions_ = gauge("dwell_partitions", "Partitions held and restored");
-  restore_seconds_ = histogram("dwell_restore_seconds",
-                               "Time to read what is committed of partitions that came", kLong);
+  restore_seconds_ =
+      histogram("dwell_restore_seconds", "Time to read what is committed of partitions that came",
+                long_seconds());
   if (stage != StageName::embedded) {
     rebalances_ =
         counter("dwell_rebalances_total", "Times that partitions came to a member or left it");
@@ -121,7 +127,7 @@ StageMetrics::StageMetrics(prometheus::Registry& registry, StageName stage) : st
   end_to_end_ = histogram("dwell_end_to_end_seconds",
                           "From the time of an event to when its row, or what leads to it, is "
                           "durable in this stage",
-                          kLong);
+                          long_seconds());
   ahead_ = counter("dwell_events_ahead_total",
                    "Events whose time was ahead of this clock when they were durable; 0 seconds");
   if (!is_store) return;
@@ -164,7 +170,7 @@ void StageMetrics::stored(std::uint64_t records, std::uint64_t not_cleaned) {
 
 void StageMetrics::stored_rows(const RowCounts& rows, std::span<const Timestamp> times,
                                Timestamp now) {
-  if (stage_ != StageName::store) return;
+  if (!rows_[0]) return;
   const std::array counts = {rows.inserts, rows.retracts, rows.absorbed, rows.faults, rows.expired};
   for (std::size_t i = 0; i < counts.size(); ++i) add(rows_[i], counts[i]);
   Ages ages(now);

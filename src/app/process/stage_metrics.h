@@ -31,7 +31,8 @@ class StageMetrics {
   void committed(const Unit& unit, Timestamp now);
   // So many records are stored or copied, and so many were none that can be.
   void stored(std::uint64_t records, std::uint64_t not_cleaned);
-  // Changes of rows are durable as of `now`; `times` are those of the rows inserted.
+  // Changes of rows are durable as of `now`; `times` are those of the rows inserted. Nothing but of
+  // the store.
   void stored_rows(const RowCounts& rows, std::span<const Timestamp> times, Timestamp now);
   void commit_took(std::chrono::nanoseconds duration);
   void commit_failed(ErrorKind kind);
@@ -44,7 +45,6 @@ class StageMetrics {
   using Counter = prometheus::Counter;
   class Ages;
 
-  StageName stage_;
   std::array<Counter*, kOutcomeCount> records_{};  // by outcome; of a stage that folds
   Counter* stored_ = nullptr;                      // of another one
   Counter* not_cleaned_ = nullptr;                 // of the store

@@ -99,8 +99,9 @@ class ServeRole {
     options.database = postgres_options(config);
     options.connections = config.serve_connections;
     options.patience = config.serve_timeout;
-    options.on_wait = [&metrics = process.metrics()](std::chrono::nanoseconds waited) {
-      metrics.waited_for_connection(waited);
+    options.on_wait = [&waits =
+                           process.metrics().connection_wait()](std::chrono::nanoseconds waited) {
+      waits.Observe(std::chrono::duration<double>(waited).count());
     };
     return options;
   }

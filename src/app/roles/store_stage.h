@@ -50,8 +50,8 @@ class StoreStage final : public Stage {
   std::deque<std::vector<TracedRecord>> handed_traced_;
   std::vector<TracedRecord> stored_traced_;
   std::vector<TracedRecord> told_traced_;
-  std::vector<Timestamp>
-      stored_times_;  // guarded by mutex_; of rows inserted since it was last told
+  // Guarded by mutex_: of the rows inserted since it was last told.
+  std::vector<Timestamp> stored_times_;
   std::vector<Timestamp> told_times_;
 
   RowWriter writer_;  // calls commit_watched() on its thread

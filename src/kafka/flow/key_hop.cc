@@ -111,7 +111,9 @@ Result<void> KeyHop::take(const Batch& batch) {
   nexts_.assign(batch.nexts.begin(), batch.nexts.end());
   for (PartitionNext& next : nexts_) {
     const auto& held = inputs_.at(next.partition).held;
-    if (!held.empty()) next.next = held.front().offset;
+    if (held.empty()) continue;
+    next.next = held.front().offset;
+    next.last = held.front().received;
   }
   return {};
 }
